@@ -1,0 +1,99 @@
+//! Chance as named streams: the same (seed, label, index) always gives the same draws, and no two share a generator.
+//!
+//! Generator: xoshiro256++ (Blackman and Vigna, 2019), seeded through SplitMix64 as its authors advise.
+
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// A stream of random numbers; implements [`rand::Rng`].
+pub type Stream = Xoshiro256PlusPlus;
+
+/// The seed of a run, from which every stream is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(pub u64);
+
+impl Seed {
+    /// The stream called `label` with number `index`.
+    pub fn stream(self, label: &str, index: u64) -> Stream {
+        self.family(label).stream(index)
+    }
+
+    /// All streams called `label`: hashes the label once, where streams are opened by the million.
+    pub fn family(self, label: &str) -> Family {
+        let hash = label
+            .bytes()
+            .fold(self.0 ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+                mix(hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+        Family(mix(hash))
+    }
+}
+
+/// The streams of one label.
+#[derive(Clone, Copy, Debug)]
+pub struct Family(u64);
+
+impl Family {
+    pub fn stream(self, index: u64) -> Stream {
+        Stream::seed_from_u64(mix(self
+            .0
+            .wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
+    }
+}
+
+/// The finaliser of SplitMix64: every input bit changes every output bit with probability one half.
+const fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A draw in [0, 1) from 64 random bits, with the 53 bits that an `f64` can hold.
+pub fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+}
+
+/// A number below `bound` from 64 random bits, by multiplication; the bias is below 2^-32 for any 32-bit bound.
+pub fn below(bits: u64, bound: u32) -> u32 {
+    ((u128::from(bits) * u128::from(bound)) >> 64) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::Rng;
+
+    #[test]
+    fn streams_differ_by_seed_label_and_index_and_repeat_exactly() {
+        let first = |seed, label, index| Seed(seed).stream(label, index).next_u64();
+        assert_eq!(first(7, "request", 1), first(7, "request", 1));
+        let all = [
+            first(7, "request", 1),
+            first(8, "request", 1),
+            first(7, "boot", 1),
+            first(7, "request", 2),
+        ];
+        for (i, a) in all.iter().enumerate() {
+            assert!(all[..i].iter().all(|b| a != b));
+        }
+    }
+
+    #[test]
+    fn neighbouring_streams_are_uncorrelated() {
+        let family = Seed(1).family("request");
+        let mean = (0..100_000)
+            .map(|index| unit(family.stream(index).next_u64()))
+            .sum::<f64>()
+            / 1e5;
+        assert!(
+            (mean - 0.5).abs() < 4.0 * (1.0 / 12e5_f64).sqrt(),
+            "mean {mean}"
+        );
+    }
+
+    #[test]
+    fn below_covers_its_range_and_nothing_else() {
+        assert_eq!(below(0, 10), 0);
+        assert_eq!(below(u64::MAX, 10), 9);
+    }
+}

@@ -1,0 +1,25 @@
+//! Names of things, as small integers that index into tables.
+
+/// A version of the service; index into the scenario's versions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionId(pub u8);
+
+/// One instance (process, pod, task). Never used twice in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId(pub u32);
+
+/// A user: the identity behind a client address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(pub u32);
+
+macro_rules! index {
+    ($($id:ident),*) => {$(
+        impl $id {
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+index!(VersionId, InstanceId, UserId);

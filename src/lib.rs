@@ -1,0 +1,18 @@
+//! rollcast forecasts a rollout: it replays a deployment strategy against a model of *your* service and says what the
+//! users, the error budget, the servers and the bill will feel.
+//!
+//! The rooms, and who may import whom (held by `tests/house.rs`):
+//!
+//! - [`core`]: the scheduler. Balancers, health, retries and rollout controllers; no clock, no I/O, no threads.
+//! - [`scenario`]: from a YAML file to a checked plan, or to every problem in it at once.
+//! - `sim`: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
+//! - [`measure`]: facts in, numbers out.
+//! - `report`: pure writers from numbers to bytes; one file touches the disk.
+//! - `cli`: one file per verb.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs, clippy::doc_markdown)]
+
+pub mod core;
+pub mod measure;
+pub mod scenario;

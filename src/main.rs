@@ -1,0 +1,3 @@
+//! The `rollcast` program.
+
+fn main() {}

@@ -1,0 +1,147 @@
+//! The result of a comparison: plain data that every report is written from.
+
+use crate::measure::metric::Metrics;
+
+/// What `rollcast compare` found out.
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Share of good requests promised, 0 to 1.
+    pub objective: f64,
+    /// Length of the SLO window in days.
+    pub window_days: f64,
+    /// Currency of all money, e.g. `USD`.
+    pub currency: String,
+    /// End of the warm-up and start of the measured time.
+    pub warm_up_s: f64,
+    /// End of the run.
+    pub horizon_s: f64,
+    /// The deploy command; `None` when nothing is rolled out.
+    pub rollout_at_s: Option<f64>,
+    /// Names of the old and the new version; the new one is `None` when nothing is rolled out.
+    pub old_version: String,
+    /// See `old_version`.
+    pub new_version: Option<String>,
+    /// `stay` first, then the strategies in the order of the scenario.
+    pub strategies: Vec<StrategyForecast>,
+    /// What the reader should know about the result, each with an id.
+    pub notes: Vec<Note>,
+}
+
+/// Something that limits a result, with an id so that it can be looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Short and stable, in kebab case.
+    pub id: String,
+    /// One sentence.
+    pub text: String,
+}
+
+/// One strategy's run.
+#[derive(Clone, Debug)]
+pub struct StrategyForecast {
+    /// As the scenario calls it; `stay` for the run without a rollout.
+    pub name: String,
+    /// How the rollout ended.
+    pub ending: Ending,
+    /// The numbers.
+    pub metrics: Metrics,
+    /// What the controller announced, in order.
+    pub phases: Vec<Phase>,
+    /// Every burn-rate alert of the policy, fired or not.
+    pub alerts: Vec<Alert>,
+    /// One row per second from the start of the run (warm-up included).
+    pub timeline: Vec<Second>,
+}
+
+/// How a rollout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// There was none: `stay`.
+    NoRollout,
+    /// The new version serves everything and the old one is gone.
+    Promoted,
+    /// The old version serves everything again and the new one is gone.
+    RolledBack,
+    /// Still under way, or stuck, at the end of the run.
+    Unfinished,
+}
+
+impl Ending {
+    /// As written in tables and files.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Ending::NoRollout => "no rollout",
+            Ending::Promoted => "promoted",
+            Ending::RolledBack => "rolled back",
+            Ending::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// A step of a rollout, as its controller announced it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phase {
+    /// Seconds since the start of the run.
+    pub at_s: f64,
+    /// Short name, e.g. `step 2/3` or `rolling back`.
+    pub phase: String,
+    /// Why, with the evidence.
+    pub reason: String,
+}
+
+/// One burn-rate alert: it fires while both windows burn faster than `factor`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// `page` or `ticket`.
+    pub severity: &'static str,
+    /// Long window.
+    pub long_s: f64,
+    /// Short window.
+    pub short_s: f64,
+    /// Burn rate above which it fires.
+    pub factor: f64,
+    /// Largest burn rate seen over the long window.
+    pub burn_rate_max: f64,
+    /// First time it fired, seconds since the start of the run.
+    pub fires_s: Option<f64>,
+    /// When it cleared after that; `None` if it never fired or still fires at the end.
+    pub clears_s: Option<f64>,
+}
+
+/// What happened in one second, and what stood at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Second {
+    /// User requests that clients sent.
+    pub offered: u32,
+    /// User requests that settled well.
+    pub good: u32,
+    /// User requests that settled badly.
+    pub bad: u32,
+    /// User requests under way at the end of the second.
+    pub in_flight: u32,
+    /// Attempts waiting in the queues of instances at the end of the second.
+    pub queued: u32,
+    /// Instances by version and state at the end of the second.
+    pub old: Instances,
+    /// See `old`.
+    pub new: Instances,
+    /// Share of the requests that the controller wants the new version to get, where it splits by weight.
+    pub weight: Option<f64>,
+    /// Bad / all of this second, in multiples of what the objective allows.
+    pub burn: f64,
+}
+
+/// How many instances of one version are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Instances {
+    /// Exist, not yet ready (booting, or down and restarting).
+    pub booting: u32,
+    /// Ready and not ordered to stop.
+    pub ready: u32,
+    /// Ordered to stop, still there.
+    pub terminating: u32,
+}
