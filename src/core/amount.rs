@@ -70,11 +70,7 @@ impl Amount {
 /// Takes the last bits of binary rounding off a product that is whole in decimal, so that 28 % of 25 is 7 and not 8.
 fn tidy(product: f64) -> f64 {
     let whole = product.round();
-    if (product - whole).abs() < 1e-9 {
-        whole
-    } else {
-        product
-    }
+    if (product - whole).abs() < 1e-9 { whole } else { product }
 }
 
 #[cfg(test)]
@@ -87,16 +83,8 @@ mod tests {
             for whole in 0..=200_u32 {
                 let exact = percent * whole;
                 let amount = Amount::Percent(f64::from(percent));
-                assert_eq!(
-                    amount.round_up(whole),
-                    exact.div_ceil(100),
-                    "{percent}% of {whole}"
-                );
-                assert_eq!(
-                    amount.round_down(whole),
-                    exact / 100,
-                    "{percent}% of {whole}"
-                );
+                assert_eq!(amount.round_up(whole), exact.div_ceil(100), "{percent}% of {whole}");
+                assert_eq!(amount.round_down(whole), exact / 100, "{percent}% of {whole}");
             }
         }
     }

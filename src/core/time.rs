@@ -77,6 +77,12 @@ impl Span {
         self.0 as f64 / NANOS_PER_SECOND as f64
     }
 
+    /// Whole seconds in it, rounded down.
+    pub const fn whole_seconds(self) -> u64 {
+        self.0 / NANOS_PER_SECOND
+    }
+
+    /// Milliseconds, for reports only.
     pub fn millis(self) -> f64 {
         self.0 as f64 / 1e6
     }

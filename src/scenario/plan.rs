@@ -50,10 +50,7 @@ pub struct Traffic {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// A rate that changes over time, whatever the service does; nothing arrives after the last segment.
-    Open {
-        spacing: Spacing,
-        segments: Vec<Segment>,
-    },
+    Open { spacing: Spacing, segments: Vec<Segment> },
     /// Requests at given times, in order.
     Requests(Vec<Request>),
     /// `Traffic::users` users who each send, wait for the answer, think, and send again.
