@@ -5,7 +5,7 @@
 //!
 //! - [`core`]: the scheduler. Balancers, health, retries and rollout controllers; no clock, no I/O, no threads.
 //! - [`scenario`]: from a YAML file to a checked plan, or to every problem in it at once.
-//! - `sim`: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
+//! - [`sim`]: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
 //! - [`measure`]: facts in, numbers out.
 //! - `report`: pure writers from numbers to bytes; one file touches the disk.
 //! - `cli`: one file per verb.
@@ -16,3 +16,4 @@
 pub mod core;
 pub mod measure;
 pub mod scenario;
+pub mod sim;
