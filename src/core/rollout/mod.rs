@@ -134,3 +134,6 @@ impl fmt::Display for Phase {
         out.write_str(name)
     }
 }
+
+#[cfg(test)]
+mod tests;
