@@ -16,7 +16,11 @@ const ROOMS: [(&str, &[&str]); 6] = [
 
 /// Text that may not stand in a room, and why.
 const BANNED: [(&str, &[&str], &str); 4] = [
-    ("core", &["std::fs", "std::net", "std::io", "std::thread", "std::time", "println!", "eprintln!"], "core does no I/O"),
+    (
+        "core",
+        &["std::fs", "std::net", "std::io", "std::thread", "std::time", "println!", "eprintln!"],
+        "core does no I/O",
+    ),
     ("sim", &["std::fs", "std::net", "std::thread", "std::time", "println!", "eprintln!"], "time is virtual"),
     ("measure", &["std::fs", "std::net", "std::thread", "std::time", "println!", "eprintln!"], "facts in, numbers out"),
     ("report", &["std::net", "std::thread", "std::time", "println!", "eprintln!"], "reports are pure writers"),
@@ -43,7 +47,10 @@ impl Source {
     }
 
     fn at(&self, line: usize, what: &str) -> String {
-        format!("{}:{line}: {what}", self.path.strip_prefix(root()).expect("every source lies below the root").display())
+        format!(
+            "{}:{line}: {what}",
+            self.path.strip_prefix(root()).expect("every source lies below the root").display()
+        )
     }
 }
 
@@ -75,7 +82,9 @@ fn assert_none(broken: Vec<String>) {
 
 /// The rooms that a line imports: every `crate::room`.
 fn imports(line: &str) -> impl Iterator<Item = &str> {
-    line.split("crate::").skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(""))
+    line.split("crate::")
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(""))
 }
 
 #[test]

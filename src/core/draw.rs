@@ -32,6 +32,7 @@ impl Seed {
 pub struct Family(u64);
 
 impl Family {
+    /// The stream with number `index`.
     pub fn stream(self, index: u64) -> Stream {
         Stream::seed_from_u64(mix(self.0.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
     }

@@ -45,6 +45,7 @@ impl Strategy {
     }
 }
 
+/// Options of [`Strategy::Recreate`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recreate {
     /// `None`: never rolls back, as in life.
@@ -53,6 +54,7 @@ pub struct Recreate {
     pub bake: Span,
 }
 
+/// Options of [`Strategy::Rolling`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rolling {
     /// Instances above the fleet's size; a percentage rounds up.
@@ -65,6 +67,7 @@ pub struct Rolling {
     pub bake: Span,
 }
 
+/// Options of [`Strategy::BlueGreen`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlueGreen {
     /// How long the old fleet is kept after the switch.
@@ -73,6 +76,7 @@ pub struct BlueGreen {
     pub gate: Option<Gate>,
 }
 
+/// Options of [`Strategy::Canary`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Canary {
     /// In order; after the last one the new version gets everything.
@@ -88,7 +92,9 @@ pub struct Canary {
 /// One step of a canary: give the new version `share` of the requests, then hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
+    /// Share of the requests that the new version gets.
     pub share: Share,
+    /// How long it keeps that share, at least.
     pub hold: Span,
 }
 
