@@ -1,0 +1,11 @@
+//! Reports: pure writers from a [`Forecast`] to text and bytes. They never change a number, never ask for the time, and know no
+//! engine; [`folder`] alone touches the disk. The verbs of `cli` drive them.
+
+pub mod folder;
+pub mod verdict;
+
+mod number;
+mod text;
+
+#[cfg(test)]
+mod fixture;
