@@ -32,7 +32,7 @@ pub fn verdict(forecast: &Forecast) -> Verdict {
 /// A strategy among the others, with what it cost beyond `stay`.
 struct Contender<'f> {
     strategy: &'f StrategyForecast,
-    /// Share of the error budget.
+    /// Share of the error budget; infinite where nothing was measured, so that it never wins.
     lost: f64,
     bad: f64,
     downtime_s: f64,
@@ -48,7 +48,7 @@ impl<'f> Contender<'f> {
         let beyond = |mine, base| known(mine).unwrap_or(0.0) - known(base).unwrap_or(0.0);
         Contender {
             strategy,
-            lost: beyond(mine.budget_burnt, base.budget_burnt),
+            lost: known(mine.budget_burnt).map_or(f64::INFINITY, |_| beyond(mine.budget_burnt, base.budget_burnt)),
             bad: beyond(mine.failed_requests, base.failed_requests),
             downtime_s: beyond(mine.downtime_s, base.downtime_s),
             extra_cost: known(mine.extra_cost),
@@ -106,13 +106,21 @@ fn ranked(forecast: &Forecast, stay: &StrategyForecast, others: &[StrategyForeca
     // Stable: where nothing tells two apart, the order of the scenario does.
     contenders.sort_by(Contender::rank);
     let best = &contenders[0];
-    let worst =
-        contenders.iter().max_by(|a, b| a.lost.total_cmp(&b.lost)).filter(|worst| worst.lost > best.lost + ROUNDING);
+    if best.lost.is_infinite() {
+        return silent(words::NOTHING_MEASURED);
+    }
+    let worst = worst_of(&contenders);
     let mut sentences = vec![winner(forecast, &contenders)];
     sentences.extend(worst.map(|worst| loser(best, worst, contenders.len())));
     sentences.extend(left_out(&contenders, worst));
     sentences.push(words::ONE_RUN.to_owned());
     Verdict { best: Some(best.strategy.name.clone()), worst: worst.map(|worst| worst.strategy.name.clone()), sentences }
+}
+
+/// The one that lost most, finished or not, where it lost more than the best.
+fn worst_of<'c, 'f>(contenders: &'c [Contender<'f>]) -> Option<&'c Contender<'f>> {
+    let measured = contenders.iter().filter(|contender| contender.lost.is_finite());
+    measured.max_by(|a, b| a.lost.total_cmp(&b.lost)).filter(|worst| worst.lost > contenders[0].lost + ROUNDING)
 }
 
 fn winner(forecast: &Forecast, contenders: &[Contender]) -> String {
@@ -386,6 +394,9 @@ mod tests {
         forecast.strategies[0].metrics.requests = Some(0.0);
         assert_eq!(verdict(&forecast).best, None);
         assert!(text(&forecast).starts_with("Nothing was measured"));
+        let mut forecast = fixture::checkout();
+        forecast.strategies[4].metrics.budget_burnt = None;
+        assert_eq!(verdict(&forecast).best.as_deref(), Some("rolling"), "an unknown loss does not win");
         forecast.strategies.clear();
         assert!(text(&forecast).starts_with("Nothing was forecast"));
     }
