@@ -35,7 +35,8 @@ pub(super) fn availability(share: f64) -> String {
     }
     let decimals = small_decimals(missing).clamp(1, 5);
     let unit = 10f64.powi(decimals as i32);
-    trimmed((share * 100.0 * unit).floor() / unit, decimals)
+    // The last bits of binary rounding must not turn 99.95 into 99.949.
+    trimmed((share * 100.0 * unit + 1e-6).floor() / unit, decimals)
 }
 
 /// How many times as much.
@@ -118,8 +119,8 @@ mod tests {
 
     #[test]
     fn an_availability_is_never_rounded_up_to_perfect() {
-        let written = [1.0, 0.999_999_999, 0.999_877, 0.9995, 0.98, 0.5, 0.0].map(availability);
-        assert_eq!(written, ["100", "99.99999", "99.987", "99.95", "98", "50", "0"]);
+        let written = [1.0, 0.999_999_999, 0.999_877, 0.9995, 0.9999, 0.98, 0.5, 0.0].map(availability);
+        assert_eq!(written, ["100", "99.99999", "99.987", "99.95", "99.99", "98", "50", "0"]);
     }
 
     #[test]
