@@ -7,7 +7,7 @@
 //! - [`scenario`]: from a YAML file to a checked plan, or to every problem in it at once.
 //! - [`sim`]: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
 //! - [`measure`]: facts in, numbers out.
-//! - `report`: pure writers from numbers to bytes; one file touches the disk.
+//! - [`report`]: pure writers from numbers to bytes; one file touches the disk.
 //! - `cli`: one file per verb.
 
 #![forbid(unsafe_code)]
@@ -15,5 +15,6 @@
 
 pub mod core;
 pub mod measure;
+pub mod report;
 pub mod scenario;
 pub mod sim;

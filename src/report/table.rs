@@ -1,0 +1,128 @@
+//! One aligned table: a row per strategy, the units in the head, and as many columns as the width holds.
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Row, Table, TableStyle};
+
+use crate::measure::forecast::{Ending, Forecast, StrategyForecast};
+use crate::report::number::{self, known};
+use crate::report::text;
+use crate::report::verdict::Verdict;
+
+/// The table without trailing spaces or a last newline. No line is wider than `width`, unless the two columns that are always there
+/// are.
+pub(super) fn table(forecast: &Forecast, verdict: &Verdict, width: usize, colour: bool) -> String {
+    let name_width = name_width(forecast, width);
+    let columns = columns_that_fit(forecast, width.saturating_sub(name_width));
+    let mut table = Table::new();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).set_header(head(forecast, &columns));
+    // Whether there is a terminal is the caller's affair.
+    if colour {
+        table.enforce_styling()
+    } else {
+        table.force_no_tty()
+    };
+    for strategy in &forecast.strategies {
+        table.add_row(row(strategy, verdict, &columns, name_width));
+    }
+    align(&mut table);
+    table.trim_fmt()
+}
+
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+
+/// Spaces between two columns.
+const GAP: usize = 2;
+
+struct Column {
+    head: [&'static str; 2],
+    /// The lower, the sooner it gets a place.
+    rank: u8,
+    cell: fn(&StrategyForecast) -> String,
+}
+
+/// In the order of the page; the first column, the name, is not among them.
+const COLUMNS: &[Column] = &[
+    Column { head: ["", "outcome"], rank: 0, cell: |s| s.ending.label().to_owned() },
+    Column { head: ["bad", "requests"], rank: 1, cell: |s| written(s.metrics.failed_requests, number::count) },
+    Column { head: ["budget", "burnt %"], rank: 2, cell: |s| written(s.metrics.budget_burnt, number::percent) },
+    Column { head: ["good", "%"], rank: 10, cell: |s| written(s.metrics.availability, number::availability) },
+    Column { head: ["down", "s"], rank: 3, cell: |s| written(s.metrics.downtime_s, number::figure) },
+    Column { head: ["over-", "load s"], rank: 6, cell: |s| written(s.metrics.overload_s, number::figure) },
+    Column {
+        head: ["rollout", "p99 ms"],
+        rank: 9,
+        cell: |s| written(s.metrics.rollout_latency_ms_p99, number::figure),
+    },
+    Column { head: ["exposed", "users"], rank: 11, cell: |s| written(s.metrics.exposed_users, number::count) },
+    Column { head: ["harmed", "users"], rank: 8, cell: |s| written(s.metrics.harmed_users, number::count) },
+    Column { head: ["shed", "att."], rank: 13, cell: |s| written(s.metrics.shed_requests, number::count) },
+    Column { head: ["", "retries"], rank: 14, cell: |s| written(s.metrics.retries, number::count) },
+    Column { head: ["cut in", "flight"], rank: 12, cell: |s| written(s.metrics.dropped_in_flight, number::count) },
+    Column { head: ["peak", "inst."], rank: 7, cell: |s| written(s.metrics.peak_instances, number::count) },
+    Column { head: ["extra", CURRENCY], rank: 4, cell: |s| written(s.metrics.extra_cost, number::money) },
+    Column { head: ["took", "m:ss"], rank: 5, cell: |s| written(s.metrics.rollout_s, number::clock) },
+];
+
+const NAME: &str = "strategy";
+/// Stands for the forecast's own currency in a head.
+const CURRENCY: &str = "currency";
+const NONE: &str = "–";
+
+fn written(value: Option<f64>, write: fn(f64) -> String) -> String {
+    known(value).map_or(NONE.to_owned(), write)
+}
+
+/// A quarter of the line at most: longer names take several lines, numbers never do.
+fn name_width(forecast: &Forecast, width: usize) -> usize {
+    let longest = forecast.strategies.iter().map(|strategy| text::width(&strategy.name)).max().unwrap_or(0);
+    longest.min(width / 4).max(NAME.len())
+}
+
+fn columns_that_fit(forecast: &Forecast, mut room: usize) -> Vec<&'static Column> {
+    let mut by_rank: Vec<_> = COLUMNS.iter().collect();
+    by_rank.sort_by_key(|column| column.rank);
+    by_rank.retain(|column| {
+        let needed = GAP + column_width(forecast, column);
+        let fits = needed <= room || column.rank == 0;
+        room = room.saturating_sub(if fits { needed } else { 0 });
+        fits
+    });
+    let ranks: Vec<_> = by_rank.iter().map(|column| column.rank).collect();
+    COLUMNS.iter().filter(|column| ranks.contains(&column.rank)).collect()
+}
+
+fn column_width(forecast: &Forecast, column: &Column) -> usize {
+    let cells = forecast.strategies.iter().map(|strategy| text::width(&(column.cell)(strategy)));
+    let heads = column.head.iter().map(|line| text::width(&head_line(forecast, line)));
+    cells.chain(heads).max().unwrap_or(0)
+}
+
+fn head(forecast: &Forecast, columns: &[&Column]) -> Row {
+    let heads = columns.iter().map(|column| column.head.map(|line| head_line(forecast, line)).join("\n"));
+    std::iter::once(format!("\n{NAME}")).chain(heads).map(Cell::new).collect::<Vec<_>>().into()
+}
+
+fn head_line(forecast: &Forecast, line: &str) -> String {
+    if line == CURRENCY { text::shorten(&forecast.currency, CURRENCY.len()) } else { line.to_owned() }
+}
+
+fn row(strategy: &StrategyForecast, verdict: &Verdict, columns: &[&Column], name_width: usize) -> Row {
+    let name = Cell::new(text::wrap(&strategy.name, name_width, 0).join("\n"));
+    let name = match Some(&strategy.name) {
+        name_is if name_is == verdict.best.as_ref() => name.fg(Color::Green).add_attribute(Attribute::Bold),
+        name_is if name_is == verdict.worst.as_ref() => name.fg(Color::Red),
+        _ => name,
+    };
+    let cells = columns.iter().map(|column| {
+        let cell = Cell::new((column.cell)(strategy));
+        if column.rank == 0 && strategy.ending == Ending::Unfinished { cell.fg(Color::Yellow) } else { cell }
+    });
+    std::iter::once(name).chain(cells).collect::<Vec<_>>().into()
+}
+
+/// Words to the left, numbers to the right.
+fn align(table: &mut Table) {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if index == 0 { 0 } else { GAP as u16 }, 0));
+        column.set_cell_alignment(if index < 2 { CellAlignment::Left } else { CellAlignment::Right });
+    }
+}
