@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::doc_markdown)]
 
+pub mod cli;
 pub mod core;
 pub mod measure;
 pub mod report;
