@@ -8,7 +8,7 @@
 //! - [`sim`]: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
 //! - [`measure`]: facts in, numbers out.
 //! - [`report`]: pure writers from numbers to bytes; one file touches the disk.
-//! - `cli`: one file per verb.
+//! - [`cli`]: one file per verb.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::doc_markdown)]

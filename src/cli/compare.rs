@@ -48,7 +48,11 @@ fn forecast(loaded: &Loaded, threads: Option<u16>) -> Result<Forecast, Failure> 
     let forecast = pool.install(|| sim::forecast(&loaded.scenario, || bar.inc(1)));
     bar.finish_and_clear();
     let measured = forecast.strategies.iter().any(|strategy| strategy.metrics.requests != Some(0.0));
-    if measured { Ok(forecast) } else { Err(Failure::Nothing("nothing was measured: no request settled after the warm-up".to_owned())) }
+    if measured {
+        Ok(forecast)
+    } else {
+        Err(Failure::Nothing("nothing was measured: no request settled after the warm-up".to_owned()))
+    }
 }
 
 fn answer(forecast: &Forecast, arguments: &Compare) -> String {

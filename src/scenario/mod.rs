@@ -75,23 +75,14 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Loaded, Problems> 
 }
 
 /// As [`parse`], with some values replaced.
-pub fn parse_with(
-    text: &str,
-    file: &str,
-    folder: &Path,
-    overrides: &[(&str, &str)],
-) -> Result<Loaded, Problems> {
+pub fn parse_with(text: &str, file: &str, folder: &Path, overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
     let source = problems.open(file, text, SourceKind::File);
     let Some(mut tree) = tree::parse(text, source, &mut problems) else {
         return Err(problems);
     };
     if tree.is_null() {
-        problems.add(
-            tree.place,
-            &KeyPath::top(),
-            format!("found nothing, expected {}", File::expected()),
-        );
+        problems.add(tree.place, &KeyPath::top(), format!("found nothing, expected {}", File::expected()));
         return Err(problems);
     }
     for (path, value) in overrides {
@@ -102,22 +93,14 @@ pub fn parse_with(
 
 fn check(tree: &Node, folder: &Path, mut problems: Problems) -> Result<Loaded, Problems> {
     let mut file = File::read(tree, &KeyPath::top(), &mut problems);
-    let mut check = Check {
-        tree,
-        folder,
-        problems: &mut problems,
-    };
+    let mut check = Check { tree, folder, problems: &mut problems };
     let scenario = resolve(&mut file, &mut check);
     if !problems.is_empty() {
         return Err(problems.sorted());
     }
     // Without a current folder there is nothing better than the path as given.
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    Ok(Loaded {
-        scenario,
-        file,
-        folder,
-    })
+    Ok(Loaded { scenario, file, folder })
 }
 
 /// The JSON Schema (draft 2020-12) of scenario files.
@@ -152,11 +135,7 @@ fn files(file: &mut File) -> impl Iterator<Item = &mut units::FileName> {
     }
     let think = file.traffic.closed.as_mut().map(|closed| &mut closed.think);
     let boot = Some(&mut file.fleet.boot);
-    let versions = file
-        .versions
-        .0
-        .iter_mut()
-        .map(|(_, version)| version.service.as_mut());
+    let versions = file.versions.0.iter_mut().map(|(_, version)| version.service.as_mut());
     for law in [think, boot].into_iter().chain(versions).flatten() {
         if let Or::Table(file::Law::Empirical(law)) = law {
             names.push(&mut law.file);
@@ -168,11 +147,7 @@ fn files(file: &mut File) -> impl Iterator<Item = &mut units::FileName> {
 /// How to get to `path` from `folder`, both absolute; `path` itself where nothing leads there.
 fn relative(path: &Path, folder: &Path) -> PathBuf {
     let (path_parts, folder_parts) = (tidy(path), tidy(folder));
-    let shared = path_parts
-        .iter()
-        .zip(&folder_parts)
-        .take_while(|(one, other)| one == other)
-        .count();
+    let shared = path_parts.iter().zip(&folder_parts).take_while(|(one, other)| one == other).count();
     // On Windows, two drives share nothing; elsewhere there is always the root.
     if shared == 0 {
         return path.to_owned();

@@ -90,21 +90,12 @@ impl Problems {
 
     /// Makes a text known, so that places in it can be shown; returns the number for [`Place::source`].
     pub(super) fn open(&mut self, name: &str, text: &str, kind: SourceKind) -> u32 {
-        self.sources.push(Source {
-            name: name.to_owned(),
-            text: text.to_owned(),
-            kind,
-        });
+        self.sources.push(Source { name: name.to_owned(), text: text.to_owned(), kind });
         self.sources.len() as u32 - 1
     }
 
     /// Notes a problem; the answer is for adding a suggestion.
-    pub(super) fn add(
-        &mut self,
-        place: Place,
-        path: &KeyPath,
-        text: impl Into<String>,
-    ) -> &mut Problem {
+    pub(super) fn add(&mut self, place: Place, path: &KeyPath, text: impl Into<String>) -> &mut Problem {
         let source = &self.sources[place.source as usize];
         let has_line = source.kind == SourceKind::File && place.line > 0;
         self.list.push(Problem {
@@ -140,21 +131,14 @@ impl Problem {
     }
 
     /// Suggests the word of `allowed` that is closest to `word`, if one is close.
-    pub(super) fn suggest<'a>(
-        &mut self,
-        word: &str,
-        allowed: impl IntoIterator<Item = &'a str>,
-    ) -> &mut Problem {
+    pub(super) fn suggest<'a>(&mut self, word: &str, allowed: impl IntoIterator<Item = &'a str>) -> &mut Problem {
         self.suggestion = nearest(word, allowed).map(str::to_owned);
         self
     }
 }
 
 /// The word of `allowed` that `word` was probably meant to be; `None` if several are as close.
-pub(super) fn nearest<'a>(
-    word: &str,
-    allowed: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words are not typing mistakes, and comparing them takes quadratic time.
     const WORD_LENGTH_MAX: usize = 100;
     if word.len() > WORD_LENGTH_MAX {
@@ -167,10 +151,7 @@ pub(super) fn nearest<'a>(
         let longer = candidate.chars().count().max(wanted.chars().count());
         (distance <= longer.div_ceil(3)).then_some(distance)
     };
-    let mut found: Vec<(usize, &str)> = allowed
-        .into_iter()
-        .filter_map(|word| Some((close(&word)?, word)))
-        .collect();
+    let mut found: Vec<(usize, &str)> = allowed.into_iter().filter_map(|word| Some((close(&word)?, word))).collect();
     found.sort_unstable();
     match found.as_slice() {
         [(first, _), (second, _), ..] if first == second => None,
@@ -195,17 +176,13 @@ impl Excerpt {
         let indent = column - skipped;
         // The marks of a cut take the place of a character, so that the carets stay where they are.
         let length = shown.chars().count();
-        let cut = |index: usize| {
-            (index == 0 && skipped > 0) || (index + 1 == WIDTH_MAX && length == WIDTH_MAX)
-        };
+        let cut = |index: usize| (index == 0 && skipped > 0) || (index + 1 == WIDTH_MAX && length == WIDTH_MAX);
         let marked = shown.chars().enumerate();
         let marked = marked.map(|(index, letter)| if cut(index) { '…' } else { letter });
         Some(Excerpt {
             text: marked.collect(),
             indent,
-            carets: (place.width as usize)
-                .min(length.saturating_sub(indent))
-                .max(1),
+            carets: (place.width as usize).min(length.saturating_sub(indent)).max(1),
         })
     }
 }
@@ -230,11 +207,7 @@ impl fmt::Display for Problem {
             let blank = " ".repeat(number.len());
             let indent = " ".repeat(excerpt.indent);
             let carets = "^".repeat(excerpt.carets);
-            write!(
-                out,
-                "\n {number} | {}\n {blank} | {indent}{carets}",
-                excerpt.text
-            )?;
+            write!(out, "\n {number} | {}\n {blank} | {indent}{carets}", excerpt.text)?;
         }
         Ok(())
     }

@@ -79,10 +79,7 @@ impl fmt::Display for KeyPath {
 
 impl Scalar {
     pub fn plain(text: impl Into<String>) -> Scalar {
-        Scalar {
-            text: text.into(),
-            quoted: false,
-        }
+        Scalar { text: text.into(), quoted: false }
     }
 
     pub fn is_null(&self) -> bool {
@@ -93,10 +90,7 @@ impl Scalar {
 impl Node {
     /// A value that no file holds.
     pub fn unplaced(data: Data) -> Node {
-        Node {
-            place: Place::default(),
-            data,
-        }
+        Node { place: Place::default(), data }
     }
 
     pub fn scalar(text: impl Into<String>) -> Node {
@@ -110,10 +104,7 @@ impl Node {
     /// A table without the entries that have no value.
     pub fn table<'a>(entries: impl IntoIterator<Item = (&'a str, Option<Node>)>) -> Node {
         let entries = entries.into_iter().filter_map(|(text, node)| {
-            let key = Key {
-                text: text.to_owned(),
-                place: Place::default(),
-            };
+            let key = Key { text: text.to_owned(), place: Place::default() };
             node.map(|node| (key, node))
         });
         Node::unplaced(Data::Table(entries.collect()))
@@ -126,10 +117,7 @@ impl Node {
     /// The value under `key`, if this is a table that has it.
     pub fn child(&self, key: &str) -> Option<&Node> {
         match &self.data {
-            Data::Table(entries) => entries
-                .iter()
-                .find(|(known, _)| known.text == key)
-                .map(|(_, node)| node),
+            Data::Table(entries) => entries.iter().find(|(known, _)| known.text == key).map(|(_, node)| node),
             Data::List(items) => items.get(key.parse::<usize>().ok()?),
             Data::Scalar(_) => None,
         }
@@ -180,12 +168,7 @@ pub(super) fn quote(text: &str) -> String {
 /// Reads one YAML document. `None` if there is no tree to go on with; the reason is then among the problems.
 pub(super) fn parse(text: &str, source: u32, problems: &mut Problems) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder {
-        source,
-        problems,
-        open: Vec::new(),
-        root: None,
-    };
+    let mut builder = Builder { source, problems, open: Vec::new(), root: None };
     for event in Parser::new_from_str(text) {
         let outcome = match event {
             Ok((event, span)) => builder.take(event, span),
@@ -193,13 +176,12 @@ pub(super) fn parse(text: &str, source: u32, problems: &mut Problems) -> Option<
         };
         outcome.ok()?;
     }
-    Some(builder.root.unwrap_or_else(|| Node {
-        place: Place {
-            source,
-            ..Place::default()
-        },
-        data: Data::Scalar(Scalar::plain("")),
-    }))
+    Some(
+        builder.root.unwrap_or_else(|| Node {
+            place: Place { source, ..Place::default() },
+            data: Data::Scalar(Scalar::plain("")),
+        }),
+    )
 }
 
 struct Builder<'a> {
@@ -212,16 +194,8 @@ struct Builder<'a> {
 
 /// A list or table whose end has not been seen.
 enum Open {
-    List {
-        place: Place,
-        items: Vec<Node>,
-    },
-    Table {
-        place: Place,
-        entries: Vec<(Key, Node)>,
-        seen: BTreeSet<String>,
-        pending: Option<Key>,
-    },
+    List { place: Place, items: Vec<Node> },
+    Table { place: Place, entries: Vec<(Key, Node)>, seen: BTreeSet<String>, pending: Option<Key> },
 }
 
 /// The tree cannot be built; the reason has been noted.
@@ -260,10 +234,7 @@ impl Builder<'_> {
         if let Some(Open::Table { pending, .. }) = self.open.last_mut()
             && pending.is_none()
         {
-            *pending = Some(Key {
-                text: scalar.text,
-                place,
-            });
+            *pending = Some(Key { text: scalar.text, place });
             return Ok(());
         }
         let data = Data::Scalar(scalar);
@@ -285,14 +256,8 @@ impl Builder<'_> {
 
     fn end(&mut self) -> Result<(), Stop> {
         let node = match self.open.pop() {
-            Some(Open::List { place, items }) => Node {
-                place,
-                data: Data::List(items),
-            },
-            Some(Open::Table { place, entries, .. }) => Node {
-                place,
-                data: Data::Table(entries),
-            },
+            Some(Open::List { place, items }) => Node { place, data: Data::List(items) },
+            Some(Open::Table { place, entries, .. }) => Node { place, data: Data::Table(entries) },
             None => return Ok(()),
         };
         self.value(node);
@@ -304,19 +269,13 @@ impl Builder<'_> {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Table {
-                entries,
-                seen,
-                pending,
-                ..
-            }) => {
+            Some(Open::Table { entries, seen, pending, .. }) => {
                 let Some(key) = pending.take() else { return };
                 if seen.insert(key.text.clone()) {
                     entries.push((key, node));
                 } else {
                     let path = self.path().key(&key.text);
-                    self.problems
-                        .add(key.place, &path, "found this key twice in one table");
+                    self.problems.add(key.place, &path, "found this key twice in one table");
                 }
             }
         }
@@ -325,14 +284,10 @@ impl Builder<'_> {
     /// The keys that lead to the innermost open list or table.
     fn path(&self) -> KeyPath {
         let around = self.open.len().saturating_sub(1);
-        self.open[..around]
-            .iter()
-            .fold(KeyPath::top(), |path, open| match open {
-                Open::List { items, .. } => path.index(items.len()),
-                Open::Table { pending, .. } => {
-                    path.key(pending.as_ref().map_or("", |key| key.text.as_str()))
-                }
-            })
+        self.open[..around].iter().fold(KeyPath::top(), |path, open| match open {
+            Open::List { items, .. } => path.index(items.len()),
+            Open::Table { pending, .. } => path.key(pending.as_ref().map_or("", |key| key.text.as_str())),
+        })
     }
 
     fn refuse_decoration(&mut self, place: Place, anchor: usize, tag: bool) -> Result<(), Stop> {
@@ -370,11 +325,6 @@ impl Builder<'_> {
 
 impl Open {
     fn table(place: Place) -> Open {
-        Open::Table {
-            place,
-            entries: Vec::new(),
-            seen: BTreeSet::new(),
-            pending: None,
-        }
+        Open::Table { place, entries: Vec::new(), seen: BTreeSet::new(), pending: None }
     }
 }

@@ -62,8 +62,7 @@ fn indent(depth: usize, text: &mut String) {
 }
 
 fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
-    text.write_fmt(what)
-        .expect("a string takes all that is written to it");
+    text.write_fmt(what).expect("a string takes all that is written to it");
 }
 
 /// Quotes what YAML might read as something else than text.

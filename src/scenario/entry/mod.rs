@@ -74,11 +74,7 @@ pub(super) fn read_leaf<T: Leaf>(node: &Node, at: &KeyPath, problems: &mut Probl
             let advice = advice.map(|text| format!("; {text}")).unwrap_or_default();
             let found = found(node);
             let expected = T::expected();
-            problems.add(
-                node.place,
-                at,
-                format!("found {found}, expected {expected}{advice}"),
-            );
+            problems.add(node.place, at, format!("found {found}, expected {expected}{advice}"));
             T::fallback()
         }
     }

@@ -49,11 +49,7 @@ impl<T: Entry> Entry for Vec<T> {
             problems.add(node.place, at, text);
             return Vec::new();
         };
-        nodes
-            .iter()
-            .enumerate()
-            .map(|(index, node)| T::read(node, &at.index(index), problems))
-            .collect()
+        nodes.iter().enumerate().map(|(index, node)| T::read(node, &at.index(index), problems)).collect()
     }
 
     fn write(&self) -> Option<Node> {
@@ -95,10 +91,7 @@ impl<T: Entry> Entry for Named<T> {
     }
 
     fn write(&self) -> Option<Node> {
-        let entries = self
-            .0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.write()));
+        let entries = self.0.iter().map(|(name, value)| (name.as_str(), value.write()));
         Some(Node::table(entries))
     }
 

@@ -30,12 +30,7 @@ pub(in crate::scenario) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Refuses what is no table and keys that are not `known`. Nothing at all counts as a table without keys.
-    pub fn open(
-        node: &'a Node,
-        at: &'a KeyPath,
-        known: &[String],
-        problems: &mut Problems,
-    ) -> Fields<'a> {
+    pub fn open(node: &'a Node, at: &'a KeyPath, known: &[String], problems: &mut Problems) -> Fields<'a> {
         let entries = entries(node, known, at, problems);
         let mut fields = Fields {
             place: node.place,
@@ -78,12 +73,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a field that may be left out.
-    pub fn optional<T: Entry>(
-        &self,
-        field: &str,
-        default: impl FnOnce() -> T,
-        problems: &mut Problems,
-    ) -> T {
+    pub fn optional<T: Entry>(&self, field: &str, default: impl FnOnce() -> T, problems: &mut Problems) -> T {
         let key = key(field);
         match self.node(&key) {
             Some(node) => T::read(node, &self.at.key(&key), problems),
@@ -109,12 +99,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn entries<'a>(
-    node: &'a Node,
-    known: &[String],
-    at: &KeyPath,
-    problems: &mut Problems,
-) -> Option<&'a [(Key, Node)]> {
+fn entries<'a>(node: &'a Node, known: &[String], at: &KeyPath, problems: &mut Problems) -> Option<&'a [(Key, Node)]> {
     match &node.data {
         Data::Table(entries) => Some(entries),
         Data::Scalar(scalar) if scalar.is_null() => Some(&[]),
@@ -137,11 +122,9 @@ pub(in crate::scenario) fn choose<'a>(
 ) -> Option<(&'a str, Option<&'a Node>)> {
     let allowed = known.join(", ");
     let (place, word, body) = match &node.data {
-        Data::Table(entries) if entries.len() == 1 => (
-            entries[0].0.place,
-            entries[0].0.text.as_str(),
-            Some(&entries[0].1),
-        ),
+        Data::Table(entries) if entries.len() == 1 => {
+            (entries[0].0.place, entries[0].0.text.as_str(), Some(&entries[0].1))
+        }
         Data::Scalar(scalar) if !scalar.is_null() => (node.place, scalar.text.as_str(), None),
         _ => {
             let found = match &node.data {
@@ -157,9 +140,7 @@ pub(in crate::scenario) fn choose<'a>(
         return Some((word, body));
     }
     let text = format!("found {}, expected one of: {allowed}", quote(word));
-    problems
-        .add(place, at, text)
-        .suggest(word, known.iter().copied());
+    problems.add(place, at, text).suggest(word, known.iter().copied());
     None
 }
 
@@ -173,40 +154,21 @@ pub(in crate::scenario) struct TableShape {
 
 impl TableShape {
     pub fn new(about: &[&str]) -> TableShape {
-        TableShape {
-            about: prose(about),
-            properties: Map::new(),
-            required: Vec::new(),
-            one_of: Vec::new(),
-        }
+        TableShape { about: prose(about), properties: Map::new(), required: Vec::new(), one_of: Vec::new() }
     }
 
-    pub fn required<T: Entry>(
-        &mut self,
-        field: &str,
-        about: &[&str],
-        generator: &mut SchemaGenerator,
-    ) {
+    pub fn required<T: Entry>(&mut self, field: &str, about: &[&str], generator: &mut SchemaGenerator) {
         self.required.push(key(field));
         self.property::<T>(field, about, None, generator);
     }
 
-    pub fn optional<T: Entry>(
-        &mut self,
-        field: &str,
-        about: &[&str],
-        default: &T,
-        generator: &mut SchemaGenerator,
-    ) {
+    pub fn optional<T: Entry>(&mut self, field: &str, about: &[&str], default: &T, generator: &mut SchemaGenerator) {
         let default = default.write().map(|node| json_of(&node));
         self.property::<T>(field, about, default, generator);
     }
 
     pub fn exactly_one(&mut self, keys: &[String]) {
-        self.one_of = keys
-            .iter()
-            .map(|key| json!({ "required": [key] }))
-            .collect();
+        self.one_of = keys.iter().map(|key| json!({ "required": [key] })).collect();
     }
 
     pub fn finish(self) -> Schema {
@@ -253,19 +215,10 @@ pub(in crate::scenario) struct ChoiceShape {
 
 impl ChoiceShape {
     pub fn new(about: &[&str]) -> ChoiceShape {
-        ChoiceShape {
-            about: prose(about),
-            words: Vec::new(),
-            tables: Vec::new(),
-        }
+        ChoiceShape { about: prose(about), words: Vec::new(), tables: Vec::new() }
     }
 
-    pub fn variant<T: Entry>(
-        &mut self,
-        word: &'static str,
-        about: &[&str],
-        generator: &mut SchemaGenerator,
-    ) {
+    pub fn variant<T: Entry>(&mut self, word: &'static str, about: &[&str], generator: &mut SchemaGenerator) {
         let mut problems = Problems::scratch();
         T::read(&Node::null(), &KeyPath::top(), &mut problems);
         if problems.is_empty() {
@@ -302,14 +255,10 @@ fn prose(lines: &[&str]) -> String {
 fn json_of(node: &Node) -> Value {
     match &node.data {
         Data::List(items) => items.iter().map(json_of).collect(),
-        Data::Table(entries) => entries
-            .iter()
-            .map(|(key, node)| (key.text.clone(), json_of(node)))
-            .collect::<Map<String, Value>>()
-            .into(),
-        Data::Scalar(scalar) if scalar.quoted => scalar.text.clone().into(),
-        Data::Scalar(scalar) => {
-            serde_json::from_str(&scalar.text).unwrap_or_else(|_| scalar.text.clone().into())
+        Data::Table(entries) => {
+            entries.iter().map(|(key, node)| (key.text.clone(), json_of(node))).collect::<Map<String, Value>>().into()
         }
+        Data::Scalar(scalar) if scalar.quoted => scalar.text.clone().into(),
+        Data::Scalar(scalar) => serde_json::from_str(&scalar.text).unwrap_or_else(|_| scalar.text.clone().into()),
     }
 }

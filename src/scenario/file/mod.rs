@@ -12,13 +12,9 @@ use super::units::{Lasting, Name, Whole};
 use crate::core::time::Span;
 
 pub(super) use service::{Branch, Errors, Fleet, Law, LawOrSpan, LawTable, Version};
-pub(super) use strategy::{
-    BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy,
-};
+pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
 pub(super) use target::{Fault, Rollout, Slo, Telemetry};
-pub(super) use traffic::{
-    Arrivals, Balancer, Closed, Failure, Network, Open, Proxies, Stage, Trace, Traffic,
-};
+pub(super) use traffic::{Arrivals, Balancer, Closed, Failure, Network, Open, Proxies, Stage, Trace, Traffic};
 
 /// `timeout: none`, `gate: none`, `budget: none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,7 @@
 
 use crate::core::time::Span;
 use crate::scenario::entry::{Entry, Keyword, Or, OrWord, choice, table};
-use crate::scenario::units::{
-    Above, AtLeast, FileName, HourlyPrice, Lasting, Name, Percent, TimeUnit, Whole,
-};
+use crate::scenario::units::{Above, AtLeast, FileName, HourlyPrice, Lasting, Name, Percent, TimeUnit, Whole};
 
 /// `queue: unlimited`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

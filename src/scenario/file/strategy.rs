@@ -27,10 +27,7 @@ impl Strategies {
 
 impl Entry for Strategies {
     fn expected() -> String {
-        format!(
-            "a table from names to strategies ({})",
-            Strategy::WORDS.join(", ")
-        )
+        format!("a table from names to strategies ({})", Strategy::WORDS.join(", "))
     }
 
     fn fallback() -> Self {
@@ -50,13 +47,9 @@ impl Entry for Strategies {
                 Strategy::read_body(&key.text, node, &path, problems)
             } else if is_misspelt(&key.text, node) {
                 let kinds = Strategy::WORDS.iter().copied();
-                let text = format!(
-                    "found an unknown kind of strategy, expected one of: {}",
-                    Strategy::WORDS.join(", ")
-                );
-                problems
-                    .add(key.place, &path, text)
-                    .suggest(&key.text, kinds);
+                let text =
+                    format!("found an unknown kind of strategy, expected one of: {}", Strategy::WORDS.join(", "));
+                problems.add(key.place, &path, text).suggest(&key.text, kinds);
                 Strategy::fallback()
             } else {
                 Strategy::read(node, &path, problems)
@@ -84,9 +77,7 @@ impl Entry for Strategies {
 fn is_misspelt(key: &str, node: &Node) -> bool {
     let holds_choice = match &node.data {
         Data::Scalar(scalar) => Strategy::WORDS.contains(&scalar.text.as_str()),
-        Data::Table(entries) => {
-            entries.len() == 1 && Strategy::WORDS.contains(&entries[0].0.text.as_str())
-        }
+        Data::Table(entries) => entries.len() == 1 && Strategy::WORDS.contains(&entries[0].0.text.as_str()),
         Data::List(_) => false,
     };
     !holds_choice && nearest(key, Strategy::WORDS.iter().copied()).is_some()
@@ -104,11 +95,8 @@ impl JsonSchema for Strategies {
             BlueGreen::schema(generator),
             Canary::schema(generator),
         ];
-        let kinds: serde_json::Map<String, serde_json::Value> = Strategy::WORDS
-            .iter()
-            .zip(bodies)
-            .map(|(word, body)| ((*word).to_owned(), body.to_value()))
-            .collect();
+        let kinds: serde_json::Map<String, serde_json::Value> =
+            Strategy::WORDS.iter().zip(bodies).map(|(word, body)| ((*word).to_owned(), body.to_value())).collect();
         let other = Strategy::schema(generator);
         schemars::json_schema!({
             "type": "object",
@@ -197,11 +185,8 @@ table! {
 
 impl Step {
     fn usual() -> Vec<Step> {
-        let step = |percent| Step {
-            share: Some(Percent::of(percent)),
-            weights: None,
-            hold: Lasting(Span::from_secs(60)),
-        };
+        let step =
+            |percent| Step { share: Some(Percent::of(percent)), weights: None, hold: Lasting(Span::from_secs(60)) };
         [5.0, 25.0, 50.0].map(step).to_vec()
     }
 }

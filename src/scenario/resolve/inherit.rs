@@ -10,14 +10,9 @@ use crate::scenario::units::Percent;
 /// For each version, the index of the version that its service law was written for; afterwards every version stands
 /// for itself.
 pub(super) fn inherit(file: &mut File, check: &mut Check<'_>) -> Vec<usize> {
-    let chains: Vec<Vec<usize>> = (0..file.versions.0.len())
-        .map(|index| chain(file, index, check))
-        .collect();
+    let chains: Vec<Vec<usize>> = (0..file.versions.0.len()).map(|index| chain(file, index, check)).collect();
     let completed = chains.iter().map(|chain| complete(file, chain)).collect();
-    let sources = chains
-        .iter()
-        .map(|chain| service_source(file, chain, check))
-        .collect();
+    let sources = chains.iter().map(|chain| service_source(file, chain, check)).collect();
     file.versions.0 = completed;
     sources
 }
@@ -45,19 +40,10 @@ fn chain(file: &File, start: usize, check: &mut Check<'_>) -> Vec<usize> {
 
 /// The version of that name, or a problem.
 pub(super) fn find(file: &File, name: &str, at: &KeyPath, check: &mut Check<'_>) -> Option<usize> {
-    let names: Vec<&str> = file
-        .versions
-        .0
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let names: Vec<&str> = file.versions.0.iter().map(|(name, _)| name.as_str()).collect();
     let found = names.iter().position(|known| *known == name);
     if found.is_none() && !names.is_empty() {
-        let text = format!(
-            "found {}, expected one of the versions: {}",
-            quote(name),
-            names.join(", ")
-        );
+        let text = format!("found {}, expected one of the versions: {}", quote(name), names.join(", "));
         if let Some(problem) = check.complain(&[at], text) {
             problem.suggestion = nearest(name, names).map(str::to_owned);
         }
@@ -71,28 +57,20 @@ fn complete(file: &File, chain: &[usize]) -> (String, Version) {
     let version = Version {
         like: None,
         service: said().find_map(|version| version.service.clone()),
-        errors: said()
-            .find_map(|version| version.errors.clone())
-            .or(Some(Or::Leaf(none))),
-        fails_to_start: said()
-            .find_map(|version| version.fails_to_start)
-            .or(Some(none)),
+        errors: said().find_map(|version| version.errors.clone()).or(Some(Or::Leaf(none))),
+        fails_to_start: said().find_map(|version| version.fails_to_start).or(Some(none)),
     };
     (file.versions.0[chain[0]].0.clone(), version)
 }
 
 fn service_source(file: &File, chain: &[usize], check: &mut Check<'_>) -> usize {
-    let source = chain
-        .iter()
-        .find(|index| file.versions.0[**index].1.service.is_some());
+    let source = chain.iter().find(|index| file.versions.0[**index].1.service.is_some());
     if source.is_none() {
         let name = &file.versions.0[chain[0]].0;
         let at = KeyPath::from(["versions", name, "service"]);
         let text = "found nothing, expected a time or a law of durations, here or in the version that 'like' names";
-        let links: Vec<KeyPath> = chain
-            .iter()
-            .map(|index| KeyPath::from(["versions", &file.versions.0[*index].0, "like"]))
-            .collect();
+        let links: Vec<KeyPath> =
+            chain.iter().map(|index| KeyPath::from(["versions", &file.versions.0[*index].0, "like"])).collect();
         let mut about = vec![&at];
         about.extend(&links);
         check.complain(&about, text);

@@ -33,32 +33,14 @@ pub(super) fn law(law: &LawOrSpan, sizes: Sizes, at: &KeyPath, check: &mut Check
             check_order(median, p99, &at.key("lognormal"), check);
             plan::Law::LogNormal { median, p99 }
         }
-        Law::Gamma(law) => plan::Law::Gamma {
-            mean: law.mean.0,
-            shape: law.shape.0,
-        },
-        Law::Erlang(law) => plan::Law::Gamma {
-            mean: law.mean.0,
-            shape: f64::from(law.stages.small()),
-        },
-        Law::Pareto(law) => plan::Law::Pareto {
-            min: law.min.0,
-            shape: law.shape.0,
-        },
-        Law::HyperExponential(law) => mixture(
-            &law.branches,
-            &at.key("hyper-exponential").key("branches"),
-            check,
-        ),
-        Law::Empirical(law) => {
-            plan::Law::Empirical(trace::durations(law, &at.key("empirical"), check))
-        }
+        Law::Gamma(law) => plan::Law::Gamma { mean: law.mean.0, shape: law.shape.0 },
+        Law::Erlang(law) => plan::Law::Gamma { mean: law.mean.0, shape: f64::from(law.stages.small()) },
+        Law::Pareto(law) => plan::Law::Pareto { min: law.min.0, shape: law.shape.0 },
+        Law::HyperExponential(law) => mixture(&law.branches, &at.key("hyper-exponential").key("branches"), check),
+        Law::Empirical(law) => plan::Law::Empirical(trace::durations(law, &at.key("empirical"), check)),
         Law::PerSize(law) => {
             check_sizes(sizes, &at.key("per-size"), check);
-            plan::Law::PerSize {
-                base: law.base,
-                each: law.each,
-            }
+            plan::Law::PerSize { base: law.base, each: law.each }
         }
     }
 }
@@ -76,10 +58,7 @@ fn mixture(branches: &[Branch], at: &KeyPath, check: &mut Check<'_>) -> plan::La
         let text = format!("found shares that sum to {sum}%, expected 100%");
         check.complain(&[at], text);
     }
-    let branches = branches.iter().map(|branch| plan::Branch {
-        share: branch.share.share(),
-        mean: branch.mean.0,
-    });
+    let branches = branches.iter().map(|branch| plan::Branch { share: branch.share.share(), mean: branch.mean.0 });
     plan::Law::HyperExponential(branches.collect())
 }
 

@@ -34,11 +34,7 @@ pub(super) struct Check<'a> {
 impl Check<'_> {
     /// Notes a problem between values, at the place of the first; says nothing if one of them is known to be wrong,
     /// since the true value might be right.
-    pub fn complain(
-        &mut self,
-        about: &[&KeyPath],
-        text: impl Into<String>,
-    ) -> Option<&mut Problem> {
+    pub fn complain(&mut self, about: &[&KeyPath], text: impl Into<String>) -> Option<&mut Problem> {
         if about.iter().any(|path| self.problems.touch(path)) {
             return None;
         }
@@ -59,10 +55,7 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
         warm_up: file.warm_up,
         horizon: file.horizon.0,
         traffic: traffic::traffic(file, check),
-        network: Network {
-            delay: file.network.delay,
-            listing_delay: file.network.listing_delay,
-        },
+        network: Network { delay: file.network.delay, listing_delay: file.network.listing_delay },
         proxies: traffic::proxies(file, check),
         fleet: service::fleet(file, check),
         versions,
@@ -71,27 +64,18 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
         rollout,
         strategies: strategy::strategies(file, check),
         faults: target::faults(file, check),
-        telemetry: Telemetry {
-            scrape: file.telemetry.scrape.0,
-            delay: file.telemetry.delay,
-        },
+        telemetry: Telemetry { scrape: file.telemetry.scrape.0, delay: file.telemetry.delay },
     }
 }
 
 fn check_times(file: &File, check: &mut Check<'_>) {
     let [horizon, warm_up] = [KeyPath::from(["horizon"]), KeyPath::from(["warm-up"])];
     if file.horizon.0 > Span::from_secs(HORIZON_DAYS_MAX * 86_400) {
-        let text = format!(
-            "found {}, expected at most {HORIZON_DAYS_MAX}d",
-            file.horizon.0
-        );
+        let text = format!("found {}, expected at most {HORIZON_DAYS_MAX}d", file.horizon.0);
         check.complain(&[&horizon], text);
     }
     if file.warm_up >= file.horizon.0 {
-        let text = format!(
-            "found {}, expected a time longer than the warm-up of {}",
-            file.horizon.0, file.warm_up
-        );
+        let text = format!("found {}, expected a time longer than the warm-up of {}", file.horizon.0, file.warm_up);
         check.complain(&[&horizon, &warm_up], text);
     }
 }

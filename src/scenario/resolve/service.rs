@@ -37,9 +37,7 @@ pub(super) fn versions(file: &mut File, check: &mut Check<'_>) -> Vec<Version> {
     versions
         .map(|((name, version), source)| Version {
             name: name.clone(),
-            service: laws[source]
-                .clone()
-                .unwrap_or(plan::Law::Constant(Default::default())),
+            service: laws[source].clone().unwrap_or(plan::Law::Constant(Default::default())),
             errors: errors(version.errors.as_ref()),
             fails_to_start: version.fails_to_start.unwrap_or(Percent::of(0.0)).share(),
         })
@@ -59,11 +57,7 @@ fn errors(errors: Option<&Or<Percent, Errors>>) -> plan::Errors {
         Some(Or::Leaf(rate)) => (*rate, None, Default::default()),
         Some(Or::Table(errors)) => (errors.rate, errors.latency, errors.after),
     };
-    plan::Errors {
-        rate: rate.share(),
-        latency,
-        after,
-    }
+    plan::Errors { rate: rate.share(), latency, after }
 }
 
 pub(super) fn fleet(file: &File, check: &mut Check<'_>) -> Fleet {
@@ -75,10 +69,7 @@ pub(super) fn fleet(file: &File, check: &mut Check<'_>) -> Fleet {
         queue: fleet.queue.0.map(|queue| queue.small()),
         boot: boot(&fleet.boot, &at.key("boot"), check),
         min_ready: fleet.min_ready,
-        warm_up: WarmUp {
-            lasts: fleet.warm_up.r#for,
-            slowdown: fleet.warm_up.slowdown.0,
-        },
+        warm_up: WarmUp { lasts: fleet.warm_up.r#for, slowdown: fleet.warm_up.slowdown.0 },
         shutdown: shutdown(file, &at.key("shutdown"), check),
         price: price(file, check),
     }
@@ -103,10 +94,7 @@ fn price(file: &File, check: &mut Check<'_>) -> Price {
     if let (Some(hourly), Some(bad)) = (hourly, bad)
         && hourly.currency != bad.currency
     {
-        let text = format!(
-            "found {}, expected the currency of fleet.price, {}",
-            bad.currency, hourly.currency
-        );
+        let text = format!("found {}, expected the currency of fleet.price, {}", bad.currency, hourly.currency);
         let at = KeyPath::from(["slo", "bad-request-price"]);
         check.complain(&[&at, &KeyPath::from(["fleet", "price"])], text);
     }

@@ -4,9 +4,7 @@ use super::Check;
 use crate::core::amount::{Amount, Share};
 use crate::core::rollout::{self, Strategy};
 use crate::core::time::Span;
-use crate::scenario::file::{
-    self, BlueGreen, Canary, File, GateOrNone, Recreate, Rolling, Step, Strategies,
-};
+use crate::scenario::file::{self, BlueGreen, Canary, File, GateOrNone, Recreate, Rolling, Step, Strategies};
 use crate::scenario::plan::Named;
 use crate::scenario::tree::KeyPath;
 
@@ -21,13 +19,11 @@ pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
     let rollout = KeyPath::from(["rollout"]);
     match (&file.rollout, file.strategies.0.is_empty()) {
         (Some(_), true) => {
-            let text =
-                "found none, expected at least one of: recreate, rolling, blue-green, canary";
+            let text = "found none, expected at least one of: recreate, rolling, blue-green, canary";
             check.complain(&[&at, &rollout], text);
         }
         (None, false) => {
-            let text =
-                "found strategies without a rollout, expected at, from and to under 'rollout'";
+            let text = "found strategies without a rollout, expected at, from and to under 'rollout'";
             check.complain(&[&at, &rollout], text);
         }
         (Some(_), false) | (None, true) => {}
@@ -35,30 +31,19 @@ pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
     let size = file.fleet.size.small();
     let named = file.strategies.0.iter_mut().map(|(name, strategy)| {
         if name == RESERVED {
-            let text =
-                "found the name 'stay', which every comparison has already, expected another";
+            let text = "found the name 'stay', which every comparison has already, expected another";
             check.complain(&[&at.key(name)], text);
         }
         let path = Strategies::path(name, strategy.parts().0);
-        Named {
-            name: name.clone(),
-            strategy: resolve(strategy, size, &path, check),
-        }
+        Named { name: name.clone(), strategy: resolve(strategy, size, &path, check) }
     });
     named.collect()
 }
 
-fn resolve(
-    strategy: &mut file::Strategy,
-    size: u32,
-    at: &KeyPath,
-    check: &mut Check<'_>,
-) -> Strategy {
+fn resolve(strategy: &mut file::Strategy, size: u32, at: &KeyPath, check: &mut Check<'_>) -> Strategy {
     match strategy {
         file::Strategy::Recreate(recreate) => Strategy::Recreate(self::recreate(recreate)),
-        file::Strategy::Rolling(rolling) => {
-            Strategy::Rolling(self::rolling(rolling, size, at, check))
-        }
+        file::Strategy::Rolling(rolling) => Strategy::Rolling(self::rolling(rolling, size, at, check)),
         file::Strategy::BlueGreen(blue_green) => Strategy::BlueGreen(self::blue_green(blue_green)),
         file::Strategy::Canary(canary) => Strategy::Canary(self::canary(canary, at, check)),
     }
@@ -66,18 +51,10 @@ fn resolve(
 
 fn recreate(recreate: &mut Recreate) -> rollout::Recreate {
     let gate = gate(&recreate.gate);
-    rollout::Recreate {
-        gate,
-        bake: bake(&mut recreate.bake, gate),
-    }
+    rollout::Recreate { gate, bake: bake(&mut recreate.bake, gate) }
 }
 
-fn rolling(
-    rolling: &mut Rolling,
-    size: u32,
-    at: &KeyPath,
-    check: &mut Check<'_>,
-) -> rollout::Rolling {
+fn rolling(rolling: &mut Rolling, size: u32, at: &KeyPath, check: &mut Check<'_>) -> rollout::Rolling {
     let paths = [at.key("unavailable"), at.key("surge")];
     if rolling.surge.is_literally_zero() && rolling.unavailable.is_literally_zero() {
         let text = "found zero for both surge and unavailable, which can never progress, expected one above zero";
@@ -107,10 +84,7 @@ fn at_most(amount: Amount, size: u32) -> Amount {
 }
 
 fn blue_green(blue_green: &BlueGreen) -> rollout::BlueGreen {
-    rollout::BlueGreen {
-        bake: blue_green.bake,
-        gate: gate(&blue_green.gate),
-    }
+    rollout::BlueGreen { bake: blue_green.bake, gate: gate(&blue_green.gate) }
 }
 
 fn canary(canary: &Canary, at: &KeyPath, check: &mut Check<'_>) -> rollout::Canary {
@@ -154,10 +128,7 @@ fn share(step: &Step) -> Share {
     let Some(weights) = &step.weights else {
         return step.share.map_or(Share::NONE, |percent| percent.share());
     };
-    let (new, old) = (
-        f64::from(weights.new.small()),
-        f64::from(weights.old.small()),
-    );
+    let (new, old) = (f64::from(weights.new.small()), f64::from(weights.old.small()));
     Share::new(new / (new + old)).expect("a part of a positive whole is a share")
 }
 

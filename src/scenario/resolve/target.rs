@@ -20,19 +20,10 @@ pub(super) fn slo(file: &File, check: &mut Check<'_>) -> Slo {
             objective: slo.objective.share(),
             window: slo.window.0,
             requests: slo.requests.map(|requests| requests.0),
-            timeslice: TimeSlice {
-                length: slo.timeslice.length.0,
-                target: slo.timeslice.target.share(),
-            },
+            timeslice: TimeSlice { length: slo.timeslice.length.0, target: slo.timeslice.target.share() },
         },
-        bad_request_price: slo
-            .bad_request_price
-            .as_ref()
-            .map_or(0.0, |price| price.amount),
-        downtime: Downtime {
-            slice: slo.downtime.slice.0,
-            share: slo.downtime.share.share(),
-        },
+        bad_request_price: slo.bad_request_price.as_ref().map_or(0.0, |price| price.amount),
+        downtime: Downtime { slice: slo.downtime.slice.0, share: slo.downtime.share.share() },
     }
 }
 
@@ -46,7 +37,8 @@ pub(super) fn running(file: &File, check: &mut Check<'_>) -> VersionId {
         None => {
             if file.versions.0.len() > 1 {
                 let at = KeyPath::from(["versions"]);
-                let text = "found several versions without a rollout, expected one, or a 'rollout' that says which runs";
+                let text =
+                    "found several versions without a rollout, expected one, or a 'rollout' that says which runs";
                 check.complain(&[&at, &KeyPath::from(["rollout"])], text);
             }
             VersionId(0)
@@ -60,10 +52,7 @@ pub(super) fn rollout(file: &File, check: &mut Check<'_>) -> Option<plan::Rollou
     let (from, to) = (at.key("from"), at.key("to"));
     check_start(file, rollout.at, &at.key("at"), check);
     if rollout.from == rollout.to {
-        let text = format!(
-            "found '{}', expected another version than under 'from'",
-            rollout.to.0
-        );
+        let text = format!("found '{}', expected another version than under 'from'", rollout.to.0);
         check.complain(&[&to, &from], text);
     }
     Some(plan::Rollout {
@@ -77,17 +66,11 @@ pub(super) fn rollout(file: &File, check: &mut Check<'_>) -> Option<plan::Rollou
 fn check_start(file: &File, start: Span, at: &KeyPath, check: &mut Check<'_>) {
     let [warm_up, horizon] = [KeyPath::from(["warm-up"]), KeyPath::from(["horizon"])];
     if start < file.warm_up {
-        let text = format!(
-            "found {start}, expected a time from the end of the warm-up at {}",
-            file.warm_up
-        );
+        let text = format!("found {start}, expected a time from the end of the warm-up at {}", file.warm_up);
         check.complain(&[at, &warm_up], text);
     }
     if start >= file.horizon.0 {
-        let text = format!(
-            "found {start}, expected a time before the horizon of {}",
-            file.horizon.0
-        );
+        let text = format!("found {start}, expected a time before the horizon of {}", file.horizon.0);
         check.complain(&[at, &horizon], text);
     }
 }
@@ -105,10 +88,7 @@ pub(super) fn faults(file: &File, check: &mut Check<'_>) -> Vec<plan::Fault> {
         let Fault::Kill(kill) = fault;
         if kill.at >= file.horizon.0 {
             let at = KeyPath::from(["faults"]).index(index).key("kill").key("at");
-            let text = format!(
-                "found {}, expected a time before the horizon of {}",
-                kill.at, file.horizon.0
-            );
+            let text = format!("found {}, expected a time before the horizon of {}", kill.at, file.horizon.0);
             check.complain(&[&at, &horizon], text);
         }
         faults.push(plan::Fault {

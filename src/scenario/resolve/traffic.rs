@@ -20,11 +20,7 @@ pub(super) fn traffic(file: &mut File, check: &mut Check<'_>) -> Traffic {
     let users = users(file, check);
     let source = source(file, check);
     check_volume(file, &source, check);
-    Traffic {
-        source,
-        timeout: file.traffic.timeout.0.map(|timeout| timeout.0),
-        users,
-    }
+    Traffic { source, timeout: file.traffic.timeout.0.map(|timeout| timeout.0), users }
 }
 
 /// Fills in the default, which hangs on the kind of traffic.
@@ -35,8 +31,7 @@ fn users(file: &mut File, check: &mut Check<'_>) -> u32 {
         return traffic.users.get_or_insert(default).small();
     };
     if traffic.users.is_some() {
-        let text =
-            "found users beside closed traffic, expected the number under closed.users alone";
+        let text = "found users beside closed traffic, expected the number under closed.users alone";
         check.complain(&[&KeyPath::from(["traffic", "users"])], text);
     }
     closed.users.small()
@@ -55,9 +50,7 @@ fn source(file: &File, check: &mut Check<'_>) -> Source {
 }
 
 fn open(open: &Open, at: &KeyPath, check: &mut Check<'_>) -> Source {
-    let busy = |stage: &Stage| {
-        stage.rate.per_second() > 0.0 || stage.to.is_some_and(|to| to.per_second() > 0.0)
-    };
+    let busy = |stage: &Stage| stage.rate.per_second() > 0.0 || stage.to.is_some_and(|to| to.per_second() > 0.0);
     if !open.stages.iter().any(busy) {
         let text = "found no stage with a rate above zero, expected at least one";
         check.complain(&[&at.key("stages")], text);
@@ -82,9 +75,7 @@ fn closed(closed: &Closed, at: &KeyPath, check: &mut Check<'_>) -> Source {
         // A user who is refused at once and does not think would ask for ever at the same moment.
         check.complain(&[&at], "found 0s, expected a time above zero");
     }
-    Source::Closed {
-        think: law(&closed.think, Sizes::NoRequest, &at, check),
-    }
+    Source::Closed { think: law(&closed.think, Sizes::NoRequest, &at, check) }
 }
 
 fn check_volume(file: &File, source: &Source, check: &mut Check<'_>) {
@@ -99,13 +90,8 @@ fn check_volume(file: &File, source: &Source, check: &mut Check<'_>) {
         left = left - lasts;
     }
     if requests > REQUESTS_MAX {
-        let text = format!(
-            "found about {requests:.0} requests until the horizon, expected at most {REQUESTS_MAX:.0}"
-        );
-        check.complain(
-            &[&KeyPath::from(["traffic"]), &KeyPath::from(["horizon"])],
-            text,
-        );
+        let text = format!("found about {requests:.0} requests until the horizon, expected at most {REQUESTS_MAX:.0}");
+        check.complain(&[&KeyPath::from(["traffic"]), &KeyPath::from(["horizon"])], text);
     }
 }
 
@@ -124,10 +110,10 @@ pub(super) fn proxies(file: &File, check: &mut Check<'_>) -> Proxies {
                 rise: health.rise.small(),
                 fall: health.fall.small(),
             }),
-            passive: proxies.passive.as_ref().map(|passive| Passive {
-                max_fails: passive.max_fails.small(),
-                fail_timeout: passive.fail_timeout.0,
-            }),
+            passive: proxies
+                .passive
+                .as_ref()
+                .map(|passive| Passive { max_fails: passive.max_fails.small(), fail_timeout: passive.fail_timeout.0 }),
             retries: retries(file, check),
         },
     }
@@ -144,10 +130,6 @@ fn retries(file: &File, check: &mut Check<'_>) -> Retries {
     Retries {
         attempts: u8::try_from(retries.attempts.small()).unwrap_or(u8::MAX),
         budget: retries.budget.0.map(|budget| budget.share()),
-        on: RetryOn {
-            refused: on(Failure::Refused),
-            reset: on(Failure::Reset),
-            error: on(Failure::Error),
-        },
+        on: RetryOn { refused: on(Failure::Refused), reset: on(Failure::Reset), error: on(Failure::Error) },
     }
 }

@@ -29,8 +29,7 @@ pub(super) fn read(
     check: &mut Check<'_>,
 ) -> (Source, Span) {
     if trace.size.is_some() {
-        let text =
-            "found a size, expected none, since this trace has counts and not single requests";
+        let text = "found a size, expected none, since this trace has counts and not single requests";
         check.complain(&[&at.key("size")], text);
     }
     let counts = rows(sheet, columns, trace.scale.0, check);
@@ -41,20 +40,12 @@ pub(super) fn read(
     };
     let lasts = Span::from_nanos(counts.last().map_or(0, |count| count.at) + period);
     let segments = segments(&counts, period, trace.scale.0);
-    let source = Source::Open {
-        spacing: Spacing::Poisson,
-        segments: cut(&segments, trace.start, horizon),
-    };
+    let source = Source::Open { spacing: Spacing::Poisson, segments: cut(&segments, trace.start, horizon) };
     (source, lasts)
 }
 
 /// The rows, in order; what is out of order, or off the beat of the first two, is refused.
-fn rows(
-    sheet: &mut Sheet,
-    [period, count]: [usize; 2],
-    scale: f64,
-    check: &mut Check<'_>,
-) -> Vec<Count> {
+fn rows(sheet: &mut Sheet, [period, count]: [usize; 2], scale: f64, check: &mut Check<'_>) -> Vec<Count> {
     let mut stamps = Stamps::default();
     let mut rows: Vec<Count> = Vec::new();
     let mut shortest: Option<u64> = None;
@@ -66,12 +57,7 @@ fn rows(
             (_, None) => sheet.refuse(&row, count, "a number of requests", check),
             (None, _) => sheet.refuse(&row, period, EXPECTED, check),
             (Some(at), Some(_)) if last.is_some_and(|last| at <= last) => {
-                sheet.refuse(
-                    &row,
-                    period,
-                    "a time after the one in the row before",
-                    check,
-                );
+                sheet.refuse(&row, period, "a time after the one in the row before", check);
             }
             (Some(at), Some(requests)) => {
                 let gap = last.map(|last| at - last);
@@ -109,9 +95,7 @@ fn segments(counts: &[Count], period: u64, scale: f64) -> Vec<Segment> {
     for (index, count) in counts.iter().enumerate() {
         let rate = Rate::new(count.requests * scale / seconds).unwrap_or_default();
         segments.push(steady(period, rate));
-        let next = counts
-            .get(index + 1)
-            .map_or(count.at + period, |next| next.at);
+        let next = counts.get(index + 1).map_or(count.at + period, |next| next.at);
         let gap = next - count.at - period;
         if gap > 0 {
             segments.push(steady(gap, Rate::default()));
@@ -121,11 +105,7 @@ fn segments(counts: &[Count], period: u64, scale: f64) -> Vec<Segment> {
 }
 
 fn steady(nanos: u64, rate: Rate) -> Segment {
-    Segment {
-        lasts: Span::from_nanos(nanos),
-        from: rate,
-        to: rate,
-    }
+    Segment { lasts: Span::from_nanos(nanos), from: rate, to: rate }
 }
 
 /// The part from `start` on that lies before the horizon.

@@ -24,12 +24,8 @@ pub(super) fn traffic(trace: &Trace, horizon: Span, at: &KeyPath, check: &mut Ch
     let columns = ["period", "count", "timestamp"].map(|name| sheet.column(name));
     let known = check.problems.len();
     let (source, lasts) = match columns {
-        [Some(period), Some(count), _] => {
-            counts::read(&mut sheet, [period, count], trace, horizon, at, check)
-        }
-        [_, None, Some(timestamp)] => {
-            requests::read(&mut sheet, timestamp, trace, horizon, at, check)
-        }
+        [Some(period), Some(count), _] => counts::read(&mut sheet, [period, count], trace, horizon, at, check),
+        [_, None, Some(timestamp)] => requests::read(&mut sheet, timestamp, trace, horizon, at, check),
         _ => {
             sheet.refuse_header("either period and count, or timestamp", check);
             return nothing;
@@ -48,9 +44,7 @@ pub(super) fn traffic(trace: &Trace, horizon: Span, at: &KeyPath, check: &mut Ch
 
 fn is_empty(source: &Source) -> bool {
     match source {
-        Source::Open { segments, .. } => segments
-            .iter()
-            .all(|segment| segment.from.per_second() == 0.0),
+        Source::Open { segments, .. } => segments.iter().all(|segment| segment.from.per_second() == 0.0),
         Source::Requests(requests) => requests.is_empty(),
         Source::Closed { .. } => false,
     }

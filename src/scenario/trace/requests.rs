@@ -21,10 +21,7 @@ pub(super) fn read(
     at: &KeyPath,
     check: &mut Check<'_>,
 ) -> (Source, Span) {
-    let size = trace
-        .size
-        .as_ref()
-        .and_then(|size| sheet.named_column(size, &at.key("size"), check));
+    let size = trace.size.as_ref().and_then(|size| sheet.named_column(size, &at.key("size"), check));
     let mut stamps = Stamps::default();
     let mut last = 0;
     let mut requests = Vec::new();

@@ -48,10 +48,7 @@ impl Sheet {
             }
         };
         let Ok(text) = String::from_utf8(bytes) else {
-            let text = format!(
-                "found {}, which is not UTF-8, expected a CSV file",
-                quote(&file.0)
-            );
+            let text = format!("found {}, which is not UTF-8, expected a CSV file", quote(&file.0));
             check.complain(&[at], text);
             return None;
         };
@@ -68,43 +65,23 @@ impl Sheet {
             .from_reader(Cursor::new(text.clone().into_bytes()));
         // Text that is UTF-8, read from memory, with rows of any length, cannot fail.
         let headers = reader.headers().cloned().unwrap_or_default();
-        let headers: Vec<String> = headers
-            .iter()
-            .map(|header| header.trim_start_matches('\u{feff}').to_owned())
-            .collect();
+        let headers: Vec<String> =
+            headers.iter().map(|header| header.trim_start_matches('\u{feff}').to_owned()).collect();
         let header_line = line_before(&reader, &text);
-        Sheet {
-            source,
-            text,
-            reader,
-            headers,
-            header_line,
-            refused: 0,
-        }
+        Sheet { source, text, reader, headers, header_line, refused: 0 }
     }
 
     /// The column of that name, in any case.
     pub fn column(&self, name: &str) -> Option<usize> {
-        self.headers
-            .iter()
-            .position(|header| header.eq_ignore_ascii_case(name))
+        self.headers.iter().position(|header| header.eq_ignore_ascii_case(name))
     }
 
     /// The column that the scenario names, or a problem there.
-    pub fn named_column(
-        &self,
-        name: &FileName,
-        at: &KeyPath,
-        check: &mut Check<'_>,
-    ) -> Option<usize> {
+    pub fn named_column(&self, name: &FileName, at: &KeyPath, check: &mut Check<'_>) -> Option<usize> {
         let column = self.column(&name.0);
         if column.is_none() {
             let headers = self.headers.iter().map(String::as_str);
-            let text = format!(
-                "found {}, expected one of the columns: {}",
-                quote(&name.0),
-                self.headers.join(", ")
-            );
+            let text = format!("found {}, expected one of the columns: {}", quote(&name.0), self.headers.join(", "));
             if let Some(problem) = check.complain(&[at], text) {
                 problem.suggestion = nearest(&name.0, headers).map(str::to_owned);
             }
@@ -134,9 +111,7 @@ impl Sheet {
         let found = quote(row.field(column));
         let header = self.headers[column].clone();
         let text = format!("found {found} in the column {header}, expected {expected}");
-        let start: usize = (0..column)
-            .map(|before| row.field(before).chars().count() + 1)
-            .sum();
+        let start: usize = (0..column).map(|before| row.field(before).chars().count() + 1).sum();
         self.note(row.line, start as u32 + 1, text, check);
     }
 
@@ -148,16 +123,8 @@ impl Sheet {
 
     /// Says how many bad rows were not shown.
     pub fn close(self, check: &mut Check<'_>) {
-        if let Some(more) = self
-            .refused
-            .checked_sub(REFUSED_SHOWN_MAX)
-            .filter(|more| *more > 0)
-        {
-            let place = Place {
-                source: self.source,
-                line: u32::MAX,
-                ..Place::default()
-            };
+        if let Some(more) = self.refused.checked_sub(REFUSED_SHOWN_MAX).filter(|more| *more > 0) {
+            let place = Place { source: self.source, line: u32::MAX, ..Place::default() };
             let text = format!("and {more} more bad rows");
             check.problems.add(place, &KeyPath::top(), text);
         }
@@ -166,12 +133,7 @@ impl Sheet {
     fn note(&mut self, line: u32, column: u32, text: String, check: &mut Check<'_>) {
         self.refused += 1;
         if self.refused <= REFUSED_SHOWN_MAX {
-            let place = Place {
-                source: self.source,
-                line,
-                column,
-                width: 1,
-            };
+            let place = Place { source: self.source, line, column, width: 1 };
             check.problems.add(place, &KeyPath::top(), text);
         }
     }
@@ -201,9 +163,7 @@ fn refuse_file(file: &FileName, at: &KeyPath, error: &std::io::Error, check: &mu
 fn neighbour(path: &std::path::Path) -> Option<String> {
     let wanted = path.file_name()?.to_str()?;
     let entries = std::fs::read_dir(path.parent()?).ok()?;
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort();
     nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned)
 }

@@ -21,13 +21,7 @@ impl<'a> Decimal<'a> {
         }
         let fraction = rest.strip_prefix('.').map_or(0, digits);
         if fraction == 0 {
-            return Some((
-                Decimal {
-                    whole,
-                    fraction: "",
-                },
-                rest,
-            ));
+            return Some((Decimal { whole, fraction: "" }, rest));
         }
         let (fraction, rest) = rest[1..].split_at(fraction);
         Some((Decimal { whole, fraction }, rest))
@@ -47,20 +41,13 @@ impl<'a> Decimal<'a> {
         let whole = u128::from(whole) * u128::from(unit);
         let fraction = &self.fraction[..self.fraction.len().min(FRACTION_DIGITS_MAX)];
         let scale = 10_u128.pow(fraction.len() as u32);
-        let digits: u128 = if fraction.is_empty() {
-            0
-        } else {
-            fraction.parse().ok()?
-        };
+        let digits: u128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
         let rest = (digits * u128::from(unit) + scale / 2) / scale;
         u64::try_from(whole.checked_add(rest)?).ok()
     }
 
     /// Whether it is nothing but zeros.
     pub fn is_zero(self) -> bool {
-        self.whole
-            .bytes()
-            .chain(self.fraction.bytes())
-            .all(|digit| digit == b'0')
+        self.whole.bytes().chain(self.fraction.bytes()).all(|digit| digit == b'0')
     }
 }

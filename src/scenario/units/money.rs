@@ -32,10 +32,7 @@ impl Money {
         if !named || letters == 0 || letters > CURRENCY_LETTERS_MAX {
             return None;
         }
-        Some(Money {
-            amount: number.value().filter(|amount| *amount <= MONEY_MAX)?,
-            currency: currency.to_owned(),
-        })
+        Some(Money { amount: number.value().filter(|amount| *amount <= MONEY_MAX)?, currency: currency.to_owned() })
     }
 }
 
@@ -45,10 +42,7 @@ impl Leaf for Money {
     }
 
     fn fallback() -> Money {
-        Money {
-            amount: 0.0,
-            currency: Currency::new(),
-        }
+        Money { amount: 0.0, currency: Currency::new() }
     }
 
     fn parse(scalar: &Scalar) -> Result<Money, Advice> {
@@ -79,9 +73,7 @@ impl Leaf for HourlyPrice {
         if unit.trim() != "h" {
             return Err(Advice::none());
         }
-        Money::parse_text(money)
-            .map(HourlyPrice)
-            .ok_or_else(Advice::none)
+        Money::parse_text(money).map(HourlyPrice).ok_or_else(Advice::none)
     }
 
     fn scalar(&self) -> Scalar {

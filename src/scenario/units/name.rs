@@ -28,9 +28,7 @@ impl Name {
 
     fn is_sound(text: &str) -> bool {
         let letters = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
-        text.starts_with(char::is_alphanumeric)
-            && text.chars().all(letters)
-            && text.chars().count() <= NAME_LENGTH_MAX
+        text.starts_with(char::is_alphanumeric) && text.chars().all(letters) && text.chars().count() <= NAME_LENGTH_MAX
     }
 }
 
@@ -83,10 +81,7 @@ impl Leaf for FileName {
     }
 
     fn scalar(&self) -> Scalar {
-        Scalar {
-            text: self.0.clone(),
-            quoted: true,
-        }
+        Scalar { text: self.0.clone(), quoted: true }
     }
 
     fn schema() -> Schema {

@@ -79,11 +79,7 @@ impl<const MIN: u32> Leaf for Above<MIN> {
 
     fn parse(scalar: &Scalar) -> Result<Self, Advice> {
         let value = number(scalar)?;
-        if value > f64::from(MIN) {
-            Ok(Above(value))
-        } else {
-            Err(Advice::none())
-        }
+        if value > f64::from(MIN) { Ok(Above(value)) } else { Err(Advice::none()) }
     }
 
     fn scalar(&self) -> Scalar {

@@ -30,11 +30,7 @@ impl Leaf for Rate {
         }
         let seconds = unit
             .strip_prefix('/')
-            .and_then(|unit| {
-                SECONDS
-                    .iter()
-                    .find(|(known, _)| *known == unit.trim_start())
-            })
+            .and_then(|unit| SECONDS.iter().find(|(known, _)| *known == unit.trim_start()))
             .map(|(_, seconds)| *seconds)
             .ok_or_else(|| Advice::from("the units are /s, /m, /h and /d"))?;
         number

@@ -17,10 +17,7 @@ pub(in crate::scenario) struct Percent(f64);
 impl Percent {
     /// A default.
     pub const fn of(percent: f64) -> Percent {
-        assert!(
-            percent >= 0.0 && percent <= 100.0,
-            "a default lies in its range"
-        );
+        assert!(percent >= 0.0 && percent <= 100.0, "a default lies in its range");
         Percent(percent)
     }
 
@@ -36,11 +33,7 @@ impl Percent {
 /// The number in front of a percent sign.
 fn percent(text: &str) -> Option<f64> {
     let (number, rest) = Decimal::split(text.trim())?;
-    if rest.trim_start() == "%" {
-        number.value()
-    } else {
-        None
-    }
+    if rest.trim_start() == "%" { number.value() } else { None }
 }
 
 fn pattern() -> String {
@@ -60,9 +53,7 @@ impl Leaf for Percent {
         match percent(&scalar.text) {
             Some(value) if value <= 100.0 => Ok(Percent(value)),
             Some(_) => Err(Advice::none()),
-            None if scalar.text.trim().parse::<f64>().is_ok() => {
-                Err(Advice::from("write a percent sign, e.g. 2.5%"))
-            }
+            None if scalar.text.trim().parse::<f64>().is_ok() => Err(Advice::from("write a percent sign, e.g. 2.5%")),
             None => Err(Advice::none()),
         }
     }
@@ -79,9 +70,7 @@ impl Leaf for Percent {
 
 impl Leaf for Amount {
     fn expected() -> String {
-        format!(
-            "a number of instances from 0 to {AMOUNT_COUNT_MAX} or a percentage from 0% to {AMOUNT_PERCENT_MAX}%"
-        )
+        format!("a number of instances from 0 to {AMOUNT_COUNT_MAX} or a percentage from 0% to {AMOUNT_PERCENT_MAX}%")
     }
 
     fn fallback() -> Amount {
@@ -94,9 +83,7 @@ impl Leaf for Amount {
         }
         let digits = scalar.text.bytes().all(|letter| letter.is_ascii_digit());
         match scalar.text.parse::<u32>() {
-            Ok(count) if digits && !scalar.quoted && count <= AMOUNT_COUNT_MAX => {
-                Ok(Amount::Count(count))
-            }
+            Ok(count) if digits && !scalar.quoted && count <= AMOUNT_COUNT_MAX => Ok(Amount::Count(count)),
             _ => Err(Advice::none()),
         }
     }

@@ -59,10 +59,7 @@ pub(in crate::scenario) fn nanos(count: Decimal<'_>, unit: TimeUnit) -> Option<u
 }
 
 fn size_of(unit: &str) -> Option<u64> {
-    UNITS
-        .iter()
-        .find(|(known, _)| *known == unit)
-        .map(|(_, size)| *size)
+    UNITS.iter().find(|(known, _)| *known == unit).map(|(_, size)| *size)
 }
 
 /// Reads one or more counts with their units, such as `2m30s`; a lone zero needs none.
@@ -75,9 +72,7 @@ fn parse_span(text: &str) -> Result<Span, Advice> {
     while !rest.is_empty() {
         let (count, after) = Decimal::split(rest).ok_or_else(Advice::none)?;
         let after = after.trim_start();
-        let letters = after
-            .find(|letter: char| !letter.is_alphabetic())
-            .unwrap_or(after.len());
+        let letters = after.find(|letter: char| !letter.is_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at(letters);
         if unit.is_empty() && count.is_zero() && total == 0 && after.is_empty() {
             return Ok(Span::ZERO);
@@ -139,11 +134,7 @@ impl Leaf for Lasting {
 
     fn parse(scalar: &Scalar) -> Result<Lasting, Advice> {
         let span = parse_span(&scalar.text)?;
-        if span.is_zero() {
-            Err(Advice::none())
-        } else {
-            Ok(Lasting(span))
-        }
+        if span.is_zero() { Err(Advice::none()) } else { Ok(Lasting(span)) }
     }
 
     fn scalar(&self) -> Scalar {
