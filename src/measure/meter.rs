@@ -38,7 +38,7 @@ pub struct Settled {
     pub answered: Option<VersionId>,
     /// Whether any attempt was sent to the new version.
     pub exposed: bool,
-    /// Whether it is bad and its last attempt was on the new version.
+    /// Whether it is bad because of the new version.
     pub harmed: bool,
 }
 

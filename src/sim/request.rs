@@ -232,18 +232,26 @@ impl World<'_> {
         let flight = &self.flights[id];
         let tried = flight.tried.count() > 0;
         let answered = matches!(flight.ending, Ending::Served | Ending::Error);
-        let on_new = tried && Some(flight.pick.version) == self.meter.new_version();
+        let harmed = !good && tried && self.harmed_by_new(flight);
         self.meter.settled(Settled {
             user: flight.user,
             good,
             latency: self.now.since(flight.sent),
             answered: (tried && answered).then_some(flight.pick.version),
             exposed: flight.exposed,
-            harmed: on_new && !good,
+            harmed,
         });
         if self.closed.is_some() {
             let user = flight.user;
             self.think(user);
         }
+    }
+
+    /// Whether a bad request is bad because of the new version: its last attempt was there, and did not meet an error that
+    /// the old version would have answered with too.
+    fn harmed_by_new(&self, flight: &Flight) -> bool {
+        let old = &self.behaviours[self.scenario.running.index()];
+        let old_too = flight.ending == Ending::Error && old.errs_in_the_long_run(flight.fate);
+        Some(flight.pick.version) == self.meter.new_version() && !old_too
     }
 }

@@ -47,6 +47,11 @@ impl Behaviour {
         fate < self.errors.rate.value() && age >= self.errors.after
     }
 
+    /// Whether an attempt with this `fate` meets an error on any instance that has been up for long.
+    pub fn errs_in_the_long_run(&self, fate: f64) -> bool {
+        fate < self.errors.rate.value()
+    }
+
     /// Service time of an error, where it differs from that of a good answer.
     #[inline]
     pub fn error_latency(&self) -> Option<Span> {

@@ -3,7 +3,7 @@
 
 use crate::core::amount::Share;
 use crate::core::rollout::gate::percent;
-use crate::core::rollout::sync::{Progress, Sync};
+use crate::core::rollout::sync::{Progress, Sync, counted};
 use crate::core::rollout::{BlueGreen, Canary, Phase, Verdict};
 use crate::core::time::{Moment, Span};
 
@@ -47,13 +47,16 @@ pub fn instances_for(share: Share, size: u32) -> u32 {
 
 impl Machine {
     pub fn blue_green(blue_green: &BlueGreen, sync: &mut Sync<'_>) -> Machine {
-        sync.announce(Phase::Starting, format!("{} new instances beside the old ones", sync.setup.size));
+        sync.announce(
+            Phase::Starting,
+            format!("{} beside the old ones", counted(sync.setup.size as usize, "new instance")),
+        );
         let switch = Stage { share: Share::ALL, hold: blue_green.bake };
         Machine { stages: vec![switch], state: State::Growing { stage: 0 } }
     }
 
     pub fn canary(canary: &Canary, sync: &mut Sync<'_>) -> Machine {
-        sync.announce(Phase::Starting, format!("{} steps", canary.steps.len()));
+        sync.announce(Phase::Starting, counted(canary.steps.len(), "step"));
         let last = Stage { share: Share::ALL, hold: canary.keep_old };
         let steps = canary.steps.iter().map(|step| Stage { share: step.share, hold: step.hold });
         Machine { stages: steps.chain([last]).collect(), state: State::Growing { stage: 0 } }
@@ -118,7 +121,7 @@ impl Machine {
         }
         let share = percent(share.value());
         let phase = Phase::Step(stage + 1, self.stages.len() - 1);
-        (phase, format!("{share} % to the new version on {instances} instances for {hold}"))
+        (phase, format!("{share} % to the new version on {} for {hold}", counted(instances as usize, "instance")))
     }
 
     /// The hold is over: on to the next stage if the gate is content, else wait for evidence.

@@ -53,9 +53,15 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// A share in percent without the digits that binary fractions add.
+/// A share in percent, to four significant digits and without trailing zeros.
 pub(super) fn percent(share: f64) -> f64 {
-    (share * 1e8).round() / 1e6
+    let percent = 100.0 * share;
+    if percent == 0.0 {
+        return 0.0;
+    }
+    let digits = 3 - percent.abs().log10().floor() as i32;
+    let scale = 10_f64.powi(digits);
+    (percent * scale).round() / scale
 }
 
 /// A gate and the samples it has seen.
@@ -119,6 +125,15 @@ mod tests {
 
     fn sample(second: u64, attempts: u64, failed: u64) -> Sample {
         Sample { at: Moment::START + Span::from_secs(second), new: Tally { attempts, failed } }
+    }
+
+    #[test]
+    fn percentages_show_four_significant_digits() {
+        let cases =
+            [(1.0 / 6.0, "16.67"), (0.05, "5"), (0.00125, "0.125"), (1.0, "100"), (0.0, "0"), (0.000_5, "0.05")];
+        for (share, text) in cases {
+            assert_eq!(percent(share).to_string(), text);
+        }
     }
 
     #[test]

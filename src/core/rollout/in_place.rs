@@ -4,7 +4,7 @@
 use crate::core::fleet::Counts;
 use crate::core::rollout::recreate::recreate_targets;
 use crate::core::rollout::rolling::{Limits, rolling_targets};
-use crate::core::rollout::sync::{Progress, Sync};
+use crate::core::rollout::sync::{Progress, Sync, counted};
 use crate::core::rollout::{Phase, Targets};
 use crate::core::time::{Moment, Span};
 
@@ -45,10 +45,10 @@ impl Way {
 
     fn plan(self, size: u32) -> (Phase, String) {
         match self {
-            Way::Recreate => (Phase::Stopping, format!("{size} instances, all of them before others start")),
+            Way::Recreate => (Phase::Stopping, format!("{}, all of them before others start", instances(size))),
             Way::Rolling(Limits { surge, unavailable }) => (
                 Phase::Replacing,
-                format!("{size} instances, at most {surge} more (surge) and {unavailable} fewer (unavailable)"),
+                format!("{}, at most {surge} more (surge) and {unavailable} fewer (unavailable)", instances(size)),
             ),
         }
     }
@@ -100,7 +100,7 @@ impl Machine {
         let (old, new) = (sync.count(leaving), sync.count(coming));
         let targets = self.way.targets(size, old, new);
         if matches!(self.way, Way::Recreate) && targets.new > new.spec {
-            sync.announce(Phase::Starting, format!("{size} instances"));
+            sync.announce(Phase::Starting, instances(size));
         }
         let grown = sync.scale(coming, targets.new);
         let shrunk = sync.scale(leaving, targets.old);
@@ -132,4 +132,8 @@ impl Machine {
         self.state = State::Done;
         Progress::Made
     }
+}
+
+fn instances(size: u32) -> String {
+    counted(size as usize, "instance")
 }

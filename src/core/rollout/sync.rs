@@ -65,3 +65,9 @@ impl Sync<'_> {
         matches!(self.verdict, None | Some(Verdict::Pass(_)))
     }
 }
+
+/// A count of something, e.g. `1 instance` or `3 instances`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{ending}")
+}

@@ -1,0 +1,240 @@
+//! Laws that hold in every world: on random scenarios, whatever the strategy.
+
+use crate::lab::{forecast, value};
+use proptest::prelude::*;
+use rollcast::measure::forecast::{Ending, Forecast, Second, StrategyForecast};
+
+/// A random service, and the rollout of a version that may be worse.
+#[derive(Clone, Debug)]
+struct World {
+    seed: u64,
+    size: u32,
+    slots: u32,
+    queue: Option<u32>,
+    rate: u32,
+    service: &'static str,
+    timeout_ms: Option<u32>,
+    retries: u32,
+    delay_ms: u32,
+    listing_ms: u32,
+    proxies: u32,
+    balancer: &'static str,
+    boot_s: u32,
+    shutdown: (u32, u32),
+    min_ready_s: u32,
+    errors: u32,
+    fails_to_start: u32,
+    fault: Option<(u32, bool)>,
+}
+
+const STRATEGIES: &str = "strategies:
+  recreate: { gate: { samples: 30, window: 20s }, bake: 20s }
+  rolling: { surge: 25%, unavailable: 25% }
+  blue-green: { bake: 20s, gate: { samples: 30, window: 20s } }
+  canary: { steps: [ { share: 20%, hold: 10s }, { share: 60%, hold: 10s } ], gate: { samples: 20, window: 20s } }
+  by-user: { canary: { steps: [ { share: 50%, hold: 10s } ], split: user, gate: none } }
+";
+
+impl World {
+    fn yaml(&self, rollout: bool) -> String {
+        let timeout = self.timeout_ms.map_or(String::new(), |ms| format!(", timeout: {ms}ms"));
+        let queue = self.queue.map_or("unlimited".to_owned(), |limit| limit.to_string());
+        let faults = match self.fault {
+            Some((at, silent)) => format!("faults: [ {{ kill: {{ at: {at}s, silent: {silent}, restart: 3s }} }} ]\n"),
+            None => String::new(),
+        };
+        let (delay, drain) = self.shutdown;
+        let deploy = if rollout {
+            format!("rollout: {{ at: 10s, from: v1, to: v2, progress-deadline: 30s }}\n{STRATEGIES}")
+        } else {
+            String::new()
+        };
+        let new = if rollout {
+            format!("  v2: {{ like: v1, errors: {}%, fails-to-start: {}% }}\n", self.errors, self.fails_to_start)
+        } else {
+            String::new()
+        };
+        format!(
+            "name: law\nseed: {}\nwarm-up: 5s\nhorizon: 120s\n\
+             traffic: {{ open: {{ stages: [ {{ rate: {}/s, for: 120s }} ] }}{timeout}, retries: {{ attempts: {} }}, users: 50 }}\n\
+             network: {{ delay: {}ms, listing-delay: {}ms }}\n\
+             proxies: {{ count: {}, balancer: {{ {}: {{}} }} }}\n\
+             fleet: {{ size: {}, slots: {}, queue: {queue}, boot: {}s, min-ready: {}s, shutdown: {{ delay: {delay}s, drain: {} s }}, price: 0.10 USD/h }}\n\
+             slo: {{ bad-request-price: 0.01 USD }}\n\
+             telemetry: {{ scrape: 2s, delay: 1s }}\n\
+             versions:\n  v1: {{ service: {} }}\n{new}{deploy}{faults}",
+            self.seed,
+            self.rate,
+            self.retries,
+            self.delay_ms,
+            self.listing_ms,
+            self.proxies,
+            self.balancer,
+            self.size,
+            self.slots,
+            self.boot_s,
+            self.min_ready_s,
+            delay + drain,
+            self.service,
+        )
+        .replace(" s }", "s }")
+    }
+}
+
+fn worlds() -> impl Strategy<Value = World> {
+    let service = prop::sample::select(vec![
+        "20ms",
+        "{ exponential: { mean: 50ms } }",
+        "{ lognormal: { median: 20ms, p99: 400ms } }",
+        "{ pareto: { min: 5ms, shape: 1.5 } }",
+    ]);
+    let balancer = prop::sample::select(vec!["least-connections", "weighted-round-robin"]);
+    let fleet = (1_u32..8, 1_u32..5, prop::option::of(0_u32..10), 0_u32..15, (0_u32..4, 0_u32..6), 0_u32..4);
+    let traffic = (1_u32..150, service, prop::option::of(20_u32..2_000), 0_u32..4);
+    let network = (0_u32..20, 0_u32..3_000, 1_u32..4, balancer);
+    let trouble =
+        (0_u32..40, prop::sample::select(vec![0_u32, 0, 30, 100]), prop::option::of((6_u32..60, any::<bool>())));
+    (0_u64..1_000, fleet, traffic, network, trouble).prop_map(|(seed, fleet, traffic, network, trouble)| {
+        let (size, slots, queue, boot_s, shutdown, min_ready_s) = fleet;
+        let (rate, service, timeout_ms, retries) = traffic;
+        let (delay_ms, listing_ms, proxies, balancer) = network;
+        let (errors, fails_to_start, fault) = trouble;
+        World {
+            seed,
+            size,
+            slots,
+            queue,
+            rate,
+            service,
+            timeout_ms,
+            retries,
+            delay_ms,
+            listing_ms,
+            proxies,
+            balancer,
+            boot_s,
+            shutdown,
+            min_ready_s,
+            errors,
+            fails_to_start,
+            fault,
+        }
+    })
+}
+
+/// Requests that were sent are settled or under way, second by second.
+fn conserved(strategy: &StrategyForecast) {
+    let mut under_way: i64 = 0;
+    for (second, row) in strategy.timeline.iter().enumerate() {
+        under_way += i64::from(row.offered) - i64::from(row.good) - i64::from(row.bad);
+        assert_eq!(under_way, i64::from(row.in_flight), "{}: second {second}", strategy.name);
+    }
+    let settled: u32 = strategy.timeline[5..].iter().map(|row| row.good + row.bad).sum();
+    assert_eq!(f64::from(settled), value(strategy.metrics.requests));
+}
+
+fn physical(row: &Second) -> (u32, u32) {
+    let wanted = row.old.booting + row.old.ready + row.new.booting + row.new.ready;
+    (wanted, row.old.terminating + row.new.terminating)
+}
+
+/// No strategy wants more instances than it may.
+fn bounded(world: &World, strategy: &StrategyForecast) {
+    let most = match strategy.name.as_str() {
+        "stay" | "recreate" => world.size,
+        "rolling" => world.size + world.size.div_ceil(4),
+        _ => 2 * world.size,
+    };
+    for row in &strategy.timeline {
+        let (wanted, _) = physical(row);
+        assert!(wanted <= most, "{}: {wanted} instances wanted, at most {most} allowed", strategy.name);
+    }
+    assert!(value(strategy.metrics.peak_instances) >= f64::from(world.size));
+}
+
+fn priced(strategy: &StrategyForecast) {
+    let metrics = &strategy.metrics;
+    let expected = value(metrics.instance_hours) * 0.1 + value(metrics.failed_requests) * 0.01;
+    assert!((value(metrics.cost) - expected).abs() < 1e-9, "{}", strategy.name);
+}
+
+/// An ending is what it says.
+fn ended(world: &World, strategy: &StrategyForecast) {
+    let last = strategy.timeline.last().expect("the run has seconds");
+    let Some(at) = strategy.phases.last().map(|phase| phase.at_s) else { return };
+    let settled = at + 3.0 + f64::from(world.listing_ms) / 1e3 < 120.0;
+    match strategy.ending {
+        Ending::RolledBack if settled => {
+            assert!(strategy.metrics.rollback_s.is_some(), "{}: no new instance is listed any more", strategy.name);
+            assert_eq!(last.new.booting + last.new.ready, 0);
+        }
+        Ending::Promoted => assert_eq!(last.old.booting + last.old.ready, 0, "{}", strategy.name),
+        Ending::RolledBack | Ending::NoRollout | Ending::Unfinished => {}
+    }
+}
+
+fn sane(strategy: &StrategyForecast) {
+    let metrics = &strategy.metrics;
+    for (info, value) in rollcast::measure::metric::Metrics::CATALOGUE.iter().zip(metrics.values()) {
+        let Some(value) = value else { continue };
+        assert!(value.is_finite(), "{}: {} is {value}", strategy.name, info.name);
+        assert!(value >= 0.0 || info.name == "extra_cost", "{}: {} is {value}", strategy.name, info.name);
+        assert!(info.unit != "share" || info.name.starts_with("budget") || value <= 1.0, "{} is {value}", info.name);
+    }
+    let ordered = [metrics.latency_ms_p50, metrics.latency_ms_p95, metrics.latency_ms_p99, metrics.latency_ms_p999];
+    assert!(ordered.is_sorted(), "percentiles rise: {ordered:?}");
+    assert!(metrics.harmed_requests <= metrics.exposed_requests);
+    assert!(metrics.exposed_requests <= metrics.requests);
+}
+
+fn check(world: &World, forecast: &Forecast) {
+    for strategy in &forecast.strategies {
+        conserved(strategy);
+        bounded(world, strategy);
+        priced(strategy);
+        ended(world, strategy);
+        sane(strategy);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_rollout_conserves_requests_money_and_promises(world in worlds()) {
+        check(&world, &forecast(&world.yaml(true)));
+    }
+
+    #[test]
+    fn without_rollout_faults_and_limits_nothing_is_lost(world in worlds()) {
+        let calm = World { timeout_ms: None, queue: None, fault: None, ..world };
+        let forecast = forecast(&calm.yaml(false));
+        check(&calm, &forecast);
+        let metrics = &forecast.strategies[0].metrics;
+        prop_assert_eq!(metrics.failed_requests, Some(0.0));
+        prop_assert_eq!(metrics.downtime_s, Some(0.0));
+        prop_assert_eq!(metrics.outage_s, Some(0.0));
+        prop_assert_eq!(metrics.shed_requests, Some(0.0));
+    }
+
+    #[test]
+    fn a_healthy_rollout_that_waits_for_the_proxies_loses_nothing(world in worlds()) {
+        let healthy = World {
+            timeout_ms: None, queue: None, fault: None, errors: 0, fails_to_start: 0,
+            service: "20ms", rate: 1 + world.rate / 8, shutdown: (4, 30), ..world
+        };
+        let forecast = forecast(&healthy.yaml(true));
+        check(&healthy, &forecast);
+        for strategy in forecast.strategies.iter().filter(|strategy| strategy.name != "recreate") {
+            // The only instance of a fleet may be missing for a while; a rolling update never lets it.
+            prop_assert_eq!(strategy.metrics.failed_requests, Some(0.0), "{}", strategy.name);
+            prop_assert_eq!(strategy.metrics.dropped_in_flight, Some(0.0), "{}", strategy.name);
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_forecast(world in worlds()) {
+        let yaml = world.yaml(true);
+        prop_assert_eq!(rollcast::report::json(&forecast(&yaml)), rollcast::report::json(&forecast(&yaml)));
+    }
+}

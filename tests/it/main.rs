@@ -1,0 +1,8 @@
+//! The integration tests, as one binary: theory, laws, deploy arithmetic, the scenarios' promises, and the program.
+
+mod deploy;
+mod lab;
+mod laws;
+mod program;
+mod stories;
+mod theory;

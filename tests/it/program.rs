@@ -1,0 +1,259 @@
+//! The program as a user meets it: exit codes, what it prints, what it leaves on the disk.
+
+use crate::lab::scenarios;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+const SMALL: &str = "name: small
+seed: 3
+warm-up: 5s
+horizon: 60s
+traffic: { open: { stages: [ { rate: 100/s, for: 60s } ] }, timeout: 2s }
+network: { listing-delay: 1s }
+proxies: { count: 2 }
+fleet: { size: 4, slots: 4, queue: 16, boot: 5s, shutdown: { delay: 2s, drain: 10s }, price: 0.10 USD/h }
+versions: { v1: { service: 10ms }, v2: { like: v1, errors: 10% } }
+rollout: { at: 20s, from: v1, to: v2 }
+strategies: { recreate: {}, rolling: {}, blue-green: {}, canary: {} }
+";
+
+fn rollcast(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollcast"));
+    command.current_dir(folder).args(arguments).env_remove("NO_COLOR").stdin(Stdio::null());
+    command
+}
+
+fn output(folder: &Path, arguments: &[&str]) -> Output {
+    rollcast(folder, arguments).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("the program prints UTF-8")
+}
+
+/// A folder with the small scenario in it.
+fn workplace() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("small.yaml"), SMALL).expect("it can be written to");
+    folder
+}
+
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be read").path()).collect();
+    entries.sort();
+    entries
+        .into_iter()
+        .map(|path| (path.file_name().expect("it has a name").into(), fs::read(&path).expect("a file")))
+        .collect()
+}
+
+#[test]
+fn compare_answers_first_and_writes_every_file() {
+    let folder = workplace();
+    let run = output(folder.path(), &["compare", "small.yaml"]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let first = text(&run.stdout).lines().next().expect("it prints").to_owned();
+    assert!(first.contains("lose"), "the verdict comes first: {first}");
+    let names: Vec<String> =
+        files(&folder.path().join("output/small-3")).iter().map(|(name, _)| name.display().to_string()).collect();
+    for name in ["phases.csv", "report.json", "run.yaml", "summary.csv", "timeline.csv"] {
+        assert!(names.iter().any(|found| found == name), "{name} is missing in {names:?}");
+    }
+    assert_eq!(names.iter().filter(|name| name.ends_with(".svg")).count(), 4);
+}
+
+#[test]
+fn the_number_of_threads_changes_no_byte() {
+    let folder = workplace();
+    for (threads, output_folder) in [("1", "one"), ("2", "two")] {
+        let run = output(folder.path(), &["compare", "small.yaml", "--threads", threads, "--output", output_folder]);
+        assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    }
+    assert_eq!(files(&folder.path().join("one/small-3")), files(&folder.path().join("two/small-3")));
+}
+
+#[test]
+fn a_run_can_be_run_again_from_its_own_folder() {
+    let folder = workplace();
+    assert_eq!(output(folder.path(), &["compare", "small.yaml"]).status.code(), Some(0));
+    let again = output(folder.path(), &["compare", "output/small-3/run.yaml", "--output", "again"]);
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
+    let report = |parent: &str| fs::read(folder.path().join(parent).join("small-3/report.json")).expect("a report");
+    assert_eq!(report("output"), report("again"));
+}
+
+#[test]
+fn json_is_all_there_is_on_standard_output() {
+    let folder = workplace();
+    let run = output(folder.path(), &["compare", "small.yaml", "--json", "--no-files"]);
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).expect("it is JSON and nothing else");
+    assert_eq!(report["schema"], "rollcast.report/1");
+    assert_eq!(
+        (&report["scenario"], &report["seed"], &report["replications"]),
+        (&"small".into(), &3.into(), &1.into())
+    );
+    let names: Vec<&str> =
+        report["strategies"].as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["stay", "recreate", "rolling", "blue-green", "canary"]);
+    let requests = &report["strategies"][0]["metrics"]["requests"];
+    assert!(requests["mean"].as_f64().expect("a number") > 5_000.0);
+    assert!(requests["low"].is_null() && requests["high"].is_null());
+    assert!(!folder.path().join("output").exists(), "no files were asked for");
+}
+
+#[test]
+fn bad_scenarios_list_every_problem_exit_with_2_and_write_nothing() {
+    let folder = workplace();
+    let bad = SMALL
+        .replace("seed: 3", "seed: many")
+        .replace("horizon: 60s", "horizon: 3s")
+        .replace("size: 4", "size: 0")
+        .replace("rate: 100/s", "rate: 100ms")
+        .replace("errors: 10%", "errors: 110%")
+        .replace("to: v2", "to: v3")
+        .replace("recreate: {}", "recreat: {}")
+        .replace("rolling: {}", "rolling: { surge: 0, unavailable: 0% }");
+    fs::write(folder.path().join("bad.yaml"), bad).expect("it can be written");
+    let run = output(folder.path(), &["compare", "bad.yaml"]);
+    let errors = text(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{errors}");
+    assert_eq!(text(&run.stdout), "");
+    for (line, word) in [
+        (2, "seed"),
+        (4, "horizon"),
+        (5, "rate"),
+        (8, "fleet.size"),
+        (9, "errors"),
+        (10, "rollout.to"),
+        (11, "recreat"),
+        (11, "rolling"),
+    ] {
+        let found = errors.lines().any(|text| text.contains(&format!("bad.yaml:{line}:")) && text.contains(word));
+        assert!(found, "no problem in line {line} about {word}:\n{errors}");
+    }
+    assert!(!folder.path().join("output").exists(), "nothing is written");
+}
+
+#[test]
+fn a_bad_row_of_a_trace_is_named_by_its_own_file_and_line() {
+    let folder = workplace();
+    fs::write(folder.path().join("trace.csv"), "period,count\n0,10\n60,ten\n30,5\n").expect("it can be written");
+    let scenario = SMALL.replace("open: { stages: [ { rate: 100/s, for: 60s } ] }", "trace: { file: trace.csv }");
+    fs::write(folder.path().join("traced.yaml"), scenario).expect("it can be written");
+    let run = output(folder.path(), &["check", "traced.yaml"]);
+    let errors = text(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("trace.csv:3:") && errors.contains("ten"), "{errors}");
+    assert!(errors.contains("trace.csv:4:"), "the row that goes back in time is named too: {errors}");
+}
+
+#[test]
+fn every_scenario_of_ours_passes_the_check() {
+    let mut names: Vec<String> = fs::read_dir(scenarios())
+        .expect("the scenarios are there")
+        .map(|entry| entry.expect("it can be read").path().display().to_string())
+        .filter(|path| path.ends_with(".yaml"))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 7);
+    let mut arguments = vec!["check"];
+    arguments.extend(names.iter().map(String::as_str));
+    let run = output(&scenarios(), &arguments);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    assert_eq!(text(&run.stdout).lines().count(), names.len());
+}
+
+#[test]
+fn the_schema_is_json() {
+    let run = output(&scenarios(), &["schema"]);
+    let schema: serde_json::Value = serde_json::from_slice(&run.stdout).expect("it is JSON");
+    assert!(schema["properties"]["fleet"].is_object());
+}
+
+#[test]
+fn bad_arguments_exit_with_2() {
+    let folder = workplace();
+    for arguments in [
+        &["compare"][..],
+        &["compare", "missing.yaml"],
+        &["compare", "small.yaml", "--seed", "x"],
+        &["compare", "small.yaml", "--set", "fleet.size"],
+        &["compare", "small.yaml", "--set", "fleet.sise=3"],
+        &["comprae", "small.yaml"],
+        &["check"],
+    ] {
+        let run = output(folder.path(), arguments);
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}: {}", text(&run.stderr));
+        assert!(!run.stderr.is_empty(), "{arguments:?} says why");
+    }
+    let run = output(folder.path(), &["compare", "small.yaml", "--set", "fleet.sise=3"]);
+    assert!(text(&run.stderr).contains("size"), "did you mean: {}", text(&run.stderr));
+}
+
+#[test]
+fn nothing_measured_is_never_a_success() {
+    let folder = workplace();
+    let run =
+        output(folder.path(), &["compare", "small.yaml", "--set", "traffic.open.stages=[ { rate: 0/s, for: 60s } ]"]);
+    assert_ne!(run.status.code(), Some(0));
+    assert!(!folder.path().join("output").exists());
+}
+
+#[test]
+fn a_folder_that_is_not_ours_is_left_alone() {
+    let folder = workplace();
+    let theirs = folder.path().join("output/small-3");
+    fs::create_dir_all(&theirs).expect("it can be made");
+    fs::write(theirs.join("thesis.txt"), "years of work").expect("it can be written");
+    let run = output(folder.path(), &["compare", "small.yaml"]);
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stdout));
+    assert_eq!(files(&theirs).len(), 1);
+}
+
+#[test]
+fn a_closed_pipe_is_not_an_error() {
+    let folder = workplace();
+    let mut child = rollcast(folder.path(), &["compare", "small.yaml"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let mut errors = String::new();
+    child.stderr.take().expect("it is piped").read_to_string(&mut errors).expect("UTF-8");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{errors}");
+    assert!(!errors.contains("panicked"), "{errors}");
+    assert!(folder.path().join("output/small-3/report.json").exists(), "results are written all the same");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_no_half_written_folder() {
+    let folder = workplace();
+    let long = [
+        "compare",
+        "small.yaml",
+        "--set",
+        "horizon=30d",
+        "--set",
+        "traffic.open.stages=[ { rate: 1000/s, for: 30d } ]",
+    ];
+    let mut child =
+        rollcast(folder.path(), &long).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let status = loop {
+        // The first signal may come before the program listens, and then ends it too.
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+        assert!(sent.success());
+        if let Some(status) = child.try_wait().expect("it can be asked") {
+            break status;
+        }
+        std::thread::yield_now();
+    };
+    assert!(!status.success());
+    let left = folder.path().join("output");
+    assert!(!left.exists() || files(&left).is_empty(), "nothing is left behind");
+}
