@@ -5,7 +5,7 @@
 //!
 //! - [`core`]: the scheduler. Balancers, health, retries and rollout controllers; no clock, no I/O, no threads.
 //! - [`scenario`]: from a YAML file to a checked plan, or to every problem in it at once.
-//! - `sim`: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
+//! - [`sim`]: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
 //! - [`measure`]: facts in, numbers out.
 //! - [`report`]: pure writers from numbers to bytes; one file touches the disk.
 //! - `cli`: one file per verb.
@@ -13,7 +13,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::doc_markdown)]
 
+pub mod cli;
 pub mod core;
 pub mod measure;
 pub mod report;
 pub mod scenario;
+pub mod sim;

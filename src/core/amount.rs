@@ -5,7 +5,9 @@
 pub struct Share(f64);
 
 impl Share {
+    /// Nothing of it.
     pub const NONE: Share = Share(0.0);
+    /// All of it.
     pub const ALL: Share = Share(1.0);
 
     /// `None` unless `value` lies in 0 to 1.
@@ -13,6 +15,7 @@ impl Share {
         (0.0..=1.0).contains(&value).then_some(Share(value))
     }
 
+    /// The share as a number from 0 to 1.
     pub const fn value(self) -> f64 {
         self.0
     }
@@ -28,6 +31,7 @@ impl Rate {
         (per_second.is_finite() && per_second >= 0.0).then_some(Rate(per_second))
     }
 
+    /// Events per second.
     pub const fn per_second(self) -> f64 {
         self.0
     }
@@ -38,6 +42,7 @@ impl Rate {
 /// Rounding belongs to whoever uses it: see [`Amount::round_up`] and [`Amount::round_down`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Amount {
+    /// A number of instances.
     Count(u32),
     /// In percent, so that 25 means a quarter.
     Percent(f64),
@@ -52,6 +57,7 @@ impl Amount {
         }
     }
 
+    /// Instances it comes to for a fleet of `whole`; a fraction counts as one more.
     pub fn round_up(self, whole: u32) -> u32 {
         match self {
             Amount::Count(count) => count,
@@ -59,6 +65,7 @@ impl Amount {
         }
     }
 
+    /// Instances it comes to for a fleet of `whole`; a fraction is dropped.
     pub fn round_down(self, whole: u32) -> u32 {
         match self {
             Amount::Count(count) => count,
@@ -70,11 +77,7 @@ impl Amount {
 /// Takes the last bits of binary rounding off a product that is whole in decimal, so that 28 % of 25 is 7 and not 8.
 fn tidy(product: f64) -> f64 {
     let whole = product.round();
-    if (product - whole).abs() < 1e-9 {
-        whole
-    } else {
-        product
-    }
+    if (product - whole).abs() < 1e-9 { whole } else { product }
 }
 
 #[cfg(test)]
@@ -87,16 +90,8 @@ mod tests {
             for whole in 0..=200_u32 {
                 let exact = percent * whole;
                 let amount = Amount::Percent(f64::from(percent));
-                assert_eq!(
-                    amount.round_up(whole),
-                    exact.div_ceil(100),
-                    "{percent}% of {whole}"
-                );
-                assert_eq!(
-                    amount.round_down(whole),
-                    exact / 100,
-                    "{percent}% of {whole}"
-                );
+                assert_eq!(amount.round_up(whole), exact.div_ceil(100), "{percent}% of {whole}");
+                assert_eq!(amount.round_down(whole), exact / 100, "{percent}% of {whole}");
             }
         }
     }

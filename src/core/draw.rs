@@ -20,11 +20,9 @@ impl Seed {
 
     /// All streams called `label`: hashes the label once, where streams are opened by the million.
     pub fn family(self, label: &str) -> Family {
-        let hash = label
-            .bytes()
-            .fold(self.0 ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
-                mix(hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
+        let hash = label.bytes().fold(self.0 ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+            mix(hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
         Family(mix(hash))
     }
 }
@@ -34,10 +32,9 @@ impl Seed {
 pub struct Family(u64);
 
 impl Family {
+    /// The stream with number `index`.
     pub fn stream(self, index: u64) -> Stream {
-        Stream::seed_from_u64(mix(self
-            .0
-            .wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
+        Stream::seed_from_u64(mix(self.0.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
     }
 }
 
@@ -67,12 +64,7 @@ mod tests {
     fn streams_differ_by_seed_label_and_index_and_repeat_exactly() {
         let first = |seed, label, index| Seed(seed).stream(label, index).next_u64();
         assert_eq!(first(7, "request", 1), first(7, "request", 1));
-        let all = [
-            first(7, "request", 1),
-            first(8, "request", 1),
-            first(7, "boot", 1),
-            first(7, "request", 2),
-        ];
+        let all = [first(7, "request", 1), first(8, "request", 1), first(7, "boot", 1), first(7, "request", 2)];
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b));
         }
@@ -81,14 +73,8 @@ mod tests {
     #[test]
     fn neighbouring_streams_are_uncorrelated() {
         let family = Seed(1).family("request");
-        let mean = (0..100_000)
-            .map(|index| unit(family.stream(index).next_u64()))
-            .sum::<f64>()
-            / 1e5;
-        assert!(
-            (mean - 0.5).abs() < 4.0 * (1.0 / 12e5_f64).sqrt(),
-            "mean {mean}"
-        );
+        let mean = (0..100_000).map(|index| unit(family.stream(index).next_u64())).sum::<f64>() / 1e5;
+        assert!((mean - 0.5).abs() < 4.0 * (1.0 / 12e5_f64).sqrt(), "mean {mean}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub struct UserId(pub u32);
 macro_rules! index {
     ($($id:ident),*) => {$(
         impl $id {
+            /// As an index into a table.
             pub const fn index(self) -> usize {
                 self.0 as usize
             }

@@ -5,6 +5,7 @@
 
 pub mod amount;
 pub mod draw;
+pub mod fleet;
 pub mod ids;
 pub mod proxy;
 pub mod rollout;

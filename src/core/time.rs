@@ -16,14 +16,17 @@ pub struct Moment(u64);
 pub struct Span(u64);
 
 impl Moment {
+    /// The start of the run.
     pub const START: Moment = Moment(0);
     /// Later than everything that can happen.
     pub const NEVER: Moment = Moment(u64::MAX);
 
+    /// The moment `nanos` nanoseconds after the start.
     pub const fn from_nanos(nanos: u64) -> Moment {
         Moment(nanos)
     }
 
+    /// Nanoseconds since the start.
     pub const fn nanos(self) -> u64 {
         self.0
     }
@@ -50,16 +53,20 @@ impl Moment {
 }
 
 impl Span {
+    /// No time.
     pub const ZERO: Span = Span(0);
 
+    /// `nanos` nanoseconds.
     pub const fn from_nanos(nanos: u64) -> Span {
         Span(nanos)
     }
 
+    /// `millis` milliseconds.
     pub const fn from_millis(millis: u64) -> Span {
         Span(millis * 1_000_000)
     }
 
+    /// `seconds` seconds.
     pub const fn from_secs(seconds: u64) -> Span {
         Span(seconds * NANOS_PER_SECOND)
     }
@@ -69,18 +76,27 @@ impl Span {
         Span((seconds * NANOS_PER_SECOND as f64).round() as u64)
     }
 
+    /// Nanoseconds in it.
     pub const fn nanos(self) -> u64 {
         self.0
     }
 
+    /// Seconds in it, for reports and rates only.
     pub fn seconds(self) -> f64 {
         self.0 as f64 / NANOS_PER_SECOND as f64
     }
 
+    /// Whole seconds in it, rounded down.
+    pub const fn whole_seconds(self) -> u64 {
+        self.0 / NANOS_PER_SECOND
+    }
+
+    /// Milliseconds, for reports only.
     pub fn millis(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
+    /// Whether it is no time at all.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }

@@ -81,10 +81,6 @@ metrics! {
 impl Metrics {
     /// Values of `self` minus those of `stay`, where both exist.
     pub fn minus(&self, stay: &Metrics) -> Vec<Option<f64>> {
-        self.values()
-            .into_iter()
-            .zip(stay.values())
-            .map(|(mine, base)| Some(mine? - base?))
-            .collect()
+        self.values().into_iter().zip(stay.values()).map(|(mine, base)| Some(mine? - base?)).collect()
     }
 }

@@ -1,4 +1,12 @@
-//! Facts in, numbers out. Fed by the driver, whichever it is; knows no clock and no engine.
+//! Facts in, numbers out.
+//!
+//! A driver tells the [`meter::Meter`] what happens, in order of time; [`summary::summarise`] turns that into the metrics
+//! of `docs/metrics.md`. Nothing here knows a clock or an engine.
 
+pub mod burn;
 pub mod forecast;
+pub mod gauge;
+pub mod meter;
 pub mod metric;
+pub mod summary;
+pub mod users;

@@ -1,3 +1,197 @@
 //! From text to a checked plan, or to every problem in it at once.
+//!
+//! This room reads a scenario file and the traces beside it, and does nothing else with the disk. It never stops at the
+//! first problem: whatever can be checked is checked, and each problem says where it is, what was found, what is
+//! allowed, and what was perhaps meant. Whoever holds a [`plan::Scenario`] from here may rely on what its comments
+//! promise.
+//!
+//! On the way there are three forms: a tree with places (`tree`), the declarations of the file with every default
+//! (`file`), and the [`plan`]. The JSON Schema and the text of `run.yaml` come from the same declarations.
 
+mod entry;
+mod file;
 pub mod plan;
+mod problem;
+mod resolve;
+mod set;
+mod trace;
+mod tree;
+mod units;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use self::entry::{Entry, Or};
+use self::file::File;
+use self::problem::{Place, SourceKind};
+use self::resolve::{Check, resolve};
+use self::tree::{KeyPath, Node};
+
+pub use self::problem::{Problem, Problems};
+
+/// A scenario with all that is needed to write it down again.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The checked plan.
+    pub scenario: plan::Scenario,
+    /// With every default filled in.
+    file: File,
+    /// Where its relative paths start; absolute.
+    folder: PathBuf,
+}
+
+/// Reads the scenario in a file.
+pub fn load(path: &Path) -> Result<Loaded, Problems> {
+    load_with(path, &[])
+}
+
+/// Reads the scenario in a file, with some values replaced: each is a path such as `fleet.size` and a value in YAML.
+pub fn load_with(path: &Path, overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    let name = path.display().to_string();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let text = std::fs::read(path).and_then(|bytes| {
+        let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text");
+        String::from_utf8(bytes).map_err(not_text)
+    });
+    match text {
+        Ok(text) => parse_with(&text, &name, folder, overrides),
+        Err(error) => {
+            let mut problems = Problems::default();
+            problems.open(&name, "", SourceKind::File);
+            let text = format!("cannot be read as a scenario: {error}");
+            problems.add(Place::default(), &KeyPath::top(), text);
+            Err(problems)
+        }
+    }
+}
+
+/// Reads a scenario from text. Problems name it `file`; the paths in it start at `folder`.
+pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Loaded, Problems> {
+    parse_with(text, file, folder, &[])
+}
+
+/// As [`parse`], with some values replaced.
+pub fn parse_with(
+    text: &str,
+    file: &str,
+    folder: &Path,
+    overrides: &[(&str, &str)],
+) -> Result<Loaded, Problems> {
+    let mut problems = Problems::default();
+    let source = problems.open(file, text, SourceKind::File);
+    let Some(mut tree) = tree::parse(text, source, &mut problems) else {
+        return Err(problems);
+    };
+    if tree.is_null() {
+        problems.add(
+            tree.place,
+            &KeyPath::top(),
+            format!("found nothing, expected {}", File::expected()),
+        );
+        return Err(problems);
+    }
+    for (path, value) in overrides {
+        set::set(&mut tree, path, value, &mut problems);
+    }
+    check(&tree, folder, problems)
+}
+
+fn check(tree: &Node, folder: &Path, mut problems: Problems) -> Result<Loaded, Problems> {
+    let mut file = File::read(tree, &KeyPath::top(), &mut problems);
+    let mut check = Check {
+        tree,
+        folder,
+        problems: &mut problems,
+    };
+    let scenario = resolve(&mut file, &mut check);
+    if !problems.is_empty() {
+        return Err(problems.sorted());
+    }
+    // Without a current folder there is nothing better than the path as given.
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    Ok(Loaded {
+        scenario,
+        file,
+        folder,
+    })
+}
+
+/// The JSON Schema (draft 2020-12) of scenario files.
+pub fn schema() -> serde_json::Value {
+    let generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    generator.into_root_schema_for::<File>().to_value()
+}
+
+impl Loaded {
+    /// The scenario as YAML with every default filled in, to stand in `folder`: reading it there gives an equal plan.
+    pub fn run_yaml(&self, folder: &Path) -> String {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let mut file = self.file.clone();
+        for name in files(&mut file) {
+            let path = self.folder.join(&name.0);
+            name.0 = relative(&path, &folder).display().to_string();
+        }
+        let node = file.write().expect("a table is always written");
+        format!(
+            "# Written by rollcast {}, with every default filled in.\n{}",
+            env!("CARGO_PKG_VERSION"),
+            write::yaml(&node)
+        )
+    }
+}
+
+/// Every path in a scenario.
+fn files(file: &mut File) -> impl Iterator<Item = &mut units::FileName> {
+    let mut names = Vec::new();
+    if let Some(trace) = &mut file.traffic.trace {
+        names.push(&mut trace.file);
+    }
+    let think = file.traffic.closed.as_mut().map(|closed| &mut closed.think);
+    let boot = Some(&mut file.fleet.boot);
+    let versions = file
+        .versions
+        .0
+        .iter_mut()
+        .map(|(_, version)| version.service.as_mut());
+    for law in [think, boot].into_iter().chain(versions).flatten() {
+        if let Or::Table(file::Law::Empirical(law)) = law {
+            names.push(&mut law.file);
+        }
+    }
+    names.into_iter()
+}
+
+/// How to get to `path` from `folder`, both absolute; `path` itself where nothing leads there.
+fn relative(path: &Path, folder: &Path) -> PathBuf {
+    let (path_parts, folder_parts) = (tidy(path), tidy(folder));
+    let shared = path_parts
+        .iter()
+        .zip(&folder_parts)
+        .take_while(|(one, other)| one == other)
+        .count();
+    // On Windows, two drives share nothing; elsewhere there is always the root.
+    if shared == 0 {
+        return path.to_owned();
+    }
+    let up = std::iter::repeat_n(Component::ParentDir, folder_parts.len() - shared);
+    up.chain(path_parts[shared..].iter().copied()).collect()
+}
+
+/// The parts of a path without detours.
+fn tidy(path: &Path) -> Vec<Component<'_>> {
+    let mut parts: Vec<Component<'_>> = Vec::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(parts.last(), Some(Component::Normal(_))) => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    parts
+}

@@ -1,86 +1,139 @@
-//! The control plane of one service.
+//! The control plane of one service: when to launch, drain and shift traffic.
+//!
+//! A [`Controller`] is told what happened ([`Input`]) and answers with [`Order`]s, which the driver carries out. It is
+//! level-triggered: each step compares what its phase wants with what the fleet shows now and orders the difference, so
+//! that a lost or repeated observation changes nothing. It sees traffic only through the samples it is given.
 
-use crate::core::amount::{Amount, Share};
-use crate::core::time::Span;
+mod beside;
+mod controller;
+mod gate;
+mod in_place;
+mod recreate;
+mod rolling;
+mod strategy;
+mod sync;
 
-/// A strategy as the scenario gives it: what to do, not how far it is.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Strategy {
-    /// Stop every old instance, wait until they are gone, start the new ones.
-    Recreate(Recreate),
-    /// Replace a few at a time, with the arithmetic of a Kubernetes Deployment.
-    Rolling(Rolling),
-    /// A second fleet, one switch, the first kept for an instant return.
-    BlueGreen(BlueGreen),
-    /// A growing share of the traffic, watched by a gate.
-    Canary(Canary),
-}
+pub use beside::instances_for;
+pub use controller::{Controller, Setup};
+pub use gate::{Sample, Tally, Verdict};
+pub use recreate::recreate_targets;
+pub use rolling::{Limits, clean_up, grow_new, rolling_targets, shrink_old};
+pub use strategy::{BlueGreen, Canary, Gate, Recreate, Rolling, Split, Step, Strategy};
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recreate {
-    /// `None`: never rolls back, as in life.
-    pub gate: Option<Gate>,
-    /// How long the gate goes on watching once every instance is new; without a gate it has no effect.
-    pub bake: Span,
-}
+use crate::core::amount::Share;
+use crate::core::ids::{InstanceId, VersionId};
+use std::fmt;
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rolling {
-    /// Instances above the fleet's size; a percentage rounds up.
-    pub surge: Amount,
-    /// Instances that may be missing; a percentage rounds down.
-    pub unavailable: Amount,
-    /// `None`: never rolls back, as in life.
-    pub gate: Option<Gate>,
-    /// How long the gate goes on watching once every instance is new; without a gate it has no effect.
-    pub bake: Span,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct BlueGreen {
-    /// How long the old fleet is kept after the switch.
-    pub bake: Span,
-    /// Watches from the switch to the end of the bake; `None`: never rolls back.
-    pub gate: Option<Gate>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Canary {
-    /// In order; after the last one the new version gets everything.
-    pub steps: Vec<Step>,
-    /// Watches from the first step on; `None`: never rolls back.
-    pub gate: Option<Gate>,
-    /// How a proxy splits requests between the versions.
-    pub split: Split,
-    /// How long the old fleet is kept after the last step.
-    pub keep_old: Span,
-}
-
-/// One step of a canary: give the new version `share` of the requests, then hold.
+/// What happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
-    pub share: Share,
-    pub hold: Span,
+pub enum Input {
+    /// Someone asks for the rollout.
+    Deploy,
+    /// An instance answers.
+    Ready(InstanceId),
+    /// An instance that answered went down by itself, and the platform noticed.
+    Lost(InstanceId),
+    /// An instance that was ordered to stop no longer exists.
+    Gone(InstanceId),
+    /// Metrics arrived.
+    Sample(Sample),
+    /// The moment that [`Controller::deadline`] asked for has come.
+    Deadline,
 }
 
-/// How a proxy splits requests between two versions.
+/// The sizes that a sync asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// By chance for each request (Envoy, Istio, the nginx ingress).
-    Random,
-    /// In smooth rotation, so that the share is exact (HAProxy and nginx server weights).
-    Smooth,
-    /// By the user, who then stays with that version while the share does not change.
-    User,
+pub struct Targets {
+    /// Instances of the version that leaves.
+    pub old: u32,
+    /// Instances of the version that comes.
+    pub new: u32,
 }
 
-/// An automatic verdict on the new version from its error rate.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Gate {
-    /// Fails when the share of failed attempts is above this.
-    pub error_rate: Share,
-    /// Fewer attempts than this in the window: inconclusive.
-    pub samples: u32,
-    /// How far back it looks.
-    pub window: Span,
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Start an instance.
+    Launch {
+        /// The number it is to have.
+        instance: InstanceId,
+        /// What it runs.
+        version: VersionId,
+    },
+    /// Change the endpoints; each proxy learns of it later.
+    Publish {
+        /// Which instance.
+        instance: InstanceId,
+        /// Whether it is to be in them.
+        listed: bool,
+    },
+    /// Begin the graceful shutdown of an instance; it was unpublished in the same breath.
+    Drain {
+        /// Which instance.
+        instance: InstanceId,
+    },
+    /// Give the new version this share of the requests; each proxy learns of it later.
+    Weight {
+        /// Of all requests.
+        share: Share,
+    },
+    /// Tell people where the rollout is.
+    Announce {
+        /// Where it is.
+        phase: Phase,
+        /// Why, with the evidence.
+        reason: String,
+    },
 }
+
+/// Where a rollout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The deploy command was taken.
+    Started,
+    /// Old instances are being stopped, none may be left.
+    Stopping,
+    /// New instances are being started.
+    Starting,
+    /// Old instances are being replaced by new ones.
+    Replacing,
+    /// A step of a canary, counted from 1.
+    Step(usize, usize),
+    /// The new version gets every request.
+    Switched,
+    /// Every instance is in place; the gate goes on watching, or the old fleet is kept.
+    Baking,
+    /// The hold of a step is over, but the gate has too little evidence to go on.
+    Holding,
+    /// Nothing has moved for the progress deadline.
+    Stuck,
+    /// The new version was judged bad.
+    RollingBack,
+    /// The old version serves everything again.
+    RolledBack,
+    /// The new version serves everything.
+    Promoted,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Phase::Step(number, of) => return write!(out, "step {number}/{of}"),
+            Phase::Started => "started",
+            Phase::Stopping => "stopping",
+            Phase::Starting => "starting",
+            Phase::Replacing => "replacing",
+            Phase::Switched => "switched",
+            Phase::Baking => "baking",
+            Phase::Holding => "holding",
+            Phase::Stuck => "stuck",
+            Phase::RollingBack => "rolling back",
+            Phase::RolledBack => "rolled back",
+            Phase::Promoted => "promoted",
+        };
+        out.write_str(name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! The command line: one file per verb. Answers go to standard output, progress and errors to standard error.
+
+mod args;
+mod check;
+mod compare;
+mod interrupt;
+mod screen;
+
+use crate::report::folder::FolderError;
+use crate::scenario::{Problems, schema};
+use args::{Command, arguments};
+use std::io;
+
+/// Why a verb did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The scenario, or several, are not right; the text says all that is wrong.
+    #[error("{0}")]
+    Scenario(Problems),
+    /// An argument is not right.
+    #[error("{0}")]
+    Usage(String),
+    /// The results could not be written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// There is no result.
+    #[error("{0}")]
+    Nothing(String),
+    /// Standard output could not be written to.
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+}
+
+impl Failure {
+    /// 1: it went wrong here; 2: the request was wrong.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Scenario(_) | Failure::Usage(_) => 2,
+            Failure::Folder(_) | Failure::Nothing(_) | Failure::Output(_) => 1,
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Output(error)
+    }
+}
+
+/// Does what the arguments of the process ask for.
+///
+/// # Errors
+/// See [`Failure`]. A reader that closed standard output early is not an error.
+pub fn run() -> Result<(), Failure> {
+    match arguments().command {
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Schema => {
+            let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");
+            screen::print(&(text + "\n")).map_err(Failure::from)
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What the control plane knows of its instances.
+//!
+//! Four facts about an instance must not be confused. It *exists* (costs money), is *ready* (would answer), is *listed*
+//! (in a given proxy's endpoints: the proxy knows, not the fleet) and is *available* (ready for long enough that a
+//! controller counts it).
+
+use crate::core::ids::{InstanceId, VersionId};
+use crate::core::time::{Moment, Span};
+
+/// How far an instance is in its life, as its controller knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Launched and not yet ready, or down and restarting.
+    Starting,
+    /// Answers since then.
+    Ready(Moment),
+    /// Ordered to stop.
+    Terminating,
+    /// No longer exists.
+    Gone,
+}
+
+/// How many instances of one version there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Wanted: starting or ready.
+    pub spec: u32,
+    /// Of those, ready.
+    pub ready: u32,
+    /// Of those, ready for long enough.
+    pub available: u32,
+    /// Ordered to stop and still there; invisible to Kubernetes' arithmetic.
+    pub terminating: u32,
+}
+
+/// Every instance that ever was, in the order of launch.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    members: Vec<Member>,
+    min_ready: Span,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    version: VersionId,
+    state: State,
+}
+
+impl Fleet {
+    /// `size` instances of `version` that have been available since the start.
+    pub fn new(size: u32, version: VersionId, min_ready: Span) -> Fleet {
+        let member = Member { version, state: State::Ready(Moment::START) };
+        Fleet { members: vec![member; size as usize], min_ready }
+    }
+
+    /// Instances ever launched.
+    pub fn launched(&self) -> u32 {
+        self.members.len() as u32
+    }
+
+    /// The state of an instance that was launched.
+    pub fn state(&self, instance: InstanceId) -> State {
+        self.members[instance.index()].state
+    }
+
+    /// Notes a new state.
+    pub fn set(&mut self, instance: InstanceId, state: State) {
+        self.members[instance.index()].state = state;
+    }
+
+    /// Adds an instance that is starting.
+    pub fn launch(&mut self, version: VersionId) -> InstanceId {
+        self.members.push(Member { version, state: State::Starting });
+        InstanceId(self.members.len() as u32 - 1)
+    }
+
+    /// Instances of `version` by state at `now`.
+    pub fn count(&self, version: VersionId, now: Moment) -> Counts {
+        let mut counts = Counts::default();
+        for member in self.members.iter().filter(|member| member.version == version) {
+            match member.state {
+                State::Starting => counts.spec += 1,
+                State::Ready(since) => {
+                    counts.spec += 1;
+                    counts.ready += 1;
+                    counts.available += u32::from(self.available_from(since) <= now);
+                }
+                State::Terminating => counts.terminating += 1,
+                State::Gone => {}
+            }
+        }
+        counts
+    }
+
+    /// The wanted instances of `version` in the order in which Kubernetes deletes them: starting before ready, then
+    /// youngest first.
+    pub fn in_order_of_removal(&self, version: VersionId) -> Vec<InstanceId> {
+        let youngest_first = || {
+            let members = self.members.iter().enumerate().rev();
+            members.filter(move |(_, member)| member.version == version)
+        };
+        let starting = youngest_first().filter(|(_, member)| member.state == State::Starting);
+        let ready = youngest_first().filter(|(_, member)| matches!(member.state, State::Ready(_)));
+        starting.chain(ready).map(|(id, _)| InstanceId(id as u32)).collect()
+    }
+
+    /// The next moment after `now` at which a ready instance becomes available.
+    pub fn next_available(&self, now: Moment) -> Option<Moment> {
+        let ready = self.members.iter().filter_map(|member| match member.state {
+            State::Ready(since) => Some(self.available_from(since)),
+            State::Starting | State::Terminating | State::Gone => None,
+        });
+        ready.filter(|&moment| moment > now).min()
+    }
+
+    fn available_from(&self, ready_since: Moment) -> Moment {
+        if ready_since == Moment::START { Moment::START } else { ready_since + self.min_ready }
+    }
+}

@@ -1,0 +1,419 @@
+//! The meter: a driver tells it the facts as they happen, and it keeps sums, levels and one row per second.
+//!
+//! Facts before [`Meter::begin`] (the warm-up) reach the timeline, and nothing else.
+
+use crate::core::amount::Share;
+use crate::core::ids::{UserId, VersionId};
+use crate::core::rollout::{Phase, Tally};
+use crate::core::time::{Moment, Span};
+use crate::measure::forecast::{self, Ending, Instances, Second};
+use crate::measure::gauge::Gauge;
+use crate::measure::users::Users;
+use hdrhistogram::Histogram;
+
+/// Latencies are recorded in microseconds, up to an hour, to three significant digits.
+const LATENCY_US_MAX: u64 = 3_600_000_000;
+
+/// What an instance looks like from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Exists, not ready.
+    Booting,
+    /// Ready, and not ordered to stop.
+    Ready,
+    /// Ordered to stop.
+    Terminating,
+}
+
+/// How a user request ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// Who had asked.
+    pub user: UserId,
+    /// Whether the answer was good.
+    pub good: bool,
+    /// From first send to final answer.
+    pub latency: Span,
+    /// The version that answered, well or not; `None` if nobody did.
+    pub answered: Option<VersionId>,
+    /// Whether any attempt was sent to the new version.
+    pub exposed: bool,
+    /// Whether it is bad and its last attempt was on the new version.
+    pub harmed: bool,
+}
+
+/// Sums over the measured time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sums {
+    /// User requests settled well.
+    pub good: u64,
+    /// User requests settled badly.
+    pub bad: u64,
+    /// Attempts refused, or for which there was no instance.
+    pub shed: u64,
+    /// Attempts beyond the first.
+    pub retries: u64,
+    /// Attempts cut by an instance that went away.
+    pub dropped: u64,
+    /// User requests with an attempt on the new version.
+    pub exposed: u64,
+    /// Of those, bad because of it.
+    pub harmed: u64,
+}
+
+/// What one second adds that its [`Second`] row does not show.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hidden {
+    /// Bit 0: the old version answered; bit 1: the new one did.
+    pub answered: u8,
+    /// Seconds in which no available instance was listed anywhere.
+    pub outage_s: f64,
+    /// Seconds in which no instance was available.
+    pub none_available_s: f64,
+    /// Busy slots of available instances × seconds.
+    pub busy_s: f64,
+    /// Slots of available instances × seconds.
+    pub slots_s: f64,
+}
+
+/// When the rollout reached what it is judged by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Milestones {
+    /// The deploy command.
+    pub deployed: Option<Moment>,
+    /// The first listing of a new instance in any proxy.
+    pub new_listed: Option<Moment>,
+    /// The verdict that the new version is bad.
+    pub verdict: Option<Moment>,
+    /// After the verdict, no proxy lists a new instance any more.
+    pub new_unlisted: Option<Moment>,
+    /// Success, or the end of the roll-back.
+    pub ended: Option<Moment>,
+}
+
+/// Everything measured about one run.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    pub(super) new: Option<VersionId>,
+    slots: u32,
+    measuring: bool,
+    pub(super) began: Moment,
+    pub(super) sums: Sums,
+    pub(super) users: Users,
+    pub(super) latency: Histogram<u64>,
+    pub(super) rollout_latency: Histogram<u64>,
+    in_rollout: bool,
+    tally: Tally,
+    second: Second,
+    second_hidden: Hidden,
+    pub(super) timeline: Vec<Second>,
+    pub(super) hidden: Vec<Hidden>,
+    in_flight: u32,
+    queued: u32,
+    counts: [Instances; 2],
+    existing: Gauge,
+    pub(super) peak_instances: i64,
+    pub(super) instance_s: f64,
+    available: Gauge,
+    reachable: Gauge,
+    busy: Gauge,
+    saturated: Gauge,
+    pub(super) saturated_s: f64,
+    /// Level 1 while the condition of its name holds.
+    overload: Gauge,
+    pub(super) overload_s: f64,
+    outage: Gauge,
+    none_available: Gauge,
+    new_listings: u32,
+    pub(super) milestones: Milestones,
+    pub(super) phases: Vec<forecast::Phase>,
+    pub(super) ending: Ending,
+}
+
+impl Meter {
+    /// A meter for a service with `users` users and `slots` per instance; `new` is the version that is brought out.
+    pub fn new(new: Option<VersionId>, users: u32, slots: u32) -> Meter {
+        let histogram = || Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("the bounds are constants that fit");
+        Meter {
+            new,
+            slots,
+            measuring: false,
+            began: Moment::START,
+            sums: Sums::default(),
+            users: Users::new(users),
+            latency: histogram(),
+            rollout_latency: histogram(),
+            in_rollout: false,
+            tally: Tally::default(),
+            second: Second::default(),
+            second_hidden: Hidden::default(),
+            timeline: Vec::new(),
+            hidden: Vec::new(),
+            in_flight: 0,
+            queued: 0,
+            counts: [Instances::default(); 2],
+            existing: Gauge::default(),
+            peak_instances: 0,
+            instance_s: 0.0,
+            available: Gauge::default(),
+            reachable: Gauge::default(),
+            busy: Gauge::default(),
+            saturated: Gauge::default(),
+            saturated_s: 0.0,
+            overload: Gauge::default(),
+            overload_s: 0.0,
+            outage: Gauge::default(),
+            none_available: Gauge::default(),
+            new_listings: 0,
+            milestones: Milestones::default(),
+            phases: Vec::new(),
+            ending: if new.is_some() { Ending::Unfinished } else { Ending::NoRollout },
+        }
+    }
+
+    /// The warm-up is over: what follows counts.
+    pub fn begin(&mut self, now: Moment) {
+        self.measuring = true;
+        self.began = now;
+        for gauge in [&mut self.existing, &mut self.saturated, &mut self.overload] {
+            gauge.take(now);
+        }
+        self.peak_instances = self.existing.level();
+    }
+
+    /// A client sent a user request.
+    #[inline]
+    pub fn offered(&mut self) {
+        self.second.offered += 1;
+        self.in_flight += 1;
+    }
+
+    /// A user request has its final answer.
+    #[inline]
+    pub fn settled(&mut self, settled: Settled) {
+        self.in_flight -= 1;
+        self.second.good += u32::from(settled.good);
+        self.second.bad += u32::from(!settled.good);
+        if !self.measuring {
+            return;
+        }
+        self.sums.good += u64::from(settled.good);
+        self.sums.bad += u64::from(!settled.good);
+        if settled.good {
+            self.record(settled.latency);
+        }
+        if self.in_rollout || self.milestones.ended.is_some() {
+            self.expose(settled);
+        }
+    }
+
+    fn record(&mut self, latency: Span) {
+        let us = (latency.nanos() / 1_000).max(1);
+        self.latency.saturating_record(us);
+        if self.in_rollout {
+            self.rollout_latency.saturating_record(us);
+        }
+    }
+
+    fn expose(&mut self, settled: Settled) {
+        if let Some(version) = settled.answered {
+            self.users.saw(settled.user, Some(version) == self.new);
+        }
+        if settled.exposed {
+            self.sums.exposed += 1;
+            self.users.expose(settled.user);
+        }
+        if settled.harmed {
+            self.sums.harmed += 1;
+            self.users.harm(settled.user);
+        }
+    }
+
+    /// The version that is brought out.
+    #[inline]
+    pub fn new_version(&self) -> Option<VersionId> {
+        self.new
+    }
+
+    /// An attempt on `version` ended: whether it failed by the instance's fault is what gates look at, and whether there
+    /// was an answer at all is what makes versions mix.
+    #[inline]
+    pub fn attempted(&mut self, version: VersionId, failed: bool, answered: bool) {
+        let new = Some(version) == self.new;
+        self.second_hidden.answered |= u8::from(answered) << u8::from(new);
+        if new {
+            self.tally.attempts += 1;
+            self.tally.failed += u64::from(failed);
+        }
+    }
+
+    /// Attempts on the new version so far, as a scrape reads them.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// An attempt was refused, or there was no instance for it.
+    pub fn shed(&mut self) {
+        self.sums.shed += u64::from(self.measuring);
+    }
+
+    /// A request is tried once more.
+    pub fn retried(&mut self) {
+        self.sums.retries += u64::from(self.measuring);
+    }
+
+    /// An attempt was cut because its instance went away.
+    pub fn dropped(&mut self) {
+        self.sums.dropped += u64::from(self.measuring);
+    }
+
+    /// Attempts waiting in queues changed by `delta`.
+    #[inline]
+    pub fn queued(&mut self, delta: i32) {
+        self.queued = self.queued.checked_add_signed(delta).expect("as many leave a queue as entered it");
+    }
+
+    /// An instance of `version` went from one stage to another; `None`: it does not exist.
+    pub fn staged(&mut self, now: Moment, version: VersionId, from: Option<Stage>, to: Option<Stage>) {
+        let counts = &mut self.counts[usize::from(Some(version) == self.new)];
+        if let Some(from) = from {
+            *count(counts, from) -= 1;
+        }
+        if let Some(to) = to {
+            *count(counts, to) += 1;
+        }
+        self.existing.add(now, i64::from(to.is_some()) - i64::from(from.is_some()));
+        self.peak_instances = self.peak_instances.max(self.existing.level());
+    }
+
+    /// An instance with `busy` busy slots became available (+1) or ceased to be (−1).
+    pub fn available(&mut self, now: Moment, delta: i64, busy: u32, saturated: bool) {
+        self.available.add(now, delta);
+        self.busy.add(now, delta * i64::from(busy));
+        self.saturated.add(now, delta * i64::from(saturated));
+        self.none_available.set(now, i64::from(self.available.level() == 0));
+        self.look_for_overload(now);
+    }
+
+    /// A slot of an available instance became busy (+1) or free (−1).
+    #[inline]
+    pub fn busy(&mut self, now: Moment, delta: i64) {
+        self.busy.add(now, delta);
+    }
+
+    /// An available instance became saturated (+1) or ceased to be (−1).
+    pub fn saturated(&mut self, now: Moment, delta: i64) {
+        self.saturated.add(now, delta);
+        self.look_for_overload(now);
+    }
+
+    fn look_for_overload(&mut self, now: Moment) {
+        let (available, saturated) = (self.available.level(), self.saturated.level());
+        self.overload.set(now, i64::from(available > 0 && 2 * saturated >= available));
+    }
+
+    /// An available instance came into the endpoints of its first proxy (+1) or left its last (−1), or its availability
+    /// changed while listed.
+    pub fn reachable(&mut self, now: Moment, delta: i64) {
+        self.reachable.add(now, delta);
+        self.outage.set(now, i64::from(self.reachable.level() == 0));
+    }
+
+    /// A proxy listed or unlisted an instance of `version`.
+    pub fn listed(&mut self, now: Moment, version: VersionId, listed: bool) {
+        if Some(version) != self.new {
+            return;
+        }
+        if listed {
+            self.new_listings += 1;
+            self.milestones.new_listed.get_or_insert(now);
+        } else {
+            self.new_listings -= 1;
+        }
+        self.note_unlisted(now);
+    }
+
+    fn note_unlisted(&mut self, now: Moment) {
+        if self.new_listings == 0 && self.milestones.verdict.is_some() {
+            self.milestones.new_unlisted.get_or_insert(now);
+        }
+    }
+
+    /// The controller wants the new version to get this share from now on.
+    pub fn weighed(&mut self, share: Share) {
+        self.second.weight = Some(share.value());
+    }
+
+    /// The controller announced a phase.
+    pub fn announced(&mut self, now: Moment, phase: Phase, reason: String) {
+        self.phases.push(forecast::Phase { at_s: now.seconds(), phase: phase.to_string(), reason });
+        match phase {
+            Phase::Started => {
+                self.milestones.deployed = Some(now);
+                self.in_rollout = true;
+            }
+            Phase::RollingBack => {
+                self.milestones.verdict = Some(now);
+                self.note_unlisted(now);
+            }
+            Phase::RolledBack => self.end(now, Ending::RolledBack),
+            Phase::Promoted => self.end(now, Ending::Promoted),
+            Phase::Stopping
+            | Phase::Starting
+            | Phase::Replacing
+            | Phase::Step(..)
+            | Phase::Switched
+            | Phase::Baking
+            | Phase::Holding
+            | Phase::Stuck => {}
+        }
+    }
+
+    fn end(&mut self, now: Moment, ending: Ending) {
+        self.milestones.ended = Some(now);
+        self.in_rollout = false;
+        self.ending = ending;
+    }
+
+    /// A second has passed: its row is complete.
+    pub fn tick(&mut self, now: Moment) {
+        let second = Second {
+            in_flight: self.in_flight,
+            queued: self.queued,
+            old: self.counts[0],
+            new: self.counts[1],
+            ..self.second
+        };
+        let hidden = Hidden {
+            answered: self.second_hidden.answered,
+            outage_s: self.outage.take(now),
+            none_available_s: self.none_available.take(now),
+            busy_s: self.busy.take(now),
+            slots_s: self.available.take(now) * f64::from(self.slots),
+        };
+        self.timeline.push(second);
+        self.hidden.push(hidden);
+        self.second = Second { weight: self.second.weight, ..Second::default() };
+        self.second_hidden = Hidden::default();
+    }
+
+    /// The run is over.
+    pub fn finish(&mut self, now: Moment) {
+        self.instance_s = self.existing.take(now);
+        self.saturated_s = self.saturated.take(now);
+        self.overload_s = self.overload.take(now);
+    }
+
+    /// User requests sent and not settled.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+}
+
+fn count(counts: &mut Instances, stage: Stage) -> &mut u32 {
+    match stage {
+        Stage::Booting => &mut counts.booting,
+        Stage::Ready => &mut counts.ready,
+        Stage::Terminating => &mut counts.terminating,
+    }
+}

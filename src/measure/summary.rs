@@ -1,0 +1,156 @@
+//! From what the meter kept to the metrics, as `docs/metrics.md` defines them.
+
+use crate::core::slo::Objective;
+use crate::core::time::{Moment, Span};
+use crate::measure::burn::Account;
+use crate::measure::forecast::{Ending, Second, StrategyForecast};
+use crate::measure::meter::{Hidden, Meter};
+use crate::measure::metric::Metrics;
+use hdrhistogram::Histogram;
+
+/// Seconds over which peak utilisation is taken.
+const PEAK_WINDOW_S: usize = 10;
+
+/// What metrics need beside the facts.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The promise.
+    pub objective: Objective,
+    /// A slice is down when fewer than this share of its requests were good.
+    pub down_share: f64,
+    /// Length of that slice, in whole seconds.
+    pub down_slice_s: usize,
+    /// Per instance and hour.
+    pub price_per_hour: f64,
+    /// Per bad request.
+    pub bad_request_price: f64,
+    /// The horizon.
+    pub end: Moment,
+}
+
+/// Turns what `meter` kept into the result of the strategy called `name`. `extra_cost` is left for the comparison.
+pub fn summarise(name: &str, meter: Meter, terms: &Terms) -> StrategyForecast {
+    let first = whole_second_after(meter.began);
+    let account = Account::new(first as f64, meter.timeline.iter().skip(first).map(|row| (row.good, row.bad)));
+    let alerts = account.alerts(&terms.objective);
+    let mut metrics = Metrics {
+        budget_burnt_timeslices: Some(account.timeslices_burnt(&terms.objective)),
+        burn_rate_max: alerts.iter().map(|alert| alert.burn_rate_max).reduce(f64::max),
+        alerts: Some(alerts.iter().filter(|alert| alert.fires_s.is_some()).count() as f64),
+        ..Metrics::default()
+    };
+    requests(&mut metrics, &meter, terms);
+    by_second(&mut metrics, &meter, first, terms);
+    latency(&mut metrics, &meter);
+    rollout(&mut metrics, &meter);
+    money(&mut metrics, &meter, terms);
+    StrategyForecast {
+        name: name.to_owned(),
+        ending: meter.ending,
+        metrics,
+        alerts,
+        timeline: meter.timeline.into_iter().map(|row| with_burn(row, &terms.objective)).collect(),
+        phases: meter.phases,
+    }
+}
+
+fn whole_second_after(moment: Moment) -> usize {
+    moment.nanos().div_ceil(Span::from_secs(1).nanos()) as usize
+}
+
+fn with_burn(row: Second, objective: &Objective) -> Second {
+    let all = row.good + row.bad;
+    let share = if all == 0 { 0.0 } else { f64::from(row.bad) / f64::from(all) };
+    Second { burn: objective.burn_rate(share), ..row }
+}
+
+fn requests(metrics: &mut Metrics, meter: &Meter, terms: &Terms) {
+    let sums = &meter.sums;
+    let (good, bad) = (sums.good as f64, sums.bad as f64);
+    let all = good + bad;
+    let measured_s = terms.end.since(meter.began).seconds();
+    let in_window = terms.objective.requests.unwrap_or_else(|| all / measured_s * terms.objective.window.seconds());
+    metrics.requests = Some(all);
+    metrics.failed_requests = Some(bad);
+    metrics.availability = (all > 0.0).then(|| good / all);
+    metrics.budget_burnt = (in_window > 0.0).then(|| bad / terms.objective.budget(in_window));
+    metrics.shed_requests = Some(sums.shed as f64);
+    metrics.retries = Some(sums.retries as f64);
+    metrics.dropped_in_flight = Some(sums.dropped as f64);
+}
+
+fn by_second(metrics: &mut Metrics, meter: &Meter, first: usize, terms: &Terms) {
+    let rows = meter.timeline.get(first..).unwrap_or_default();
+    let hidden = meter.hidden.get(first..).unwrap_or_default();
+    let slices = rows.chunks(terms.down_slice_s).zip(hidden.chunks(terms.down_slice_s));
+    let down_s: usize =
+        slices.filter(|(rows, hidden)| down(rows, hidden, terms.down_share)).map(|(rows, _)| rows.len()).sum();
+    metrics.downtime_s = Some(down_s as f64);
+    metrics.outage_s = Some(hidden.iter().map(|second| second.outage_s).sum());
+    metrics.overload_s = Some(meter.overload_s);
+    metrics.saturated_instance_s = Some(meter.saturated_s);
+    metrics.peak_utilisation = peak_utilisation(hidden);
+    if meter.new.is_some() {
+        let mixed = hidden.iter().filter(|second| second.answered == 0b11).count();
+        metrics.mixed_versions_s = Some(mixed as f64);
+    }
+}
+
+fn down(rows: &[Second], hidden: &[Hidden], share: f64) -> bool {
+    let good: u32 = rows.iter().map(|row| row.good).sum();
+    let all = good + rows.iter().map(|row| row.bad).sum::<u32>();
+    if all > 0 {
+        return f64::from(good) < share * f64::from(all);
+    }
+    let none_available: f64 = hidden.iter().map(|second| second.none_available_s).sum();
+    none_available >= hidden.len() as f64
+}
+
+fn peak_utilisation(hidden: &[Hidden]) -> Option<f64> {
+    let share = |window: &[Hidden]| {
+        let slots: f64 = window.iter().map(|second| second.slots_s).sum();
+        let busy: f64 = window.iter().map(|second| second.busy_s).sum();
+        (slots > 0.0).then(|| busy / slots)
+    };
+    let window = PEAK_WINDOW_S.min(hidden.len().max(1));
+    hidden.windows(window).filter_map(share).reduce(f64::max)
+}
+
+fn latency(metrics: &mut Metrics, meter: &Meter) {
+    let of = |histogram: &Histogram<u64>, quantile: f64| {
+        (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1e3)
+    };
+    metrics.latency_ms_p50 = of(&meter.latency, 0.5);
+    metrics.latency_ms_p95 = of(&meter.latency, 0.95);
+    metrics.latency_ms_p99 = of(&meter.latency, 0.99);
+    metrics.latency_ms_p999 = of(&meter.latency, 0.999);
+    metrics.latency_ms_mean = (!meter.latency.is_empty()).then(|| meter.latency.mean() / 1e3);
+    metrics.rollout_latency_ms_p50 = of(&meter.rollout_latency, 0.5);
+    metrics.rollout_latency_ms_p95 = of(&meter.rollout_latency, 0.95);
+    metrics.rollout_latency_ms_p99 = of(&meter.rollout_latency, 0.99);
+    metrics.rollout_latency_ms_p999 = of(&meter.rollout_latency, 0.999);
+}
+
+fn rollout(metrics: &mut Metrics, meter: &Meter) {
+    if meter.new.is_none() {
+        return;
+    }
+    let between = |from: Option<Moment>, to: Option<Moment>| Some(to?.since(from?).seconds());
+    let milestones = &meter.milestones;
+    metrics.rollout_s = between(milestones.deployed, milestones.ended);
+    metrics.detect_s = between(milestones.new_listed, milestones.verdict);
+    metrics.rollback_s = between(milestones.verdict, milestones.new_unlisted);
+    metrics.rolled_back = Some(f64::from(u8::from(meter.ending == Ending::RolledBack)));
+    metrics.exposed_requests = Some(meter.sums.exposed as f64);
+    metrics.exposed_users = Some(meter.users.exposed() as f64);
+    metrics.harmed_requests = Some(meter.sums.harmed as f64);
+    metrics.harmed_users = Some(meter.users.harmed() as f64);
+    metrics.version_flips = Some(meter.users.flips() as f64);
+}
+
+fn money(metrics: &mut Metrics, meter: &Meter, terms: &Terms) {
+    let hours = meter.instance_s / 3_600.0;
+    metrics.peak_instances = Some(meter.peak_instances as f64);
+    metrics.instance_hours = Some(hours);
+    metrics.cost = Some(hours * terms.price_per_hour + meter.sums.bad as f64 * terms.bad_request_price);
+}

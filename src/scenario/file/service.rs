@@ -1,0 +1,196 @@
+//! The service: its fleet, its versions, and the laws of their durations.
+
+use crate::core::time::Span;
+use crate::scenario::entry::{Entry, Keyword, Or, OrWord, choice, table};
+use crate::scenario::units::{
+    Above, AtLeast, FileName, HourlyPrice, Lasting, Name, Percent, TimeUnit, Whole,
+};
+
+/// `queue: unlimited`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scenario) struct UnlimitedWord;
+
+impl Keyword for UnlimitedWord {
+    const WORD: &'static str = "unlimited";
+}
+
+table! {
+    /// The instances of the service.
+    pub struct Fleet {
+        /// Instances wanted.
+        size: Whole<1, 100_000>,
+        /// Requests one instance works on at once.
+        slots: Whole<1, 1_000_000>,
+        /// Requests one instance keeps waiting beyond those it works on.
+        queue: OrWord<Whole<0, 1_000_000_000>, UnlimitedWord> = OrWord::absent(),
+        /// From launch to ready.
+        boot: LawOrSpan = Or::Leaf(Span::ZERO),
+        /// From ready to available: how long it must have been ready before a controller counts it.
+        min_ready: Span = Span::ZERO,
+        /// A new instance is slow at first.
+        warm_up: WarmUp = Entry::fallback(),
+        /// How an instance ends.
+        shutdown: Shutdown = Entry::fallback(),
+        /// What an existing instance costs.
+        price: Option<HourlyPrice> = None,
+    }
+}
+
+table! {
+    /// Service times are multiplied by slowdown at first, falling in a straight line to 1.
+    pub struct WarmUp {
+        /// How long.
+        r#for: Span = Span::ZERO,
+        /// Factor at the start.
+        slowdown: AtLeast<1, 1_000> = AtLeast(1.0),
+    }
+}
+
+table! {
+    /// How an instance ends.
+    pub struct Shutdown {
+        /// How long it goes on accepting requests after the shutdown began; at most drain.
+        delay: Span = Span::ZERO,
+        /// Grace period, delay included: what is in flight at its end is cut.
+        drain: Span = Span::from_secs(30),
+    }
+}
+
+table! {
+    /// How a version behaves.
+    pub struct Version {
+        /// Another version, whose values hold for everything not given here.
+        like: Option<Name> = None,
+        /// How long a request takes, without waiting; must be given here or by the version this one is like.
+        service: Option<LawOrSpan> = None,
+        /// Share of requests answered with an error, or a table; 0% unless given.
+        errors: Option<Or<Percent, Errors>> = None,
+        /// Chance that an instance never becomes ready; 0% unless given.
+        fails_to_start: Option<Percent> = None,
+    }
+}
+
+table! {
+    /// Errors of a version.
+    pub struct Errors {
+        /// Share of requests answered with an error.
+        rate: Percent,
+        /// How long an error takes; as long as a good answer unless given.
+        latency: Option<Span> = None,
+        /// An instance answers without errors until it has been ready this long.
+        after: Span = Span::ZERO,
+    }
+}
+
+/// A fixed time, or a law.
+pub(in crate::scenario) type LawOrSpan = Or<Span, Law>;
+
+choice! {
+    /// A law of durations.
+    pub enum Law {
+        /// Without memory: as likely to end now as at any other moment.
+        "exponential" => Exponential(Exponential),
+        /// Most are short, some are long: the usual shape of service times.
+        "lognormal" => Lognormal(Lognormal),
+        /// Between fixed (large shape) and very uneven (shape below 1).
+        "gamma" => Gamma(Gamma),
+        /// A sum of exponential stages.
+        "erlang" => Erlang(Erlang),
+        /// A heavy tail.
+        "pareto" => Pareto(Pareto),
+        /// One exponential law or another.
+        "hyper-exponential" => HyperExponential(HyperExponential),
+        /// Measured values from a column of a CSV file.
+        "empirical" => Empirical(LawTable),
+        /// Grows with the size of the request, which a trace gives.
+        "per-size" => PerSize(PerSize),
+    }
+}
+
+table! {
+    /// An exponential law.
+    pub struct Exponential {
+        /// Mean.
+        mean: Lasting,
+    }
+}
+
+table! {
+    /// A log-normal law.
+    pub struct Lognormal {
+        /// Half of the values are below.
+        median: Lasting,
+        /// 99 of 100 values are below; above the median.
+        p99: Lasting,
+    }
+}
+
+table! {
+    /// A gamma law.
+    pub struct Gamma {
+        /// Mean.
+        mean: Lasting,
+        /// 1 is the exponential law.
+        shape: Above<0>,
+    }
+}
+
+table! {
+    /// An Erlang law.
+    pub struct Erlang {
+        /// Mean of the whole.
+        mean: Lasting,
+        /// How many stages.
+        stages: Whole<1, 10_000>,
+    }
+}
+
+table! {
+    /// A Pareto law.
+    pub struct Pareto {
+        /// The shortest value.
+        min: Lasting,
+        /// The smaller, the heavier the tail.
+        shape: Above<1>,
+    }
+}
+
+table! {
+    /// A mixture of exponential laws.
+    pub struct HyperExponential {
+        /// Their shares sum to 100%.
+        branches: Vec<Branch>,
+    }
+}
+
+table! {
+    /// One law of a mixture.
+    pub struct Branch {
+        /// How often this one is drawn.
+        share: Percent,
+        /// Its mean.
+        mean: Lasting,
+    }
+}
+
+table! {
+    /// Measured values from a column of a CSV file, drawn with equal chance.
+    pub struct LawTable {
+        /// Path of the file, from the folder of the scenario.
+        file: FileName,
+        /// The column with the values.
+        column: FileName,
+        /// What the values count.
+        unit: TimeUnit = TimeUnit::Milliseconds,
+    }
+}
+
+table! {
+    /// Base plus each times the size of the request.
+    pub struct PerSize {
+        /// Whatever the size.
+        base: Span,
+        /// For a size of 1.
+        each: Span,
+    }
+}

@@ -1,0 +1,241 @@
+//! The strategies to compare.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::NoneWord;
+use crate::core::amount::Amount;
+use crate::core::time::Span;
+use crate::scenario::entry::{Entry, OrWord, choice, table, words};
+use crate::scenario::problem::{Problems, nearest};
+use crate::scenario::tree::{Data, KeyPath, Node};
+use crate::scenario::units::{Lasting, Name, Percent, Whole};
+
+/// The strategies with their names, in the order of the file.
+///
+/// A key that is a kind of strategy holds the options of that kind; any other key is a name of the user's and holds
+/// one choice: `fast: { canary: { … } }`.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::scenario) struct Strategies(pub Vec<(String, Strategy)>);
+
+impl Strategies {
+    /// Where the options of a strategy stand in the file.
+    pub fn path(name: &str, kind: &str) -> KeyPath {
+        let named = KeyPath::from(["strategies", name]);
+        if name == kind { named } else { named.key(kind) }
+    }
+}
+
+impl Entry for Strategies {
+    fn expected() -> String {
+        format!(
+            "a table from names to strategies ({})",
+            Strategy::WORDS.join(", ")
+        )
+    }
+
+    fn fallback() -> Self {
+        Strategies(Vec::new())
+    }
+
+    fn read(node: &Node, at: &KeyPath, problems: &mut Problems) -> Self {
+        let Data::Table(entries) = &node.data else {
+            let text = format!("found {}, expected {}", node.describe(), Self::expected());
+            problems.add(node.place, at, text);
+            return Self::fallback();
+        };
+        let strategies = entries.iter().map(|(key, node)| {
+            Name::check_key(key, at, problems);
+            let path = at.key(&key.text);
+            let strategy = if Strategy::WORDS.contains(&key.text.as_str()) {
+                Strategy::read_body(&key.text, node, &path, problems)
+            } else if is_misspelt(&key.text, node) {
+                let kinds = Strategy::WORDS.iter().copied();
+                let text = format!(
+                    "found an unknown kind of strategy, expected one of: {}",
+                    Strategy::WORDS.join(", ")
+                );
+                problems
+                    .add(key.place, &path, text)
+                    .suggest(&key.text, kinds);
+                Strategy::fallback()
+            } else {
+                Strategy::read(node, &path, problems)
+            };
+            (key.text.clone(), strategy)
+        });
+        Strategies(strategies.collect())
+    }
+
+    fn write(&self) -> Option<Node> {
+        let entries = self.0.iter().map(|(name, strategy)| {
+            let (kind, body) = strategy.parts();
+            let node = if name == kind { body } else { strategy.write() };
+            (name.as_str(), node)
+        });
+        Some(Node::table(entries))
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Self>()
+    }
+}
+
+/// Whether a key is meant as a kind and not as a name of the user's: it nearly is one, and holds no choice.
+fn is_misspelt(key: &str, node: &Node) -> bool {
+    let holds_choice = match &node.data {
+        Data::Scalar(scalar) => Strategy::WORDS.contains(&scalar.text.as_str()),
+        Data::Table(entries) => {
+            entries.len() == 1 && Strategy::WORDS.contains(&entries[0].0.text.as_str())
+        }
+        Data::List(_) => false,
+    };
+    !holds_choice && nearest(key, Strategy::WORDS.iter().copied()).is_some()
+}
+
+impl JsonSchema for Strategies {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Strategies".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let bodies = [
+            Recreate::schema(generator),
+            Rolling::schema(generator),
+            BlueGreen::schema(generator),
+            Canary::schema(generator),
+        ];
+        let kinds: serde_json::Map<String, serde_json::Value> = Strategy::WORDS
+            .iter()
+            .zip(bodies)
+            .map(|(word, body)| ((*word).to_owned(), body.to_value()))
+            .collect();
+        let other = Strategy::schema(generator);
+        schemars::json_schema!({
+            "type": "object",
+            "properties": kinds,
+            "additionalProperties": other,
+        })
+    }
+}
+
+choice! {
+    /// A way to replace the old version by the new one.
+    pub enum Strategy {
+        /// Stop every old instance, wait until they are gone, start the new ones.
+        "recreate" => Recreate(Recreate),
+        /// Replace a few at a time.
+        "rolling" => Rolling(Rolling),
+        /// A second fleet, one switch, the first kept for an instant return.
+        "blue-green" => BlueGreen(BlueGreen),
+        /// A growing share of the traffic, watched by a gate.
+        "canary" => Canary(Canary),
+    }
+}
+
+/// A gate, or the word that switches it off.
+pub(in crate::scenario) type GateOrNone = OrWord<Gate, NoneWord>;
+
+table! {
+    /// Stop every old instance, wait until they are gone, start the new ones.
+    pub struct Recreate {
+        /// Rolls back when the new version fails; none unless given.
+        gate: GateOrNone = OrWord::absent(),
+        /// How long the gate goes on watching once every instance is new: 2m with a gate.
+        bake: Option<Span> = None,
+    }
+}
+
+table! {
+    /// Replace a few at a time, with the arithmetic of a Kubernetes Deployment.
+    pub struct Rolling {
+        /// Instances above the size of the fleet; a percentage rounds up.
+        surge: Amount = Amount::Percent(25.0),
+        /// Instances that may be missing, at most 100%; a percentage rounds down.
+        unavailable: Amount = Amount::Percent(25.0),
+        /// Rolls back when the new version fails; none unless given.
+        gate: GateOrNone = OrWord::absent(),
+        /// How long the gate goes on watching once every instance is new: 2m with a gate.
+        bake: Option<Span> = None,
+    }
+}
+
+table! {
+    /// A second fleet, one switch, the first kept for an instant return.
+    pub struct BlueGreen {
+        /// How long the old fleet is kept after the switch.
+        bake: Span = Span::from_secs(120),
+        /// Rolls back when the new version fails, from the switch to the end of the bake.
+        gate: GateOrNone = OrWord::present(Entry::fallback()),
+    }
+}
+
+table! {
+    /// A growing share of the traffic, watched by a gate.
+    pub struct Canary {
+        /// In order, with rising shares; after the last the new version gets everything.
+        steps: Vec<Step> = Step::usual(),
+        /// Rolls back when the new version fails, from the first step on.
+        gate: GateOrNone = OrWord::present(Entry::fallback()),
+        /// How a proxy splits requests between the versions.
+        split: Split = Split::Random,
+        /// How long the old fleet is kept after the last step.
+        keep_old: Span = Span::from_secs(30),
+    }
+}
+
+table! {
+    /// Gives the new version a share of the requests, then holds.
+    pub struct Step one of [share, weights] {
+        /// The new version's share of the requests.
+        share: Option<Percent> = None,
+        /// The same as weights of the two versions.
+        weights: Option<Weights> = None,
+        /// How long.
+        hold: Lasting,
+    }
+}
+
+impl Step {
+    fn usual() -> Vec<Step> {
+        let step = |percent| Step {
+            share: Some(Percent::of(percent)),
+            weights: None,
+            hold: Lasting(Span::from_secs(60)),
+        };
+        [5.0, 25.0, 50.0].map(step).to_vec()
+    }
+}
+
+table! {
+    /// Weights of the two versions, as a load balancer has them.
+    pub struct Weights {
+        /// Of the new version.
+        new: Whole<1, 1_000_000>,
+        /// Of the old version.
+        old: Whole<0, 1_000_000>,
+    }
+}
+
+words! {
+    /// How a proxy splits requests between the versions.
+    pub enum Split {
+        /// By chance for each request.
+        "random" => Random,
+        /// In smooth rotation, so that the share is exact.
+        "smooth" => Smooth,
+        /// By the user, who then stays with that version while the share does not change.
+        "user" => User,
+    }
+}
+
+table! {
+    /// An automatic verdict on the new version from its error rate.
+    pub struct Gate {
+        /// Fails when the share of failed attempts is above this.
+        error_rate: Percent = Percent::of(1.0),
+        /// Fewer attempts than this in the window are no evidence.
+        samples: Whole<1, 1_000_000_000> = Whole::of(200),
+        /// How far back it looks.
+        window: Lasting = Lasting(Span::from_secs(60)),
+    }
+}

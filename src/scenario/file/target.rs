@@ -1,0 +1,97 @@
+//! What was promised, what is deployed, and what breaks.
+
+use crate::core::time::Span;
+use crate::scenario::entry::{Entry, Keyword, OrWord, choice, table};
+use crate::scenario::units::{Above, Every, Lasting, Money, Name, Percent, Whole, WholeSeconds};
+
+table! {
+    /// A service level objective on good requests.
+    pub struct Slo {
+        /// Share of good requests promised; below 100%.
+        objective: Percent = Percent::of(99.9),
+        /// The period over which it is promised.
+        window: Lasting = Lasting(Span::from_secs(30 * 86_400)),
+        /// Requests in the window; extrapolated from the measured mean rate unless given.
+        requests: Option<Above<0>> = None,
+        /// What one bad request costs; nothing unless given.
+        bad_request_price: Option<Money> = None,
+        /// When the service counts as down.
+        downtime: Downtime = Entry::fallback(),
+        /// For the other way to count: share of good time slices.
+        timeslice: TimeSlice = Entry::fallback(),
+    }
+}
+
+table! {
+    /// A slice of time is down when fewer than this share of its requests were good.
+    pub struct Downtime {
+        /// Length of a slice, in whole seconds.
+        slice: WholeSeconds = WholeSeconds(Span::from_secs(1)),
+        /// Share of good requests.
+        share: Percent = Percent::of(50.0),
+    }
+}
+
+table! {
+    /// A slice of time is good when at least this share of its requests are.
+    pub struct TimeSlice {
+        /// Length of a slice, in whole seconds.
+        length: WholeSeconds = WholeSeconds(Span::from_secs(60)),
+        /// Share of good requests.
+        target: Percent = Percent::of(95.0),
+    }
+}
+
+table! {
+    /// The deployment to forecast.
+    pub struct Rollout {
+        /// When; not before the end of the warm-up.
+        at: Span,
+        /// The version that runs before.
+        from: Name,
+        /// The version that is deployed.
+        to: Name,
+        /// No progress for this long is reported, and rolled back by strategies with a gate.
+        progress_deadline: Lasting = Lasting(Span::from_secs(600)),
+    }
+}
+
+choice! {
+    /// Something that goes wrong by itself.
+    pub enum Fault {
+        /// Instances die.
+        "kill" => Kill(Kill),
+    }
+}
+
+/// `restart: never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scenario) struct NeverWord;
+
+impl Keyword for NeverWord {
+    const WORD: &'static str = "never";
+}
+
+table! {
+    /// Instances die, those that have run longest first.
+    pub struct Kill {
+        /// When.
+        at: Span,
+        /// How many at once.
+        instances: Whole<1, 100_000> = Whole::of(1),
+        /// Whether the platform fails to notice, so that the proxies keep the dead instance listed.
+        silent: bool = false,
+        /// When a dead instance begins to boot again.
+        restart: OrWord<Span, NeverWord> = OrWord::present(Span::ZERO),
+    }
+}
+
+table! {
+    /// How metrics reach a gate.
+    pub struct Telemetry {
+        /// Between two samples.
+        scrape: Every<10> = Every(Span::from_secs(5)),
+        /// From a sample to the moment a gate sees it.
+        delay: Span = Span::ZERO,
+    }
+}

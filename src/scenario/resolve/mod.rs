@@ -1,0 +1,97 @@
+//! From the declarations to the checked plan: references, files, and what must hold between values.
+//!
+//! Nothing here stops at a problem. A value that is wrong is replaced by something harmless and the check goes on; the
+//! plan is only handed out if no problem was noted.
+
+mod inherit;
+mod law;
+mod service;
+mod strategy;
+mod target;
+mod traffic;
+
+use std::path::Path;
+
+use super::file::File;
+use super::problem::{Problem, Problems};
+use super::tree::{KeyPath, Node};
+use crate::core::draw::Seed;
+use crate::core::time::Span;
+use crate::scenario::plan::{Network, Scenario, Telemetry};
+
+/// A run is at most a quarter of a year long: the timeline has a row for every second.
+const HORIZON_DAYS_MAX: u64 = 100;
+
+/// What the checks share.
+pub(super) struct Check<'a> {
+    /// For places.
+    pub tree: &'a Node,
+    /// Paths in the scenario start here.
+    pub folder: &'a Path,
+    pub problems: &'a mut Problems,
+}
+
+impl Check<'_> {
+    /// Notes a problem between values, at the place of the first; says nothing if one of them is known to be wrong,
+    /// since the true value might be right.
+    pub fn complain(
+        &mut self,
+        about: &[&KeyPath],
+        text: impl Into<String>,
+    ) -> Option<&mut Problem> {
+        if about.iter().any(|path| self.problems.touch(path)) {
+            return None;
+        }
+        let place = self.tree.place_of(about[0]);
+        Some(self.problems.add(place, about[0], text))
+    }
+}
+
+/// Checks `file`, fills in its last defaults, and makes the plan of it. The plan holds if there are no problems.
+pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
+    check_times(file, check);
+    let versions = service::versions(file, check);
+    let running = target::running(file, check);
+    let rollout = target::rollout(file, check);
+    Scenario {
+        name: file.name.0.clone(),
+        seed: Seed(file.seed.get()),
+        warm_up: file.warm_up,
+        horizon: file.horizon.0,
+        traffic: traffic::traffic(file, check),
+        network: Network {
+            delay: file.network.delay,
+            listing_delay: file.network.listing_delay,
+        },
+        proxies: traffic::proxies(file, check),
+        fleet: service::fleet(file, check),
+        versions,
+        running,
+        slo: target::slo(file, check),
+        rollout,
+        strategies: strategy::strategies(file, check),
+        faults: target::faults(file, check),
+        telemetry: Telemetry {
+            scrape: file.telemetry.scrape.0,
+            delay: file.telemetry.delay,
+        },
+    }
+}
+
+fn check_times(file: &File, check: &mut Check<'_>) {
+    let [horizon, warm_up] = [KeyPath::from(["horizon"]), KeyPath::from(["warm-up"])];
+    if file.horizon.0 > Span::from_secs(HORIZON_DAYS_MAX * 86_400) {
+        let text = format!(
+            "found {}, expected at most {HORIZON_DAYS_MAX}d",
+            file.horizon.0
+        );
+        check.complain(&[&horizon], text);
+    }
+    if file.warm_up >= file.horizon.0 {
+        let text = format!(
+            "found {}, expected a time longer than the warm-up of {}",
+            file.horizon.0, file.warm_up
+        );
+        check.complain(&[&horizon, &warm_up], text);
+    }
+}

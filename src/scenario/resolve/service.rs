@@ -1,0 +1,118 @@
+//! The fleet and the versions.
+
+use super::Check;
+use super::inherit::inherit;
+use super::law::{Sizes, law};
+use crate::scenario::entry::Or;
+use crate::scenario::file::{Errors, File, LawOrSpan};
+use crate::scenario::plan::{self, Fleet, Price, Shutdown, Version, WarmUp};
+use crate::scenario::tree::KeyPath;
+use crate::scenario::units::{Money, Percent};
+
+/// A version's number has 8 bits, and nobody compares more.
+const VERSIONS_MAX: usize = 200;
+
+/// What prices are in where the scenario has none.
+const CURRENCY: &str = "USD";
+
+pub(super) fn versions(file: &mut File, check: &mut Check<'_>) -> Vec<Version> {
+    let at = KeyPath::from(["versions"]);
+    let count = file.versions.0.len();
+    if !(1..=VERSIONS_MAX).contains(&count) {
+        let text = format!("found {count} versions, expected 1 to {VERSIONS_MAX}");
+        check.complain(&[&at], text);
+    }
+    let laws: Vec<Option<plan::Law>> = file
+        .versions
+        .0
+        .iter()
+        .map(|(name, version)| {
+            let written = version.service.as_ref()?;
+            let at = at.key(name).key("service");
+            Some(law(written, sizes(file), &at, check))
+        })
+        .collect();
+    let sources = inherit(file, check);
+    let versions = file.versions.0.iter().zip(sources);
+    versions
+        .map(|((name, version), source)| Version {
+            name: name.clone(),
+            service: laws[source]
+                .clone()
+                .unwrap_or(plan::Law::Constant(Default::default())),
+            errors: errors(version.errors.as_ref()),
+            fails_to_start: version.fails_to_start.unwrap_or(Percent::of(0.0)).share(),
+        })
+        .collect()
+}
+
+fn sizes(file: &File) -> Sizes {
+    match &file.traffic.trace {
+        Some(trace) if trace.size.is_some() => Sizes::Known,
+        _ => Sizes::Unknown,
+    }
+}
+
+fn errors(errors: Option<&Or<Percent, Errors>>) -> plan::Errors {
+    let (rate, latency, after) = match errors {
+        None => (Percent::of(0.0), None, Default::default()),
+        Some(Or::Leaf(rate)) => (*rate, None, Default::default()),
+        Some(Or::Table(errors)) => (errors.rate, errors.latency, errors.after),
+    };
+    plan::Errors {
+        rate: rate.share(),
+        latency,
+        after,
+    }
+}
+
+pub(super) fn fleet(file: &File, check: &mut Check<'_>) -> Fleet {
+    let at = KeyPath::from(["fleet"]);
+    let fleet = &file.fleet;
+    Fleet {
+        size: fleet.size.small(),
+        slots: fleet.slots.small(),
+        queue: fleet.queue.0.map(|queue| queue.small()),
+        boot: boot(&fleet.boot, &at.key("boot"), check),
+        min_ready: fleet.min_ready,
+        warm_up: WarmUp {
+            lasts: fleet.warm_up.r#for,
+            slowdown: fleet.warm_up.slowdown.0,
+        },
+        shutdown: shutdown(file, &at.key("shutdown"), check),
+        price: price(file, check),
+    }
+}
+
+fn boot(written: &LawOrSpan, at: &KeyPath, check: &mut Check<'_>) -> plan::Law {
+    law(written, Sizes::NoRequest, at, check)
+}
+
+fn shutdown(file: &File, at: &KeyPath, check: &mut Check<'_>) -> Shutdown {
+    let (delay, drain) = (file.fleet.shutdown.delay, file.fleet.shutdown.drain);
+    if delay > drain {
+        let text = format!("found {delay}, expected at most the drain of {drain}");
+        check.complain(&[&at.key("delay"), &at.key("drain")], text);
+    }
+    Shutdown { delay, drain }
+}
+
+fn price(file: &File, check: &mut Check<'_>) -> Price {
+    let hourly = file.fleet.price.as_ref().map(|price| &price.0);
+    let bad = file.slo.bad_request_price.as_ref();
+    if let (Some(hourly), Some(bad)) = (hourly, bad)
+        && hourly.currency != bad.currency
+    {
+        let text = format!(
+            "found {}, expected the currency of fleet.price, {}",
+            bad.currency, hourly.currency
+        );
+        let at = KeyPath::from(["slo", "bad-request-price"]);
+        check.complain(&[&at, &KeyPath::from(["fleet", "price"])], text);
+    }
+    let currency = |money: &Money| money.currency.clone();
+    Price {
+        per_hour: hourly.map_or(0.0, |price| price.amount),
+        currency: hourly.or(bad).map_or_else(|| CURRENCY.to_owned(), currency),
+    }
+}

@@ -1,0 +1,123 @@
+//! The objective, the rollout and the faults.
+
+use super::Check;
+use super::inherit::find;
+use crate::core::ids::VersionId;
+use crate::core::slo::{Objective, TimeSlice};
+use crate::core::time::{Moment, Span};
+use crate::scenario::file::{Fault, File};
+use crate::scenario::plan::{self, Downtime, Slo};
+use crate::scenario::tree::KeyPath;
+
+pub(super) fn slo(file: &File, check: &mut Check<'_>) -> Slo {
+    let slo = &file.slo;
+    if slo.objective.value() >= 100.0 {
+        let text = "found 100%, expected a percentage below, since nothing could be spent of an empty budget";
+        check.complain(&[&KeyPath::from(["slo", "objective"])], text);
+    }
+    Slo {
+        objective: Objective {
+            objective: slo.objective.share(),
+            window: slo.window.0,
+            requests: slo.requests.map(|requests| requests.0),
+            timeslice: TimeSlice {
+                length: slo.timeslice.length.0,
+                target: slo.timeslice.target.share(),
+            },
+        },
+        bad_request_price: slo
+            .bad_request_price
+            .as_ref()
+            .map_or(0.0, |price| price.amount),
+        downtime: Downtime {
+            slice: slo.downtime.slice.0,
+            share: slo.downtime.share.share(),
+        },
+    }
+}
+
+/// The version that runs before any rollout.
+pub(super) fn running(file: &File, check: &mut Check<'_>) -> VersionId {
+    match &file.rollout {
+        Some(rollout) => {
+            let at = KeyPath::from(["rollout", "from"]);
+            version(file, &rollout.from.0, &at, check)
+        }
+        None => {
+            if file.versions.0.len() > 1 {
+                let at = KeyPath::from(["versions"]);
+                let text = "found several versions without a rollout, expected one, or a 'rollout' that says which runs";
+                check.complain(&[&at, &KeyPath::from(["rollout"])], text);
+            }
+            VersionId(0)
+        }
+    }
+}
+
+pub(super) fn rollout(file: &File, check: &mut Check<'_>) -> Option<plan::Rollout> {
+    let rollout = file.rollout.as_ref()?;
+    let at = KeyPath::from(["rollout"]);
+    let (from, to) = (at.key("from"), at.key("to"));
+    check_start(file, rollout.at, &at.key("at"), check);
+    if rollout.from == rollout.to {
+        let text = format!(
+            "found '{}', expected another version than under 'from'",
+            rollout.to.0
+        );
+        check.complain(&[&to, &from], text);
+    }
+    Some(plan::Rollout {
+        at: Moment::START + rollout.at,
+        from: version(file, &rollout.from.0, &from, check),
+        to: version(file, &rollout.to.0, &to, check),
+        progress_deadline: rollout.progress_deadline.0,
+    })
+}
+
+fn check_start(file: &File, start: Span, at: &KeyPath, check: &mut Check<'_>) {
+    let [warm_up, horizon] = [KeyPath::from(["warm-up"]), KeyPath::from(["horizon"])];
+    if start < file.warm_up {
+        let text = format!(
+            "found {start}, expected a time from the end of the warm-up at {}",
+            file.warm_up
+        );
+        check.complain(&[at, &warm_up], text);
+    }
+    if start >= file.horizon.0 {
+        let text = format!(
+            "found {start}, expected a time before the horizon of {}",
+            file.horizon.0
+        );
+        check.complain(&[at, &horizon], text);
+    }
+}
+
+fn version(file: &File, name: &str, at: &KeyPath, check: &mut Check<'_>) -> VersionId {
+    let index = find(file, name, at, check).unwrap_or_default();
+    // More versions than fit have been refused by now.
+    VersionId(u8::try_from(index).unwrap_or_default())
+}
+
+pub(super) fn faults(file: &File, check: &mut Check<'_>) -> Vec<plan::Fault> {
+    let horizon = KeyPath::from(["horizon"]);
+    let mut faults = Vec::new();
+    for (index, fault) in file.faults.iter().enumerate() {
+        let Fault::Kill(kill) = fault;
+        if kill.at >= file.horizon.0 {
+            let at = KeyPath::from(["faults"]).index(index).key("kill").key("at");
+            let text = format!(
+                "found {}, expected a time before the horizon of {}",
+                kill.at, file.horizon.0
+            );
+            check.complain(&[&at, &horizon], text);
+        }
+        faults.push(plan::Fault {
+            at: Moment::START + kill.at,
+            kill: kill.instances.small(),
+            silent: kill.silent,
+            restart: kill.restart.0,
+        });
+    }
+    faults.sort_by_key(|fault| fault.at);
+    faults
+}

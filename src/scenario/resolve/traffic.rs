@@ -1,0 +1,153 @@
+//! Traffic and proxies.
+
+use super::Check;
+use super::law::{Sizes, law};
+use crate::core::proxy::{Checks, Passive, Policy, Retries, RetryOn, Rule};
+use crate::core::time::Span;
+use crate::scenario::entry::Or;
+use crate::scenario::file::{Arrivals, Balancer, Closed, Failure, File, Open, Stage};
+use crate::scenario::plan::{Proxies, Segment, Source, Spacing, Traffic};
+use crate::scenario::trace;
+use crate::scenario::tree::KeyPath;
+
+/// Users behind open-loop traffic where the scenario does not say.
+const USERS: u32 = 10_000;
+
+/// A run with more takes hours; such a scenario is a slip of the pen.
+const REQUESTS_MAX: f64 = 1e9;
+
+pub(super) fn traffic(file: &mut File, check: &mut Check<'_>) -> Traffic {
+    let users = users(file, check);
+    let source = source(file, check);
+    check_volume(file, &source, check);
+    Traffic {
+        source,
+        timeout: file.traffic.timeout.0.map(|timeout| timeout.0),
+        users,
+    }
+}
+
+/// Fills in the default, which hangs on the kind of traffic.
+fn users(file: &mut File, check: &mut Check<'_>) -> u32 {
+    let traffic = &mut file.traffic;
+    let Some(closed) = &traffic.closed else {
+        let default = crate::scenario::units::Whole::of(u64::from(USERS));
+        return traffic.users.get_or_insert(default).small();
+    };
+    if traffic.users.is_some() {
+        let text =
+            "found users beside closed traffic, expected the number under closed.users alone";
+        check.complain(&[&KeyPath::from(["traffic", "users"])], text);
+    }
+    closed.users.small()
+}
+
+fn source(file: &File, check: &mut Check<'_>) -> Source {
+    let at = KeyPath::from(["traffic"]);
+    let traffic = &file.traffic;
+    match (&traffic.open, &traffic.trace, &traffic.closed) {
+        (Some(open), ..) => self::open(open, &at.key("open"), check),
+        (None, Some(trace), _) => trace::traffic(trace, file.horizon.0, &at.key("trace"), check),
+        (None, None, Some(closed)) => self::closed(closed, &at.key("closed"), check),
+        // Refused when the table was read; an empty source harms nobody.
+        (None, None, None) => Source::Requests(Vec::new()),
+    }
+}
+
+fn open(open: &Open, at: &KeyPath, check: &mut Check<'_>) -> Source {
+    let busy = |stage: &Stage| {
+        stage.rate.per_second() > 0.0 || stage.to.is_some_and(|to| to.per_second() > 0.0)
+    };
+    if !open.stages.iter().any(busy) {
+        let text = "found no stage with a rate above zero, expected at least one";
+        check.complain(&[&at.key("stages")], text);
+    }
+    let segments = open.stages.iter().map(|stage| Segment {
+        lasts: stage.r#for.0,
+        from: stage.rate,
+        to: stage.to.unwrap_or(stage.rate),
+    });
+    Source::Open {
+        spacing: match open.arrivals {
+            Arrivals::Poisson => Spacing::Poisson,
+            Arrivals::Even => Spacing::Even,
+        },
+        segments: segments.collect(),
+    }
+}
+
+fn closed(closed: &Closed, at: &KeyPath, check: &mut Check<'_>) -> Source {
+    let at = at.key("think");
+    if closed.think == Or::Leaf(Span::ZERO) {
+        // A user who is refused at once and does not think would ask for ever at the same moment.
+        check.complain(&[&at], "found 0s, expected a time above zero");
+    }
+    Source::Closed {
+        think: law(&closed.think, Sizes::NoRequest, &at, check),
+    }
+}
+
+fn check_volume(file: &File, source: &Source, check: &mut Check<'_>) {
+    let Source::Open { segments, .. } = source else {
+        return;
+    };
+    let mut left = file.horizon.0;
+    let mut requests = 0.0;
+    for segment in segments {
+        let lasts = segment.lasts.min(left);
+        requests += segment.from.per_second().midpoint(segment.to.per_second()) * lasts.seconds();
+        left = left - lasts;
+    }
+    if requests > REQUESTS_MAX {
+        let text = format!(
+            "found about {requests:.0} requests until the horizon, expected at most {REQUESTS_MAX:.0}"
+        );
+        check.complain(
+            &[&KeyPath::from(["traffic"]), &KeyPath::from(["horizon"])],
+            text,
+        );
+    }
+}
+
+pub(super) fn proxies(file: &File, check: &mut Check<'_>) -> Proxies {
+    let proxies = &file.proxies;
+    Proxies {
+        count: u16::try_from(proxies.count.small()).unwrap_or(u16::MAX),
+        policy: Policy {
+            balancer: match proxies.balancer {
+                Balancer::LeastConnections(_) => Rule::LeastConnections,
+                Balancer::WeightedRoundRobin(_) => Rule::WeightedRoundRobin,
+            },
+            checks: proxies.health.as_ref().map(|health| Checks {
+                interval: health.interval.0,
+                timeout: health.timeout.0,
+                rise: health.rise.small(),
+                fall: health.fall.small(),
+            }),
+            passive: proxies.passive.as_ref().map(|passive| Passive {
+                max_fails: passive.max_fails.small(),
+                fail_timeout: passive.fail_timeout.0,
+            }),
+            retries: retries(file, check),
+        },
+    }
+}
+
+fn retries(file: &File, check: &mut Check<'_>) -> Retries {
+    let retries = &file.traffic.retries;
+    let at = KeyPath::from(["traffic", "retries", "on"]);
+    if retries.on.is_empty() && retries.attempts.get() > 0 {
+        let text = "found an empty list, expected at least one of: refused, reset, error";
+        check.complain(&[&at], text);
+    }
+    let on = |failure| retries.on.contains(&failure);
+    Retries {
+        attempts: u8::try_from(retries.attempts.small()).unwrap_or(u8::MAX),
+        budget: retries.budget.0.map(|budget| budget.share()),
+        on: RetryOn {
+            refused: on(Failure::Refused),
+            reset: on(Failure::Reset),
+            error: on(Failure::Error),
+        },
+    }
+}

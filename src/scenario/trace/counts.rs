@@ -1,0 +1,145 @@
+//! Traces of counts: so many requests in each period.
+
+use super::sheet::Sheet;
+use super::stamp::{EXPECTED, Stamps};
+use crate::core::amount::Rate;
+use crate::core::time::Span;
+use crate::scenario::file::Trace;
+use crate::scenario::plan::{Segment, Source, Spacing};
+use crate::scenario::resolve::Check;
+use crate::scenario::tree::KeyPath;
+use crate::scenario::units::Decimal;
+
+/// Requests per second beyond which a count is a slip of the pen; the same limit as for rates.
+const PER_SECOND_MAX: f64 = 10_000_000.0;
+
+/// One row: a period that begins at `at` nanoseconds after the first.
+struct Count {
+    at: u64,
+    requests: f64,
+}
+
+/// The traffic, and how long the trace lasts.
+pub(super) fn read(
+    sheet: &mut Sheet,
+    columns: [usize; 2],
+    trace: &Trace,
+    horizon: Span,
+    at: &KeyPath,
+    check: &mut Check<'_>,
+) -> (Source, Span) {
+    if trace.size.is_some() {
+        let text =
+            "found a size, expected none, since this trace has counts and not single requests";
+        check.complain(&[&at.key("size")], text);
+    }
+    let counts = rows(sheet, columns, trace.scale.0, check);
+    let Some(period) = counts.windows(2).map(|pair| pair[1].at - pair[0].at).min() else {
+        let text = "found a trace of counts with fewer than two rows, expected at least two, which tell the length of a period";
+        check.complain(&[&at.key("file")], text);
+        return (Source::Requests(Vec::new()), Span::ZERO);
+    };
+    let lasts = Span::from_nanos(counts.last().map_or(0, |count| count.at) + period);
+    let segments = segments(&counts, period, trace.scale.0);
+    let source = Source::Open {
+        spacing: Spacing::Poisson,
+        segments: cut(&segments, trace.start, horizon),
+    };
+    (source, lasts)
+}
+
+/// The rows, in order; what is out of order, or off the beat of the first two, is refused.
+fn rows(
+    sheet: &mut Sheet,
+    [period, count]: [usize; 2],
+    scale: f64,
+    check: &mut Check<'_>,
+) -> Vec<Count> {
+    let mut stamps = Stamps::default();
+    let mut rows: Vec<Count> = Vec::new();
+    let mut shortest: Option<u64> = None;
+    while let Some(row) = sheet.next(check) {
+        let requests = whole(row.field(count));
+        let stamp = stamps.since_first(row.field(period));
+        let last = rows.last().map(|row| row.at);
+        match (stamp, requests) {
+            (_, None) => sheet.refuse(&row, count, "a number of requests", check),
+            (None, _) => sheet.refuse(&row, period, EXPECTED, check),
+            (Some(at), Some(_)) if last.is_some_and(|last| at <= last) => {
+                sheet.refuse(
+                    &row,
+                    period,
+                    "a time after the one in the row before",
+                    check,
+                );
+            }
+            (Some(at), Some(requests)) => {
+                let gap = last.map(|last| at - last);
+                let beat = *shortest.get_or_insert(gap.unwrap_or(0));
+                shortest = if beat == 0 { gap } else { Some(beat) };
+                let per_second = requests * scale / Span::from_nanos(beat).seconds();
+                if beat > 0 && !gap.unwrap_or(0).is_multiple_of(beat) {
+                    let expected = format!(
+                        "a multiple of {} after the row before, as in the first two rows",
+                        Span::from_nanos(beat)
+                    );
+                    sheet.refuse(&row, period, &expected, check);
+                } else if beat > 0 && per_second > PER_SECOND_MAX {
+                    sheet.refuse(&row, count, "at most 10 million requests per second", check);
+                } else {
+                    rows.push(Count { at, requests });
+                }
+            }
+        }
+    }
+    rows
+}
+
+fn whole(text: &str) -> Option<f64> {
+    match Decimal::split(text) {
+        Some((count, "")) => count.value(),
+        _ => None,
+    }
+}
+
+/// A rate for each period; what no row speaks of had no requests.
+fn segments(counts: &[Count], period: u64, scale: f64) -> Vec<Segment> {
+    let seconds = Span::from_nanos(period).seconds();
+    let mut segments = Vec::with_capacity(counts.len());
+    for (index, count) in counts.iter().enumerate() {
+        let rate = Rate::new(count.requests * scale / seconds).unwrap_or_default();
+        segments.push(steady(period, rate));
+        let next = counts
+            .get(index + 1)
+            .map_or(count.at + period, |next| next.at);
+        let gap = next - count.at - period;
+        if gap > 0 {
+            segments.push(steady(gap, Rate::default()));
+        }
+    }
+    segments
+}
+
+fn steady(nanos: u64, rate: Rate) -> Segment {
+    Segment {
+        lasts: Span::from_nanos(nanos),
+        from: rate,
+        to: rate,
+    }
+}
+
+/// The part from `start` on that lies before the horizon.
+fn cut(segments: &[Segment], start: Span, horizon: Span) -> Vec<Segment> {
+    let (mut skip, mut room) = (start, horizon);
+    let mut kept = Vec::new();
+    for segment in segments {
+        let rest = segment.lasts - skip;
+        skip = skip - segment.lasts;
+        let lasts = rest.min(room);
+        room = room - lasts;
+        if !lasts.is_zero() {
+            kept.push(Segment { lasts, ..*segment });
+        }
+    }
+    kept
+}

@@ -1,0 +1,22 @@
+//! Single values as a scenario writes them: `18ms`, `400/s`, `2.5%`, `0.10 USD/h`.
+//!
+//! Numbers are decimal and never negative; not-a-number and infinity cannot be written.
+
+mod decimal;
+mod money;
+mod name;
+mod number;
+mod rate;
+mod share;
+mod time;
+mod truth;
+
+pub(super) use decimal::Decimal;
+pub(super) use money::{HourlyPrice, Money};
+pub(super) use name::{FileName, Name};
+pub(super) use number::{Above, AtLeast, Whole};
+pub(super) use share::Percent;
+pub(super) use time::{Every, Lasting, TimeUnit, WholeSeconds, nanos};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! When requests come.
+
+use crate::core::draw::{Seed, Stream};
+use crate::core::time::{Moment, Span};
+use crate::scenario::plan::{Request, Segment, Source, Spacing};
+use crate::sim::law::exponential;
+
+/// An open-loop source: the next request does not wait for the last answer.
+#[derive(Debug)]
+pub enum Arrivals<'a> {
+    /// A rate that changes over time.
+    Rate(Rated<'a>),
+    /// Given times.
+    Given(std::slice::Iter<'a, Request>),
+    /// Users who wait for answers; their requests come from the agenda.
+    Closed,
+}
+
+impl<'a> Arrivals<'a> {
+    /// The source of a scenario.
+    pub fn new(source: &'a Source, seed: Seed) -> Arrivals<'a> {
+        match source {
+            Source::Open { spacing, segments } => Arrivals::Rate(Rated::new(*spacing, segments, seed)),
+            Source::Requests(requests) => Arrivals::Given(requests.iter()),
+            Source::Closed { .. } => Arrivals::Closed,
+        }
+    }
+
+    /// The next request; they come in order of time.
+    #[inline]
+    pub fn next(&mut self) -> Option<Request> {
+        match self {
+            Arrivals::Rate(rated) => rated.next().map(|at| Request { at, size: 1.0 }),
+            Arrivals::Given(requests) => requests.next().copied(),
+            Arrivals::Closed => None,
+        }
+    }
+}
+
+/// A process whose expected count grows with the integral of the rate: gaps of a process of rate one (exponential, or
+/// exactly one) are spent as area under the rate. For exponential gaps this is the non-homogeneous Poisson process
+/// (Çinlar's inversion).
+#[derive(Debug)]
+pub struct Rated<'a> {
+    spacing: Spacing,
+    stream: Stream,
+    segments: &'a [Segment],
+    /// Where the first of `segments` starts.
+    start: Moment,
+    /// How far the last arrival lies into it, in seconds.
+    offset_s: f64,
+}
+
+impl<'a> Rated<'a> {
+    fn new(spacing: Spacing, segments: &'a [Segment], seed: Seed) -> Rated<'a> {
+        let stream = seed.stream("arrivals", 0);
+        Rated { spacing, stream, segments, start: Moment::START, offset_s: 0.0 }
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<Moment> {
+        let mut area = match self.spacing {
+            Spacing::Poisson => exponential(&mut self.stream),
+            Spacing::Even => 1.0,
+        };
+        while let Some(segment) = self.segments.first() {
+            let left = area_to_end(segment, self.offset_s);
+            if area <= left {
+                self.offset_s += time_for(segment, self.offset_s, area);
+                return Some(self.start + Span::from_seconds(self.offset_s));
+            }
+            area -= left;
+            self.start += segment.lasts;
+            self.offset_s = 0.0;
+            self.segments = &self.segments[1..];
+        }
+        None
+    }
+}
+
+/// Requests expected from `offset_s` to the end of the segment.
+fn area_to_end(segment: &Segment, offset_s: f64) -> f64 {
+    let left = segment.lasts.seconds() - offset_s;
+    (rate_at(segment, offset_s) + segment.to.per_second()) / 2.0 * left
+}
+
+fn rate_at(segment: &Segment, offset_s: f64) -> f64 {
+    segment.from.per_second() + slope(segment) * offset_s
+}
+
+fn slope(segment: &Segment) -> f64 {
+    (segment.to.per_second() - segment.from.per_second()) / segment.lasts.seconds()
+}
+
+/// Seconds after `offset_s` in which `area` requests are expected: solves rate·t + slope·t²/2 = area.
+fn time_for(segment: &Segment, offset_s: f64, area: f64) -> f64 {
+    let rate = rate_at(segment, offset_s);
+    let slope = slope(segment);
+    if slope == 0.0 {
+        return area / rate;
+    }
+    // This form of the root is stable when the slope is small and when the rate starts at zero.
+    2.0 * area / (rate + (rate * rate + 2.0 * slope * area).max(0.0).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::amount::Rate;
+
+    fn segment(seconds: u64, from: f64, to: f64) -> Segment {
+        let rate = |value| Rate::new(value).expect("a rate");
+        Segment { lasts: Span::from_secs(seconds), from: rate(from), to: rate(to) }
+    }
+
+    fn times(spacing: Spacing, segments: Vec<Segment>) -> Vec<f64> {
+        let source = Source::Open { spacing, segments };
+        let mut arrivals = Arrivals::new(&source, Seed(3));
+        std::iter::from_fn(|| arrivals.next()).map(|request| request.at.seconds()).collect()
+    }
+
+    #[test]
+    fn even_spacing_is_even() {
+        assert_eq!(times(Spacing::Even, vec![segment(2, 2.0, 2.0)]), [0.5, 1.0, 1.5, 2.0]);
+    }
+
+    #[test]
+    fn a_ramp_from_zero_follows_the_square_root() {
+        let times = times(Spacing::Even, vec![segment(11, 0.0, 22.0)]);
+        assert!((120..=121).contains(&times.len()));
+        for (index, time) in times.iter().enumerate() {
+            assert!((time - (index as f64 + 1.0).sqrt()).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn silent_segments_are_passed_over() {
+        let times =
+            times(Spacing::Poisson, vec![segment(5, 0.0, 0.0), segment(10, 100.0, 100.0), segment(5, 0.0, 0.0)]);
+        assert!(times.iter().all(|time| (5.0..=15.0).contains(time)));
+    }
+
+    #[test]
+    fn poisson_counts_have_the_mean_and_the_variance_of_the_rate() {
+        let times = times(Spacing::Poisson, vec![segment(1_000, 50.0, 50.0), segment(1_000, 50.0, 150.0)]);
+        let mut counts = vec![0_f64; 2_000];
+        for time in &times {
+            counts[*time as usize] += 1.0;
+        }
+        let mean = counts[..1_000].iter().sum::<f64>() / 1e3;
+        let variance = counts[..1_000].iter().map(|count| (count - mean).powi(2)).sum::<f64>() / 1e3;
+        assert!((mean - 50.0).abs() < 4.0 * (50.0_f64 / 1e3).sqrt(), "mean {mean}");
+        assert!((variance / mean - 1.0).abs() < 0.2, "dispersion {}", variance / mean);
+        let ramp: f64 = counts[1_000..].iter().sum();
+        assert!((ramp - 1e5).abs() < 4.0 * 1e5_f64.sqrt(), "ramp {ramp}");
+    }
+}

@@ -1,0 +1,307 @@
+//! What instances go through, what controllers order, and what proxies learn of it, each in its own time.
+
+use crate::core::amount::Share;
+use crate::core::draw::unit;
+use crate::core::ids::{InstanceId, VersionId};
+use crate::core::proxy::Ending;
+use crate::core::rollout::{Input, Order};
+use crate::core::time::{Moment, Span};
+use crate::measure::meter::Stage;
+use crate::sim::agenda::Event;
+use crate::sim::flight::{Place, Queue};
+use crate::sim::server::{Phase, Server};
+use crate::sim::world::World;
+use rand::Rng;
+
+impl World<'_> {
+    /// Tells the controller what happened and carries out what it orders; what happens through that, it is told after.
+    pub fn tell(&mut self, input: Input) {
+        self.inputs.push_back(input);
+        if self.deciding {
+            return;
+        }
+        self.deciding = true;
+        while let Some(input) = self.inputs.pop_front() {
+            let mut orders = std::mem::take(&mut self.orders);
+            self.controller.handle(self.now, input, &mut orders);
+            for order in orders.drain(..) {
+                self.carry_out(order);
+            }
+            self.orders = orders;
+        }
+        self.deciding = false;
+        self.plan_wake();
+    }
+
+    fn plan_wake(&mut self) {
+        if let Some(deadline) = self.controller.deadline(self.now)
+            && deadline < self.wake
+        {
+            self.wake = deadline;
+            self.agenda.plan(deadline, Event::Wake);
+        }
+    }
+
+    /// The controller asked to be woken now, or earlier for something that is no longer due.
+    pub fn wake_controller(&mut self) {
+        if self.now >= self.wake {
+            self.wake = Moment::NEVER;
+        }
+        self.tell(Input::Deadline);
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Launch { instance, version } => self.launch(instance, version),
+            Order::Publish { instance, listed } => self.publish(instance, listed),
+            Order::Drain { instance } => self.drain(instance),
+            Order::Weight { share } => self.weigh(share),
+            Order::Announce { phase, reason } => self.meter.announced(self.now, phase, reason),
+        }
+    }
+
+    fn launch(&mut self, instance: InstanceId, version: VersionId) {
+        assert_eq!(instance.index(), self.servers.len(), "instances are numbered in the order of launch");
+        self.servers.push(Server::launched(version));
+        self.meter.staged(self.now, version, None, Some(Stage::Booting));
+        self.boot(instance);
+    }
+
+    /// Begins to boot; an instance that will never become ready goes on booting for ever.
+    fn boot(&mut self, instance: InstanceId) {
+        let server = &self.servers[instance.index()];
+        let life = server.life;
+        let mut stream = self.scenario.seed.stream("boot", u64::from(instance.0) << 32 | u64::from(life));
+        let never = self.behaviours[server.version.index()].never_starts(unit(stream.next_u64()));
+        let boot = self.boot.draw(&mut stream, 1.0);
+        if !never {
+            self.agenda.plan(self.now + Span::from_nanos(boot), Event::Booted { instance, life });
+        }
+    }
+
+    /// An instance becomes ready, unless it died or was stopped meanwhile.
+    pub fn booted(&mut self, instance: InstanceId, life: u32) {
+        let server = &mut self.servers[instance.index()];
+        if server.phase != Phase::Booting || server.life != life {
+            return;
+        }
+        server.phase = Phase::Up;
+        server.ready_at = self.now;
+        self.meter.staged(self.now, server.version, Some(Stage::Booting), Some(Stage::Ready));
+        let min_ready = self.scenario.fleet.min_ready;
+        if min_ready.is_zero() {
+            self.become_available(instance);
+        } else {
+            self.agenda.plan(self.now + min_ready, Event::Available { instance, life });
+        }
+        self.tell(Input::Ready(instance));
+    }
+
+    /// An instance has been ready for long enough, unless it died or was stopped meanwhile.
+    pub fn available(&mut self, instance: InstanceId, life: u32) {
+        let server = &self.servers[instance.index()];
+        if server.phase == Phase::Up && server.life == life && !server.stopping {
+            self.become_available(instance);
+        }
+    }
+
+    pub fn become_available(&mut self, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        server.available = true;
+        self.meter.available(self.now, 1, server.busy, server.saturated());
+        if server.listings > 0 {
+            self.meter.reachable(self.now, 1);
+        }
+    }
+
+    fn cease_to_be_available(&mut self, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        if !std::mem::take(&mut server.available) {
+            return;
+        }
+        self.meter.available(self.now, -1, server.busy, server.saturated());
+        if server.listings > 0 {
+            self.meter.reachable(self.now, -1);
+        }
+    }
+
+    /// The endpoints change; every proxy learns of it a listing delay later.
+    fn publish(&mut self, instance: InstanceId, listed: bool) {
+        let delay = self.scenario.network.listing_delay;
+        for proxy in 0..self.scenario.proxies.count {
+            if delay.is_zero() {
+                self.learn_listing(proxy, instance, listed);
+            } else {
+                self.agenda.plan(self.now + delay, Event::List { proxy, instance, listed });
+            }
+        }
+    }
+
+    fn weigh(&mut self, share: Share) {
+        self.meter.weighed(share);
+        let delay = self.scenario.network.listing_delay;
+        for proxy in 0..self.scenario.proxies.count {
+            if delay.is_zero() {
+                self.proxies[usize::from(proxy)].set_share(share);
+            } else {
+                self.agenda.plan(self.now + delay, Event::Weigh { proxy, share });
+            }
+        }
+    }
+
+    /// A proxy learns that an instance is, or is no longer, in the endpoints.
+    pub fn learn_listing(&mut self, proxy: u16, instance: InstanceId, listed: bool) {
+        let server = &mut self.servers[instance.index()];
+        let knows = &mut self.proxies[usize::from(proxy)];
+        if knows.lists(instance) == listed {
+            return;
+        }
+        let was_listed = server.listings > 0;
+        if listed {
+            knows.list(instance, server.version);
+            server.listings += 1;
+        } else {
+            knows.unlist(instance);
+            server.listings -= 1;
+        }
+        self.meter.listed(self.now, server.version, listed);
+        let change = i64::from(server.listings > 0) - i64::from(was_listed);
+        if server.available && change != 0 {
+            self.meter.reachable(self.now, change);
+        }
+        if listed {
+            self.plan_first_probe(proxy, instance);
+        }
+    }
+
+    /// Checks start at a random phase of their interval.
+    fn plan_first_probe(&mut self, proxy: u16, instance: InstanceId) {
+        if let Some(checks) = self.scenario.proxies.policy.checks {
+            let mut stream = self.scenario.seed.stream("probe", u64::from(instance.0) << 16 | u64::from(proxy));
+            let phase = checks.interval.scaled(unit(stream.next_u64()));
+            self.agenda.plan(self.now + phase, Event::Probe { proxy, instance });
+        }
+    }
+
+    /// A proxy checks an instance, and will again as long as it lists it.
+    pub fn probe(&mut self, proxy: u16, instance: InstanceId) {
+        let Some(checks) = self.scenario.proxies.policy.checks else { return };
+        if !self.proxies[usize::from(proxy)].lists(instance) {
+            return;
+        }
+        let delay = self.scenario.network.delay;
+        let round_trip = delay + delay;
+        let well = self.servers[instance.index()].accepts() && round_trip <= checks.timeout;
+        self.agenda.plan(self.now + round_trip.min(checks.timeout), Event::Probed { proxy, instance, well });
+        self.agenda.plan(self.now + checks.interval, Event::Probe { proxy, instance });
+    }
+
+    /// Begins the graceful shutdown of an instance. One that does not serve has nothing to be graceful about.
+    fn drain(&mut self, instance: InstanceId) {
+        self.cease_to_be_available(instance);
+        let server = &mut self.servers[instance.index()];
+        server.stopping = true;
+        let from = if server.phase == Phase::Up { Stage::Ready } else { Stage::Booting };
+        self.meter.staged(self.now, server.version, Some(from), Some(Stage::Terminating));
+        if server.phase != Phase::Up {
+            self.gone(instance);
+            return;
+        }
+        let shutdown = self.scenario.fleet.shutdown;
+        self.agenda.plan(self.now + shutdown.drain, Event::Kill(instance));
+        if shutdown.delay.is_zero() {
+            self.stop_accepting(instance);
+        } else {
+            self.agenda.plan(self.now + shutdown.delay, Event::StopAccepting(instance));
+        }
+    }
+
+    /// A terminating instance finishes what it has, and goes when it is idle.
+    pub fn stop_accepting(&mut self, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        if server.phase != Phase::Up {
+            return;
+        }
+        server.phase = Phase::Finishing;
+        if server.idle() {
+            self.gone(instance);
+        }
+    }
+
+    /// The grace period is over: whatever is left is cut.
+    pub fn kill(&mut self, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        if server.phase != Phase::Gone {
+            server.phase = Phase::Finishing;
+            self.cut(instance);
+            self.gone(instance);
+        }
+    }
+
+    /// An instance does not exist any more.
+    pub fn gone(&mut self, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        server.phase = Phase::Gone;
+        self.meter.staged(self.now, server.version, Some(Stage::Terminating), None);
+        self.tell(Input::Gone(instance));
+    }
+
+    /// Breaks every attempt in the slots and the queue of an instance.
+    fn cut(&mut self, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        debug_assert!(!server.available, "an instance is made unavailable before its attempts are cut");
+        server.busy = 0;
+        server.queue = Queue::EMPTY;
+        for flight in self.flights.at(instance) {
+            if self.flights[flight].place == Place::Queued {
+                self.meter.queued(-1);
+            }
+            if !self.flights[flight].abandoned {
+                self.meter.dropped();
+            }
+            self.return_to_proxy(flight, Ending::Reset);
+        }
+    }
+
+    /// A fault of the scenario strikes the instances that have run longest.
+    pub fn strike(&mut self, number: u32) {
+        let fault = self.scenario.faults[number as usize];
+        let up = (0..).zip(&self.servers).filter(|(_, server)| server.phase == Phase::Up);
+        let mut victims: Vec<(Moment, u32)> = up.map(|(id, server)| (server.ready_at, id)).collect();
+        victims.sort_unstable();
+        for (_, id) in victims.into_iter().take(fault.kill as usize) {
+            self.die(InstanceId(id), fault.silent, fault.restart);
+        }
+    }
+
+    fn die(&mut self, instance: InstanceId, silent: bool, restart: Option<Span>) {
+        self.cease_to_be_available(instance);
+        let server = &mut self.servers[instance.index()];
+        server.life += 1;
+        server.phase = Phase::Dead;
+        let (stopping, version) = (server.stopping, server.version);
+        if !stopping {
+            self.meter.staged(self.now, version, Some(Stage::Ready), Some(Stage::Booting));
+        }
+        self.cut(instance);
+        if stopping {
+            self.gone(instance);
+            return;
+        }
+        if !silent {
+            self.tell(Input::Lost(instance));
+        }
+        if let Some(restart) = restart {
+            self.agenda.plan(self.now + restart, Event::Restart(instance));
+        }
+    }
+
+    /// An instance that died begins to boot again, unless it was told to stop meanwhile.
+    pub fn restart(&mut self, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        if server.phase == Phase::Dead {
+            server.phase = Phase::Booting;
+            self.boot(instance);
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! User requests under way. One entry serves a request through all its attempts; entries are used again, so that nothing
+//! is allocated for a request once as many have been under way at the same time.
+
+use crate::core::ids::{InstanceId, UserId, VersionId};
+use crate::core::proxy::{Ending, Pick, Tried};
+use crate::core::time::Moment;
+use crate::sim::agenda::FLIGHTS_MAX;
+
+/// Index of a [`Flight`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlightId(pub u32);
+
+const NONE: u32 = u32::MAX;
+
+/// One user request and its present attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Flight {
+    /// Names the request's stream of luck.
+    pub number: u64,
+    /// When the client sent it first.
+    pub sent: Moment,
+    /// When the client gives up.
+    pub expires: Moment,
+    /// Tells the end of the present service from a stale one.
+    pub service: u64,
+    /// Service time of the present attempt at a warm instance, in nanoseconds.
+    pub work_ns: u64,
+    /// Random bits for routing.
+    pub dice: u64,
+    /// Draw in [0, 1) that decides whether the present attempt meets an error.
+    pub fate: f64,
+    /// What a size-dependent service time is multiplied with.
+    pub size: f32,
+    /// Who asks.
+    pub user: UserId,
+    /// The answer of the proxy for the present attempt.
+    pub pick: Pick,
+    /// Where it has been.
+    pub tried: Tried,
+    /// Which proxy has it.
+    pub proxy: u16,
+    /// Where the present attempt is.
+    pub place: Place,
+    /// How it ended; meaningful on the way back.
+    pub ending: Ending,
+    /// Whether an attempt was sent to the new version.
+    pub exposed: bool,
+    /// The client gave up: the attempt goes on, but nobody waits.
+    pub abandoned: bool,
+    queue_next: u32,
+    deadline_next: u32,
+    deadline_previous: u32,
+}
+
+/// Where an attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the network.
+    Travelling,
+    /// In the queue of its instance.
+    Queued,
+    /// In a slot of its instance.
+    InService,
+}
+
+impl Flight {
+    /// A request that was just sent.
+    pub fn new(number: u64, sent: Moment, user: UserId, size: f32) -> Flight {
+        Flight {
+            number,
+            sent,
+            expires: Moment::NEVER,
+            service: 0,
+            work_ns: 0,
+            dice: 0,
+            fate: 0.0,
+            size,
+            user,
+            pick: Pick { instance: InstanceId(NONE), version: VersionId(0), retry: false },
+            tried: Tried::NONE,
+            proxy: 0,
+            place: Place::Travelling,
+            ending: Ending::Served,
+            exposed: false,
+            abandoned: false,
+            queue_next: NONE,
+            deadline_next: NONE,
+            deadline_previous: NONE,
+        }
+    }
+}
+
+/// All flights, and the order in which their clients give up: equal time-outs make that the order of sending.
+#[derive(Debug)]
+pub struct Flights {
+    all: Vec<Flight>,
+    free: Vec<u32>,
+    first_deadline: u32,
+    last_deadline: u32,
+}
+
+impl Flights {
+    /// None yet.
+    pub fn new() -> Flights {
+        Flights { all: Vec::new(), free: Vec::new(), first_deadline: NONE, last_deadline: NONE }
+    }
+
+    /// Gives a flight a place.
+    #[inline]
+    pub fn add(&mut self, flight: Flight) -> FlightId {
+        if let Some(index) = self.free.pop() {
+            self.all[index as usize] = flight;
+            return FlightId(index);
+        }
+        let index = self.all.len() as u32;
+        assert!(index < FLIGHTS_MAX, "{FLIGHTS_MAX} requests are under way at once: more than the event list can name");
+        self.all.push(flight);
+        FlightId(index)
+    }
+
+    /// The place may be used again.
+    #[inline]
+    pub fn remove(&mut self, id: FlightId) {
+        self.free.push(id.0);
+    }
+
+    /// Lets the client give up at `expires`, which never lies before an earlier call's.
+    #[inline]
+    pub fn expire(&mut self, id: FlightId, expires: Moment) {
+        let previous = self.last_deadline;
+        let flight = &mut self[id];
+        flight.expires = expires;
+        flight.deadline_previous = previous;
+        flight.deadline_next = NONE;
+        self.last_deadline = id.0;
+        match previous {
+            NONE => self.first_deadline = id.0,
+            previous => self.all[previous as usize].deadline_next = id.0,
+        }
+    }
+
+    /// The client has its answer: it no longer gives up. Does nothing if it had no time-out.
+    #[inline]
+    pub fn cancel_expiry(&mut self, id: FlightId) {
+        let Flight { expires, deadline_previous, deadline_next, .. } = self[id];
+        if expires == Moment::NEVER {
+            return;
+        }
+        match deadline_previous {
+            NONE => self.first_deadline = deadline_next,
+            previous => self.all[previous as usize].deadline_next = deadline_next,
+        }
+        match deadline_next {
+            NONE => self.last_deadline = deadline_previous,
+            next => self.all[next as usize].deadline_previous = deadline_previous,
+        }
+        self[id].expires = Moment::NEVER;
+    }
+
+    /// The client that gives up first, and when.
+    #[inline]
+    pub fn next_expiry(&self) -> Option<(Moment, FlightId)> {
+        match self.first_deadline {
+            NONE => None,
+            index => Some((self.all[index as usize].expires, FlightId(index))),
+        }
+    }
+
+    /// The attempts that `instance` has in its queue or slots.
+    pub fn at(&self, instance: InstanceId) -> Vec<FlightId> {
+        let mut free = vec![false; self.all.len()];
+        for &index in &self.free {
+            free[index as usize] = true;
+        }
+        let here = |flight: &Flight| flight.pick.instance == instance && flight.place != Place::Travelling;
+        let all = self.all.iter().zip(free).enumerate();
+        all.filter(|(_, (flight, free))| !free && here(flight)).map(|(index, _)| FlightId(index as u32)).collect()
+    }
+}
+
+impl std::ops::Index<FlightId> for Flights {
+    type Output = Flight;
+
+    #[inline]
+    fn index(&self, id: FlightId) -> &Flight {
+        &self.all[id.0 as usize]
+    }
+}
+
+impl std::ops::IndexMut<FlightId> for Flights {
+    #[inline]
+    fn index_mut(&mut self, id: FlightId) -> &mut Flight {
+        &mut self.all[id.0 as usize]
+    }
+}
+
+/// A FIFO queue of flights, linked through the flights themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Queue {
+    first: u32,
+    last: u32,
+    length: u32,
+}
+
+impl Queue {
+    /// Nobody waits.
+    pub const EMPTY: Queue = Queue { first: NONE, last: NONE, length: 0 };
+
+    /// How many wait.
+    #[inline]
+    pub fn len(&self) -> u32 {
+        self.length
+    }
+
+    /// Whether nobody waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Joins the queue at its end.
+    #[inline]
+    pub fn push(&mut self, flights: &mut Flights, id: FlightId) {
+        flights[id].queue_next = NONE;
+        match self.last {
+            NONE => self.first = id.0,
+            last => flights.all[last as usize].queue_next = id.0,
+        }
+        self.last = id.0;
+        self.length += 1;
+    }
+
+    /// Takes the first out.
+    #[inline]
+    pub fn pop(&mut self, flights: &Flights) -> Option<FlightId> {
+        if self.first == NONE {
+            return None;
+        }
+        let id = FlightId(self.first);
+        self.first = flights[id].queue_next;
+        if self.first == NONE {
+            self.last = NONE;
+        }
+        self.length -= 1;
+        Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::time::Span;
+
+    fn flights(count: u32) -> (Flights, Vec<FlightId>) {
+        let mut flights = Flights::new();
+        let ids = (0..count)
+            .map(|user| {
+                let id = flights.add(Flight::new(u64::from(user), Moment::START, UserId(user), 1.0));
+                flights.expire(id, Moment::START + Span::from_secs(u64::from(user)));
+                id
+            })
+            .collect();
+        (flights, ids)
+    }
+
+    #[test]
+    fn deadlines_stay_in_order_whichever_is_cancelled() {
+        for cancelled in 0..4 {
+            let (mut flights, ids) = flights(4);
+            flights.cancel_expiry(ids[cancelled]);
+            flights.cancel_expiry(ids[cancelled]);
+            let mut left = Vec::new();
+            while let Some((_, id)) = flights.next_expiry() {
+                flights.cancel_expiry(id);
+                left.push(id);
+            }
+            let expected: Vec<FlightId> = ids.iter().copied().filter(|&id| id != ids[cancelled]).collect();
+            assert_eq!(left, expected);
+        }
+    }
+
+    #[test]
+    fn a_queue_is_first_in_first_out() {
+        let (mut flights, ids) = flights(3);
+        let mut queue = Queue::EMPTY;
+        for &id in &ids {
+            queue.push(&mut flights, id);
+        }
+        let out: Vec<FlightId> = std::iter::from_fn(|| queue.pop(&flights)).collect();
+        assert_eq!(out, ids);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn places_are_used_again() {
+        let (mut flights, ids) = flights(2);
+        flights.cancel_expiry(ids[0]);
+        flights.remove(ids[0]);
+        let again = flights.add(Flight::new(9, Moment::START, UserId(0), 1.0));
+        assert_eq!(again, ids[0]);
+    }
+}

@@ -1,0 +1,19 @@
+//! Virtual time: clients, instances, versions, the network, and the event loop that drives the core.
+//!
+//! The same binary, scenario and seed give the same numbers, whatever the number of threads. A request's luck travels
+//! with the request: when it arrives, who sends it, how much work it is and whether it meets an error are drawn from
+//! streams named by its number, so that every strategy faces the same traffic.
+
+mod agenda;
+mod arrivals;
+mod control;
+mod flight;
+mod heap;
+mod law;
+mod replicate;
+mod request;
+mod server;
+mod version;
+mod world;
+
+pub use replicate::{forecast, run};

@@ -1,0 +1,69 @@
+//! All strategies of a scenario, side by side, against the same traffic.
+
+use crate::core::rollout::Strategy;
+use crate::core::time::Moment;
+use crate::measure::forecast::{Forecast, StrategyForecast};
+use crate::measure::summary::{Terms, summarise};
+use crate::scenario::plan::Scenario;
+use crate::sim::world::World;
+use rayon::prelude::*;
+
+const STAY: &str = "stay";
+const SECONDS_PER_DAY: f64 = 86_400.0;
+
+/// Runs `scenario` under `strategy`; `None` stays with the running version.
+pub fn run(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> StrategyForecast {
+    let world = World::new(scenario, strategy).run();
+    summarise(name, world.meter, &terms(scenario))
+}
+
+/// Runs `stay` and every strategy of `scenario`, and takes differences to `stay`. `done` is called after each run, from
+/// any thread.
+pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
+    let stay = (STAY, None);
+    let named = scenario.strategies.iter().map(|named| (named.name.as_str(), Some(&named.strategy)));
+    let runs: Vec<_> = std::iter::once(stay).chain(named).collect();
+    let mut strategies: Vec<StrategyForecast> = runs
+        .into_par_iter()
+        .map(|(name, strategy)| {
+            let result = run(scenario, name, strategy);
+            done();
+            result
+        })
+        .collect();
+    let cost_of_stay = strategies[0].metrics.cost;
+    for strategy in &mut strategies {
+        let metrics = &mut strategy.metrics;
+        metrics.extra_cost = metrics.cost.zip(cost_of_stay).map(|(cost, stay)| cost - stay);
+    }
+    assemble(scenario, strategies)
+}
+
+fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>) -> Forecast {
+    let name = |id: crate::core::ids::VersionId| scenario.versions[id.index()].name.clone();
+    Forecast {
+        scenario: scenario.name.clone(),
+        seed: scenario.seed.0,
+        objective: scenario.slo.objective.objective.value(),
+        window_days: scenario.slo.objective.window.seconds() / SECONDS_PER_DAY,
+        currency: scenario.fleet.price.currency.clone(),
+        warm_up_s: scenario.warm_up.seconds(),
+        horizon_s: scenario.horizon.seconds(),
+        rollout_at_s: scenario.rollout.map(|rollout| rollout.at.seconds()),
+        old_version: name(scenario.running),
+        new_version: scenario.rollout.map(|rollout| name(rollout.to)),
+        strategies,
+        notes: Vec::new(),
+    }
+}
+
+fn terms(scenario: &Scenario) -> Terms {
+    Terms {
+        objective: scenario.slo.objective,
+        down_share: scenario.slo.downtime.share.value(),
+        down_slice_s: scenario.slo.downtime.slice.whole_seconds() as usize,
+        price_per_hour: scenario.fleet.price.per_hour,
+        bad_request_price: scenario.slo.bad_request_price,
+        end: Moment::START + scenario.horizon,
+    }
+}

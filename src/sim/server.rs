@@ -1,0 +1,101 @@
+//! One instance as it really is, whatever its controller and the proxies think of it.
+
+use crate::core::ids::VersionId;
+use crate::core::time::{Moment, Span};
+use crate::scenario::plan::WarmUp;
+use crate::sim::flight::Queue;
+
+/// How far an instance is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not yet ready, for the first time or again.
+    Booting,
+    /// Accepts requests.
+    Up,
+    /// Finishes what it has, accepts nothing.
+    Finishing,
+    /// Died by itself and may come back.
+    Dead,
+    /// Does not exist any more.
+    Gone,
+}
+
+/// One instance.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// What it runs.
+    pub version: VersionId,
+    /// How far it is.
+    pub phase: Phase,
+    /// Counts its starts, so that news from an earlier life is known as stale.
+    pub life: u32,
+    /// Its controller ordered it to stop.
+    pub stopping: bool,
+    /// Ready for long enough, and not stopping.
+    pub available: bool,
+    /// Proxies that list it.
+    pub listings: u32,
+    /// Slots in use.
+    pub busy: u32,
+    /// Attempts that wait for a slot.
+    pub queue: Queue,
+    /// When it became ready in this life.
+    pub ready_at: Moment,
+}
+
+impl Server {
+    /// An instance that was just launched.
+    pub fn launched(version: VersionId) -> Server {
+        Server {
+            version,
+            phase: Phase::Booting,
+            life: 0,
+            stopping: false,
+            available: false,
+            listings: 0,
+            busy: 0,
+            queue: Queue::EMPTY,
+            ready_at: Moment::START,
+        }
+    }
+
+    /// Whether a new attempt is taken in.
+    #[inline]
+    pub fn accepts(&self) -> bool {
+        self.phase == Phase::Up
+    }
+
+    /// All slots busy and a queue behind them.
+    #[inline]
+    pub fn saturated(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Whether nothing is in its slots or queue.
+    pub fn idle(&self) -> bool {
+        self.busy == 0 && self.queue.is_empty()
+    }
+}
+
+/// What service times are multiplied with `age` after an instance became ready: `slowdown` at first, 1 after `lasts`.
+#[inline]
+pub fn slowdown(warm_up: &WarmUp, age: Span) -> f64 {
+    if age >= warm_up.lasts {
+        return 1.0;
+    }
+    let left = 1.0 - age.seconds() / warm_up.lasts.seconds();
+    1.0 + (warm_up.slowdown - 1.0) * left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowdown_falls_in_a_straight_line_to_one() {
+        let warm_up = WarmUp { lasts: Span::from_secs(60), slowdown: 3.0 };
+        for (second, factor) in [(0, 3.0), (30, 2.0), (45, 1.5), (60, 1.0), (600, 1.0)] {
+            assert_eq!(slowdown(&warm_up, Span::from_secs(second)), factor, "after {second} s");
+        }
+    }
+}

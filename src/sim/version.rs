@@ -1,0 +1,60 @@
+//! A version of the service, made ready to be drawn from.
+
+use crate::core::draw::{Stream, unit};
+use crate::core::time::Span;
+use crate::scenario::plan::{Errors, Version};
+use crate::sim::law::Sampler;
+use rand::Rng;
+
+/// How instances of one version behave.
+#[derive(Clone, Debug)]
+pub struct Behaviour {
+    service: Sampler,
+    errors: Errors,
+    fails_to_start: f64,
+}
+
+/// The luck of one attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Luck {
+    /// In [0, 1): below the error rate is an error.
+    pub fate: f64,
+    /// Service time at a warm instance, in nanoseconds.
+    pub work_ns: u64,
+}
+
+impl Behaviour {
+    /// As the scenario describes the version.
+    pub fn new(version: &Version) -> Behaviour {
+        Behaviour {
+            service: Sampler::new(&version.service),
+            errors: version.errors,
+            fails_to_start: version.fails_to_start.value(),
+        }
+    }
+
+    /// The luck of an attempt on this version. The draws are in the same order for every version, so that the same
+    /// request meets the same luck wherever it goes.
+    #[inline]
+    pub fn luck(&self, stream: &mut Stream, size: f64) -> Luck {
+        let fate = unit(stream.next_u64());
+        Luck { fate, work_ns: self.service.draw(stream, size) }
+    }
+
+    /// Whether an attempt with this `fate` meets an error on an instance that has been ready for `age`.
+    #[inline]
+    pub fn errs(&self, fate: f64, age: Span) -> bool {
+        fate < self.errors.rate.value() && age >= self.errors.after
+    }
+
+    /// Service time of an error, where it differs from that of a good answer.
+    #[inline]
+    pub fn error_latency(&self) -> Option<Span> {
+        self.errors.latency
+    }
+
+    /// Whether an instance with this draw in [0, 1) never becomes ready.
+    pub fn never_starts(&self, draw: f64) -> bool {
+        draw < self.fails_to_start
+    }
+}

@@ -1,0 +1,214 @@
+//! The world in virtual time: it takes one event after the other from the agenda and lets it happen.
+//!
+//! What requests do is in `request.rs`, what instances and controllers do in `control.rs`.
+
+use crate::core::draw::{Family, Seed};
+use crate::core::ids::InstanceId;
+use crate::core::proxy::Proxy;
+use crate::core::rollout::{Controller, Input, Order, Sample, Setup, Strategy};
+use crate::core::time::{Moment, Span};
+use crate::measure::meter::{Meter, Stage};
+use crate::scenario::plan::{Law, Request, Scenario, Source};
+use crate::sim::agenda::{Agenda, Due, Event};
+use crate::sim::arrivals::Arrivals;
+use crate::sim::flight::Flights;
+use crate::sim::law::Sampler;
+use crate::sim::server::{Phase, Server};
+use crate::sim::version::Behaviour;
+use std::collections::VecDeque;
+
+const SECOND: Span = Span::from_secs(1);
+
+/// One run of one strategy.
+pub(super) struct World<'a> {
+    pub scenario: &'a Scenario,
+    pub now: Moment,
+    pub end: Moment,
+    pub agenda: Agenda,
+    pub flights: Flights,
+    pub proxies: Vec<Proxy>,
+    pub servers: Vec<Server>,
+    pub behaviours: Vec<Behaviour>,
+    pub boot: Sampler,
+    pub meter: Meter,
+    pub luck: Family,
+    pub retry_luck: Family,
+    pub controller: Controller,
+    /// What the controller has yet to be told; it is never told something while it decides.
+    pub inputs: VecDeque<Input>,
+    pub deciding: bool,
+    pub orders: Vec<Order>,
+    /// When the controller is woken next.
+    pub wake: Moment,
+    pub arrivals: Arrivals<'a>,
+    pub arriving: Option<Request>,
+    pub arrived: u64,
+    pub closed: Option<Closed>,
+    pub settled: u64,
+}
+
+/// Users who wait for their answers.
+pub(super) struct Closed {
+    pub think: Sampler,
+    pub stream: Family,
+    /// Requests that each user has sent.
+    pub sent: Vec<u32>,
+}
+
+impl<'a> World<'a> {
+    pub fn new(scenario: &'a Scenario, strategy: Option<&Strategy>) -> World<'a> {
+        let seed = scenario.seed;
+        let to = scenario.rollout.filter(|_| strategy.is_some()).map(|rollout| rollout.to);
+        let split = strategy.and_then(Strategy::split).zip(to).map(|(split, to)| (to, split));
+        let proxy = Proxy::new(scenario.proxies.policy.clone(), split);
+        World {
+            scenario,
+            now: Moment::START,
+            end: Moment::START + scenario.horizon,
+            agenda: Agenda::new(),
+            flights: Flights::new(),
+            proxies: vec![proxy; usize::from(scenario.proxies.count)],
+            servers: Vec::new(),
+            behaviours: scenario.versions.iter().map(Behaviour::new).collect(),
+            boot: Sampler::new(&scenario.fleet.boot),
+            meter: Meter::new(to, scenario.traffic.users, scenario.fleet.slots),
+            luck: seed.family("request"),
+            retry_luck: seed.family("retry"),
+            controller: Controller::new(setup(scenario), strategy.cloned()),
+            inputs: VecDeque::new(),
+            deciding: false,
+            orders: Vec::new(),
+            wake: Moment::NEVER,
+            arrivals: Arrivals::new(&scenario.traffic.source, seed),
+            arriving: None,
+            arrived: 0,
+            closed: closed(scenario, seed),
+            settled: 0,
+        }
+    }
+
+    /// Runs to the horizon.
+    pub fn run(mut self) -> World<'a> {
+        self.prepare();
+        while let Some(at) = self.happen_next() {
+            debug_assert!(at < self.end, "nothing happens at or after the end");
+        }
+        self.now = self.end;
+        self.meter.tick(self.end);
+        self.meter.finish(self.end);
+        assert_eq!(
+            self.arrived,
+            self.settled + u64::from(self.meter.in_flight()),
+            "every request that arrived is settled or under way"
+        );
+        self
+    }
+
+    fn prepare(&mut self) {
+        self.agenda.plan(Moment::START + self.scenario.warm_up, Event::Begin);
+        self.agenda.plan(Moment::START + SECOND, Event::Tick);
+        for _ in 0..self.scenario.fleet.size {
+            self.begin_ready();
+        }
+        if let Some(rollout) = self.scenario.rollout {
+            self.agenda.plan(rollout.at, Event::Deploy);
+            self.agenda.plan(Moment::START + self.scenario.telemetry.scrape, Event::Scrape);
+        }
+        for (number, fault) in (0..).zip(&self.scenario.faults) {
+            self.agenda.plan(fault.at, Event::Fault(number));
+        }
+        self.begin_users();
+        self.await_arrival();
+    }
+
+    /// An instance that has been serving since long before the start: ready, listed everywhere, and warm.
+    fn begin_ready(&mut self) {
+        let instance = InstanceId(self.servers.len() as u32);
+        let version = self.scenario.running;
+        self.servers.push(Server { phase: Phase::Up, ..Server::launched(version) });
+        self.meter.staged(self.now, version, None, Some(Stage::Ready));
+        for proxy in 0..self.scenario.proxies.count {
+            self.learn_listing(proxy, instance, true);
+        }
+        self.become_available(instance);
+    }
+
+    #[inline]
+    fn happen_next(&mut self) -> Option<Moment> {
+        let expiry = self.flights.next_expiry();
+        let limit = expiry.map_or(self.end, |(at, _)| at.min(self.end));
+        let Some((at, due)) = self.agenda.next(limit) else {
+            let (at, flight) = expiry.filter(|&(at, _)| at < self.end)?;
+            self.advance(at);
+            self.expire(flight);
+            return Some(at);
+        };
+        self.advance(at);
+        match due {
+            Due::Arrival => self.arrive(),
+            Due::AtInstance(flight) => self.reach_instance(flight),
+            Due::AtProxy(flight) => self.reach_proxy(flight),
+            Due::Served(flight, service) => self.served(flight, service),
+            Due::Rare(event) => self.happen(event),
+        }
+        Some(at)
+    }
+
+    #[inline]
+    fn advance(&mut self, to: Moment) {
+        assert!(to >= self.now, "time went backwards");
+        self.now = to;
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Begin => self.meter.begin(self.now),
+            Event::Tick => {
+                self.meter.tick(self.now);
+                self.agenda.plan(self.now + SECOND, Event::Tick);
+            }
+            Event::Deploy => self.tell(Input::Deploy),
+            Event::Wake => self.wake_controller(),
+            Event::Booted { instance, life } => self.booted(instance, life),
+            Event::Available { instance, life } => self.available(instance, life),
+            Event::StopAccepting(instance) => self.stop_accepting(instance),
+            Event::Kill(instance) => self.kill(instance),
+            Event::List { proxy, instance, listed } => self.learn_listing(proxy, instance, listed),
+            Event::Weigh { proxy, share } => self.proxies[usize::from(proxy)].set_share(share),
+            Event::Probe { proxy, instance } => self.probe(proxy, instance),
+            Event::Probed { proxy, instance, well } => self.proxies[usize::from(proxy)].probed(instance, well),
+            Event::Scrape => self.scrape(),
+            Event::Sampled(sample) => self.tell(Input::Sample(sample)),
+            Event::Fault(number) => self.strike(number),
+            Event::Restart(instance) => self.restart(instance),
+            Event::Thought(user) => self.send_again(user),
+        }
+    }
+
+    fn scrape(&mut self) {
+        let telemetry = self.scenario.telemetry;
+        let sample = Sample { at: self.now, new: self.meter.tally() };
+        self.agenda.plan(self.now + telemetry.delay, Event::Sampled(sample));
+        self.agenda.plan(self.now + telemetry.scrape, Event::Scrape);
+    }
+}
+
+fn setup(scenario: &Scenario) -> Setup {
+    let rollout = scenario.rollout;
+    Setup {
+        size: scenario.fleet.size,
+        from: scenario.running,
+        to: rollout.map_or(scenario.running, |rollout| rollout.to),
+        min_ready: scenario.fleet.min_ready,
+        progress_deadline: rollout.map_or(Span::ZERO, |rollout| rollout.progress_deadline),
+    }
+}
+
+fn closed(scenario: &Scenario, seed: Seed) -> Option<Closed> {
+    let think: &Law = match &scenario.traffic.source {
+        Source::Closed { think } => think,
+        Source::Open { .. } | Source::Requests(_) => return None,
+    };
+    let sent = vec![0; scenario.traffic.users as usize];
+    Some(Closed { think: Sampler::new(think), stream: seed.family("think"), sent })
+}
