@@ -64,9 +64,7 @@ mod tests {
         let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/look");
         let all = [("checkout", fixture::checkout()), ("unusual", fixture::unusual()), ("stay", fixture::stay_only())];
         for (name, forecast) in all {
-            let written =
-                folder::write(&parent, name, &files(&forecast, "seed: 7\n")).expect("target/look can be written");
-            println!("{}", written.display());
+            folder::write(&parent, name, &files(&forecast, "seed: 7\n")).expect("target/look can be written");
         }
     }
 }
