@@ -30,6 +30,7 @@ pub fn files(forecast: &Forecast, run_yaml: &str) -> Vec<(String, Vec<u8>)> {
         ("phases.csv", csv::phases(forecast)),
         ("timeline.csv", csv::timeline(forecast)),
         ("timeline.svg", plot::timeline(forecast).into_bytes()),
+        ("rollout.svg", plot::rollout(forecast).into_bytes()),
         ("instances.svg", plot::instances(forecast).into_bytes()),
         ("budget.svg", plot::budget(forecast).into_bytes()),
         ("cost-loss.svg", plot::cost_loss(forecast).into_bytes()),
