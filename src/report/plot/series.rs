@@ -19,6 +19,17 @@ pub(super) fn peaks(timeline: &[Second], window: Window, value: impl Fn(&Second)
     bucketed(window.cut(timeline), value, |bucket| bucket.iter().copied().fold(0.0, f64::max))
 }
 
+/// Stairs of the means: for what stands at the end of each second until something happens to it.
+pub(super) fn levels(timeline: &[Second], window: Window, value: impl Fn(&Second) -> f64) -> Points {
+    let means = means(timeline, window, value);
+    let half = means.first().map_or(0.0, |(middle, _)| middle - window.cut(timeline).0);
+    // A level is known at the end of its second, one later than the second begins; before the first, nothing else is known.
+    let first = means.first().map(|(_, level)| (window.low, *level));
+    let stairs =
+        means.iter().flat_map(|(middle, level)| [(middle - half + 1.0, *level), (middle + half + 1.0, *level)]);
+    first.into_iter().chain(stairs.map(|(at, level)| (at.min(window.high), level))).collect()
+}
+
 fn bucketed(
     (first, timeline): (f64, &[Second]),
     value: impl Fn(&Second) -> f64,
@@ -58,6 +69,14 @@ mod tests {
         assert_eq!((bad.len(), good.len()), (600, 600));
         assert_eq!(largest(&bad), 77.0);
         assert!(good.iter().all(|(_, value)| *value == 100.0));
+    }
+
+    #[test]
+    fn a_level_changes_at_the_end_of_the_second_that_tells_it() {
+        let timeline = [1, 1, 2].map(|queued| Second { queued, ..Second::default() });
+        let window = Window { low: 0.0, high: 3.0 };
+        let stairs = levels(&timeline, window, |second| f64::from(second.queued));
+        assert_eq!(stairs, [(0.0, 1.0), (1.0, 1.0), (2.0, 1.0), (2.0, 1.0), (3.0, 1.0), (3.0, 2.0), (3.0, 2.0)]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The part of a run that a plot shows.
 
-use crate::measure::forecast::{Forecast, Second};
+use crate::measure::forecast::{Forecast, Second, StrategyForecast};
+use crate::report::number::known;
 
 /// From one moment of the run to another, in seconds since its start.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,8 +20,8 @@ impl Window {
     /// is a single line in a plot of an hour.
     pub(super) fn rollout(forecast: &Forecast) -> Self {
         let Some(deploy) = forecast.rollout_at_s else { return Window::whole(forecast) };
-        let phases = forecast.strategies.iter().flat_map(|strategy| &strategy.phases);
-        let last = phases.map(|phase| phase.at_s).fold(deploy, f64::max).min(forecast.horizon_s);
+        let last = forecast.strategies.iter().filter_map(|strategy| end(strategy, deploy));
+        let last = last.fold(deploy, f64::max).min(forecast.horizon_s);
         let (before, after) = ((last - deploy) / 4.0, (last - deploy) / 2.0);
         Window {
             low: (deploy - before.max(LEAST_BEFORE_S)).max(0.0),
@@ -36,6 +37,13 @@ impl Window {
     }
 }
 
+/// The last thing that a rollout did.
+fn end(strategy: &StrategyForecast, deploy: f64) -> Option<f64> {
+    let phases = strategy.phases.iter().map(|phase| phase.at_s);
+    let done = known(strategy.metrics.rollout_s).map(|length| deploy + length);
+    phases.chain(done).reduce(f64::max)
+}
+
 /// What the service did before, to compare with.
 const LEAST_BEFORE_S: f64 = 30.0;
 /// Queues that a rollout filled need about this long to empty.
@@ -49,7 +57,7 @@ mod tests {
     #[test]
     fn the_rollout_is_seen_from_before_it_until_after_its_last_phase() {
         let mut forecast = fixture::checkout();
-        assert_eq!(Window::rollout(&forecast), Window { low: 150.0, high: 330.0 });
+        assert_eq!(Window::rollout(&forecast), Window { low: 128.75, high: 487.5 });
         forecast.horizon_s = 280.0;
         assert_eq!(Window::rollout(&forecast).high, 280.0, "and never beyond the run");
         assert_eq!(Window::rollout(&fixture::stay_only()), Window { low: 0.0, high: 1_200.0 });
