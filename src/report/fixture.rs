@@ -15,7 +15,7 @@ pub(crate) fn checkout() -> Forecast {
     let stay = strategy("stay", Ending::NoRollout, |_| Moment::steady());
     let mut strategies = vec![
         recreate(),
-        strategy("rolling", Ending::Promoted, rolling).lasting(160.0).peaking(13.0),
+        strategy("rolling", Ending::Promoted, rolling).lasting(160.0).peaking(14.0),
         strategy("blue-green", Ending::Promoted, blue_green).lasting(205.0).peaking(20.0),
         canary(),
     ];
@@ -248,7 +248,7 @@ fn alert(severity: &'static str, long_s: f64, short_s: f64, factor: f64, timelin
 fn compare(strategy: &mut StrategyForecast, stay: &StrategyForecast) {
     let harmed = strategy.metrics.failed_requests.zip(stay.metrics.failed_requests).map(|(mine, base)| mine - base);
     strategy.metrics.harmed_requests = harmed;
-    strategy.metrics.harmed_users = harmed.map(|requests| (requests * 0.8).round());
+    strategy.metrics.harmed_users = harmed.map(|requests| (requests * 0.8).round().min(18_400.0));
     strategy.metrics.exposed_users = harmed.map(|requests| (requests * 20.0).min(20_000.0));
     strategy.metrics.rollout_latency_ms_p99 = Some(188.4);
     strategy.metrics.dropped_in_flight = Some(3.0);

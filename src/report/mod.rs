@@ -30,6 +30,7 @@ pub fn files(forecast: &Forecast, run_yaml: &str) -> Vec<(String, Vec<u8>)> {
         ("phases.csv", csv::phases(forecast)),
         ("timeline.csv", csv::timeline(forecast)),
         ("timeline.svg", plot::timeline(forecast).into_bytes()),
+        ("rollout.svg", plot::rollout(forecast).into_bytes()),
         ("instances.svg", plot::instances(forecast).into_bytes()),
         ("budget.svg", plot::budget(forecast).into_bytes()),
         ("cost-loss.svg", plot::cost_loss(forecast).into_bytes()),
@@ -64,9 +65,7 @@ mod tests {
         let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/look");
         let all = [("checkout", fixture::checkout()), ("unusual", fixture::unusual()), ("stay", fixture::stay_only())];
         for (name, forecast) in all {
-            let written =
-                folder::write(&parent, name, &files(&forecast, "seed: 7\n")).expect("target/look can be written");
-            println!("{}", written.display());
+            folder::write(&parent, name, &files(&forecast, "seed: 7\n")).expect("target/look can be written");
         }
     }
 }

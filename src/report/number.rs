@@ -39,9 +39,13 @@ pub(super) fn availability(share: f64) -> String {
     trimmed((share * 100.0 * unit + 1e-6).floor() / unit, decimals)
 }
 
-/// How many times as much.
+/// How many times as much, in two digits: a ratio of two counts says no more.
 pub(super) fn times(ratio: f64) -> String {
-    if ratio >= 10.0 { count(ratio) } else { trimmed(ratio, 1) }
+    if ratio < 10.0 {
+        return trimmed(ratio, 1);
+    }
+    let unit = 10f64.powf(ratio.log10().floor() - 1.0);
+    count((ratio / unit).round() * unit)
 }
 
 /// Money without its currency: cents, or two digits of what is less than a cent.
@@ -128,6 +132,11 @@ mod tests {
         assert_eq!([0.0, 59.6, 185.0, 3_599.0, 7_265.0].map(clock), ["0:00", "1:00", "3:05", "59:59", "2:01:05"]);
         let lengths = [0.42, 35.0, 60.0, 400.0, 7_200.0, 7_500.0].map(duration);
         assert_eq!(lengths, ["0.42 s", "35 s", "1 min", "6 min 40 s", "2 h", "2 h 5 min"]);
+    }
+
+    #[test]
+    fn a_ratio_pretends_no_more_than_two_digits() {
+        assert_eq!([1.04, 2.55, 9.96, 40.0, 149.7, 20_422.0].map(times), ["1", "2.5", "10", "40", "150", "20,000"]);
     }
 
     #[test]

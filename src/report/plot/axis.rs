@@ -5,6 +5,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 use crate::report::number;
+use crate::report::plot::window::Window;
 
 /// One axis: its range, where the ticks are, and what they say.
 #[derive(Clone)]
@@ -16,11 +17,11 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Seconds since the start of the run, from zero.
-    pub(super) fn time(high: f64) -> Self {
-        let high = positive(high);
-        let step = TIME_STEPS.iter().copied().find(|step| high / step <= MOST_TICKS).unwrap_or(high / MOST_TICKS);
-        Axis { low: 0.0, high, ticks: multiples(0.0, high, step), label: number::clock }
+    /// Seconds since the start of the run.
+    pub(super) fn time(window: Window) -> Self {
+        let (low, span) = (finite(window.low), positive(window.high - window.low));
+        let step = TIME_STEPS.iter().copied().find(|step| span / step <= MOST_TICKS).unwrap_or(span / MOST_TICKS);
+        Axis { low, high: low + span, ticks: multiples(low, low + span, step), label: number::clock }
     }
 
     /// Amounts from zero, with air above the largest.
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn ticks_are_round_few_and_inside() {
         for high in [0.0, 0.003, 1.0, 7.0, 59.0, 61.0, 400.0, 1_200.0, 21_600.0, 1e6, f64::NAN, f64::INFINITY] {
-            for axis in [Axis::time(high), Axis::amount(high), Axis::amounts(-high, high)] {
+            for axis in [Axis::time(Window { low: 0.0, high }), Axis::amount(high), Axis::amounts(-high, high)] {
                 assert!((1..=13).contains(&axis.ticks.len()), "{high}: {:?}", axis.ticks);
                 assert!(
                     axis.ticks.iter().all(|tick| (axis.low..=axis.high).contains(tick)),
@@ -127,7 +128,8 @@ mod tests {
 
     #[test]
     fn time_ticks_are_minutes() {
-        let labels: Vec<_> = Axis::time(1_200.0).ticks.into_iter().map(number::clock).collect();
+        let labels: Vec<_> =
+            Axis::time(Window { low: 0.0, high: 1_200.0 }).ticks.into_iter().map(number::clock).collect();
         assert_eq!(
             labels,
             ["0:00", "2:00", "4:00", "6:00", "8:00", "10:00", "12:00", "14:00", "16:00", "18:00", "20:00"]

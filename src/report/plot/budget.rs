@@ -14,9 +14,10 @@ use crate::report::plot::canvas::{
 use crate::report::plot::labels;
 use crate::report::plot::panel::{AXIS, Chart, Inside, MARGIN, SIDE, WIDTH, heading, mesh, time_unit};
 use crate::report::plot::series::{Points, thinned};
+use crate::report::plot::window::Window;
 
-const HEIGHT: i32 = 560;
-const HEAD: i32 = 64;
+const HEIGHT: i32 = 576;
+const HEAD: i32 = 80;
 const TICKS: i32 = 24;
 const FOOT: i32 = 30;
 /// Right of the chart: a name and a number per line.
@@ -46,7 +47,7 @@ pub fn budget(forecast: &Forecast) -> String {
         chart(paper, forecast, &scale, &lines)?;
         write(
             paper,
-            time_unit(forecast),
+            time_unit(Window::whole(forecast)),
             ((WIDTH - LABELS + SIDE) / 2, HEIGHT - 14),
             letters(TEXT, BLACK, HPos::Center),
         )
@@ -95,7 +96,7 @@ impl Scale {
 }
 
 fn chart(paper: &Paper, forecast: &Forecast, scale: &Scale, lines: &[Points]) -> Drawn {
-    let time = Axis::time(forecast.horizon_s);
+    let time = Axis::time(Window::whole(forecast));
     let area = paper.clone().shrink((0, HEAD), (WIDTH - LABELS, HEIGHT - HEAD - FOOT));
     let mut chart = ChartBuilder::on(&area)
         .margin_left(MARGIN)

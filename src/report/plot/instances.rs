@@ -7,7 +7,8 @@ use crate::measure::forecast::{Forecast, Second, StrategyForecast};
 use crate::report::plot::axis::Axis;
 use crate::report::plot::canvas::{BLUE, Drawn, Key, ORANGE, SKY_BLUE, VERMILION, YELLOW};
 use crate::report::plot::panel::{Chart, Panels, mesh};
-use crate::report::plot::series::{largest, means};
+use crate::report::plot::series::{largest, levels};
+use crate::report::plot::window::Window;
 
 /// A darker blue than the palette has, for the old version's third state.
 const NIGHT_BLUE: RGBColor = RGBColor(0, 58, 96);
@@ -23,20 +24,25 @@ const KEYS: &[Key] = &[
 ];
 const UNIT: &str = "instances";
 
-/// One panel per strategy.
+/// One panel per strategy, around the rollout: before it and after it nothing changes.
 pub fn instances(forecast: &Forecast) -> String {
-    let title = format!("{}: instances by version and state (seed {})", forecast.scenario, forecast.seed);
-    let peaks =
-        forecast.strategies.iter().map(|strategy| largest(&means(&strategy.timeline, |s| up_to(s, KEYS.len()))));
+    let title =
+        format!("{}: instances by version and state around the rollout (seed {})", forecast.scenario, forecast.seed);
+    let window = Window::rollout(forecast);
+    let peaks = forecast
+        .strategies
+        .iter()
+        .map(|strategy| largest(&levels(&strategy.timeline, window, |s| up_to(s, KEYS.len()))));
     let amount = Axis::amount(peaks.fold(0.0, f64::max));
-    Panels { title, keys: KEYS, amount, right_axis: false }.draw(forecast, stack)
+    Panels { title, keys: KEYS, amount, window, right_axis: false }
+        .draw(forecast, |chart, strategy| stack(chart, strategy, window))
 }
 
 /// The whole stack first and what stands lower over it, so that every state shows its own share.
-fn stack(mut chart: Chart, strategy: &StrategyForecast) -> Drawn {
+fn stack(mut chart: Chart, strategy: &StrategyForecast, window: Window) -> Drawn {
     mesh(&mut chart, UNIT)?;
     for (below, key) in KEYS.iter().enumerate().rev() {
-        let points = means(&strategy.timeline, |second| up_to(second, below + 1));
+        let points = levels(&strategy.timeline, window, |second| up_to(second, below + 1));
         if largest(&points) > 0.0 {
             chart.draw_series(AreaSeries::new(points, 0.0, key.colour.filled()))?;
         }

@@ -10,11 +10,12 @@ mod labels;
 mod panel;
 mod series;
 mod timeline;
+mod window;
 
 pub use budget::budget;
 pub use cost_loss::cost_loss;
 pub use instances::instances;
-pub use timeline::timeline;
+pub use timeline::{rollout, timeline};
 
 #[cfg(test)]
 mod tests {
@@ -22,7 +23,7 @@ mod tests {
     use crate::measure::forecast::Forecast;
     use crate::report::fixture;
 
-    const ALL: [fn(&Forecast) -> String; 4] = [timeline, instances, budget, cost_loss];
+    const ALL: [fn(&Forecast) -> String; 5] = [timeline, rollout, instances, budget, cost_loss];
 
     #[test]
     fn whatever_the_forecast_every_plot_is_drawn_and_closed() {

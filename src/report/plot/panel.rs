@@ -12,6 +12,7 @@ use crate::report::plot::canvas::{
     legend, letters, name, write,
 };
 use crate::report::plot::labels;
+use crate::report::plot::window::Window;
 use crate::report::text::shorten;
 
 pub(super) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Axes>;
@@ -22,6 +23,8 @@ pub(super) struct Panels<'k> {
     pub(super) keys: &'k [Key],
     /// The left axis.
     pub(super) amount: Axis,
+    /// The part of the run on the time axis.
+    pub(super) window: Window,
     /// Whether `plot` sets a second axis, on the right.
     pub(super) right_axis: bool,
 }
@@ -57,7 +60,7 @@ impl Panels<'_> {
             }
             write(
                 paper,
-                time_unit(forecast),
+                time_unit(self.window),
                 (WIDTH / 2, HEAD + PANEL * count + 12),
                 letters(TEXT, BLACK, HPos::Center),
             )
@@ -72,7 +75,7 @@ impl Panels<'_> {
         top: i32,
         plot: impl Fn(Chart, &StrategyForecast) -> Drawn,
     ) -> Drawn {
-        let time = Axis::time(forecast.horizon_s);
+        let time = Axis::time(self.window);
         let area = paper.clone().shrink((0, top + CHART_TOP), (WIDTH, PANEL - CHART_TOP));
         // A left axis alone would be labelled on both sides, if the right one had room for it.
         let right = if self.right_axis { AXIS } else { 0 };
@@ -105,8 +108,8 @@ fn panel_name(strategy: &StrategyForecast) -> String {
 }
 
 /// What the time axis counts.
-pub(super) fn time_unit(forecast: &Forecast) -> &'static str {
-    if forecast.horizon_s < 3_600.0 {
+pub(super) fn time_unit(window: Window) -> &'static str {
+    if window.high < 3_600.0 {
         "time since the start of the run, m:ss"
     } else {
         "time since the start of the run, h:mm:ss"
@@ -133,17 +136,18 @@ pub(super) struct Inside {
     pub(super) right: i32,
     pub(super) top: i32,
     pub(super) bottom: i32,
-    seconds: f64,
+    low: f64,
+    span: f64,
 }
 
 impl Inside {
     pub(super) fn of(chart: &Chart, time: &Axis) -> Self {
         let (x, y) = chart.plotting_area().get_pixel_range();
-        Inside { left: x.start, right: x.end, top: y.start, bottom: y.end, seconds: time.high }
+        Inside { left: x.start, right: x.end, top: y.start, bottom: y.end, low: time.low, span: time.high - time.low }
     }
 
     fn x(&self, at_s: f64) -> i32 {
-        let share = (at_s / self.seconds).clamp(0.0, 1.0);
+        let share = ((at_s - self.low) / self.span).clamp(0.0, 1.0);
         self.left + (share * f64::from(self.right - self.left)).round() as i32
     }
 
@@ -196,12 +200,13 @@ impl Inside {
 
 const DEPLOY: &str = "deploy";
 
-/// The phases of a strategy in the order of time, the deploy command among them.
+/// The phases of a strategy in the order of time; the deploy command is one, unless a phase of that moment stands for it.
 fn moments(forecast: &Forecast, strategy: &StrategyForecast) -> Vec<(f64, String)> {
     let mut moments: Vec<_> =
         strategy.phases.iter().map(|phase| (phase.at_s, shorten(&phase.phase, PHASE_NAME))).collect();
-    let rolls_out = strategy.ending != Ending::NoRollout && !moments.iter().any(|(_, text)| text == DEPLOY);
-    moments.extend(forecast.rollout_at_s.filter(|_| rolls_out).map(|at_s| (at_s, DEPLOY.to_owned())));
+    let told = |at_s: f64| moments.iter().any(|(other, _)| (other - at_s).abs() < 0.5);
+    let untold = forecast.rollout_at_s.filter(|at_s| strategy.ending != Ending::NoRollout && !told(*at_s));
+    moments.extend(untold.map(|at_s| (at_s, DEPLOY.to_owned())));
     moments.sort_by(|a, b| a.0.total_cmp(&b.0));
     moments
 }
