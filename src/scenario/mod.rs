@@ -29,7 +29,7 @@ use self::entry::{Entry, Or};
 use self::file::File;
 use self::problem::{Place, SourceKind};
 use self::resolve::{Check, resolve};
-use self::tree::{KeyPath, Node};
+use self::tree::{Data, KeyPath, Node};
 
 pub use self::problem::{Problem, Problems};
 
@@ -86,12 +86,10 @@ pub fn parse_with(
     let Some(mut tree) = tree::parse(text, source, &mut problems) else {
         return Err(problems);
     };
-    if tree.is_null() {
-        problems.add(
-            tree.place,
-            &KeyPath::top(),
-            format!("found nothing, expected {}", File::expected()),
-        );
+    if !matches!(tree.data, Data::Table(_)) {
+        let found = tree.describe();
+        let text = format!("found {found}, expected {}", File::expected());
+        problems.add(tree.place, &KeyPath::top(), text);
         return Err(problems);
     }
     for (path, value) in overrides {

@@ -163,7 +163,8 @@ impl Sheet {
         }
     }
 
-    fn note(&mut self, line: u32, column: u32, text: String, check: &mut Check<'_>) {
+    /// Notes a problem in a line.
+    pub fn note(&mut self, line: u32, column: u32, text: String, check: &mut Check<'_>) {
         self.refused += 1;
         if self.refused <= REFUSED_SHOWN_MAX {
             let place = Place {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::scenario::units::Decimal;
+use crate::scenario::units::{Decimal, SPAN_NANOS_MAX};
 
 /// How a trace writes its times; one trace uses one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +40,15 @@ pub(super) struct Stamps {
 }
 
 impl Stamps {
-    /// Nanoseconds since the first stamp; `None` if it is no stamp, of another clock, or before the first.
+    /// Nanoseconds since the first stamp; `None` if it is no stamp, of another clock, before the first, or a hundred years after it.
     pub fn since_first(&mut self, text: &str) -> Option<u64> {
         let (clock, nanos) = read(text)?;
         let (first_clock, first) = *self.first.get_or_insert((clock, nanos));
         if clock != first_clock {
             return None;
         }
-        u64::try_from(nanos - first).ok()
+        u64::try_from(nanos - first)
+            .ok()
+            .filter(|nanos| *nanos <= SPAN_NANOS_MAX)
     }
 }
