@@ -1,7 +1,7 @@
 //! Traces of counts: so many requests in each period.
 
 use super::sheet::Sheet;
-use super::stamp::{EXPECTED, Stamps};
+use super::stamp::{EXPECTED, Reading, Stamps};
 use crate::core::amount::Rate;
 use crate::core::time::Span;
 use crate::scenario::file::Trace;
@@ -56,13 +56,16 @@ fn rows(sheet: &mut Sheet, [period, count]: [usize; 2], check: &mut Check<'_>) -
     let mut stamps = Stamps::default();
     let mut rows: Vec<Count> = Vec::new();
     while let Some(row) = sheet.next(check) {
-        let line = row.line;
         let last = rows.last().map(|row| row.at);
         let requests = number(row.field(count));
-        match (stamps.since_first(row.field(period)), requests) {
+        match (stamps.read(row.field(period)), requests) {
             (_, None) => sheet.refuse(&row, count, "a number of requests", check),
-            (None, _) => sheet.refuse(&row, period, EXPECTED, check),
-            (Some(at), Some(_)) if last.is_some_and(|last| at <= last) => {
+            (Reading::Unreadable, Some(_)) => sheet.refuse(&row, period, EXPECTED, check),
+            (Reading::After(at), Some(requests)) if last.is_none_or(|last| at > last) => {
+                let line = row.line;
+                rows.push(Count { at, requests, line });
+            }
+            (Reading::After(_) | Reading::Before, Some(_)) => {
                 sheet.refuse(
                     &row,
                     period,
@@ -70,7 +73,6 @@ fn rows(sheet: &mut Sheet, [period, count]: [usize; 2], check: &mut Check<'_>) -
                     check,
                 );
             }
-            (Some(at), Some(requests)) => rows.push(Count { at, requests, line }),
         }
     }
     rows
