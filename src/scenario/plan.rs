@@ -13,20 +13,27 @@ use crate::core::time::{Moment, Span};
 /// Everything a run needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
+    /// Names the output folder: letters, digits, `-`, `_` and `.`.
     pub name: String,
+    /// Where all chance comes from.
     pub seed: Seed,
     /// Simulated but not measured; shorter than `horizon`.
     pub warm_up: Span,
     /// Length of the whole run, warm-up included.
     pub horizon: Span,
+    /// Who sends requests, and when.
     pub traffic: Traffic,
+    /// Delays between proxies and instances.
     pub network: Network,
+    /// What stands between the clients and the instances.
     pub proxies: Proxies,
+    /// The instances of the service.
     pub fleet: Fleet,
     /// At least one, in the order of the file; [`VersionId`] is the index.
     pub versions: Vec<Version>,
     /// The version that runs before any rollout.
     pub running: VersionId,
+    /// What was promised to the users.
     pub slo: Slo,
     /// `None`: only `stay` is run.
     pub rollout: Option<Rollout>,
@@ -34,11 +41,14 @@ pub struct Scenario {
     pub strategies: Vec<Named>,
     /// In order of time.
     pub faults: Vec<Fault>,
+    /// How metrics reach a gate.
     pub telemetry: Telemetry,
 }
 
+/// Who sends requests, and when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traffic {
+    /// Where requests come from.
     pub source: Source,
     /// How long a client waits for the final answer; `None`: for ever.
     pub timeout: Option<Span>,
@@ -51,13 +61,18 @@ pub struct Traffic {
 pub enum Source {
     /// A rate that changes over time, whatever the service does; nothing arrives after the last segment.
     Open {
+        /// How the gaps between requests vary.
         spacing: Spacing,
+        /// One after the other from the start of the run.
         segments: Vec<Segment>,
     },
     /// Requests at given times, in order.
     Requests(Vec<Request>),
     /// `Traffic::users` users who each send, wait for the answer, think, and send again.
-    Closed { think: Law },
+    Closed {
+        /// From an answer to the next request.
+        think: Law,
+    },
 }
 
 /// How the gaps between open-loop requests vary.
@@ -72,19 +87,24 @@ pub enum Spacing {
 /// A stretch of time in which the rate goes in a straight line; `lasts` is above zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Segment {
+    /// How long.
     pub lasts: Span,
+    /// The rate at the start.
     pub from: Rate,
+    /// The rate at the end.
     pub to: Rate,
 }
 
 /// One request of a trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
+    /// When it is sent.
     pub at: Moment,
     /// What [`Law::PerSize`] multiplies; 1 where the trace has no size.
     pub size: f64,
 }
 
+/// Delays between proxies and instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     /// One way between a proxy and an instance.
@@ -93,13 +113,16 @@ pub struct Network {
     pub listing_delay: Span,
 }
 
+/// What stands between the clients and the instances.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proxies {
     /// At least 1; each request comes to one of them by chance.
     pub count: u16,
+    /// How each of them treats the instances.
     pub policy: Policy,
 }
 
+/// The instances of the service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fleet {
     /// Instances wanted; at least 1.
@@ -114,6 +137,7 @@ pub struct Fleet {
     pub min_ready: Span,
     /// A new instance is slow at first.
     pub warm_up: WarmUp,
+    /// How an instance ends.
     pub shutdown: Shutdown,
     /// Per existing instance; zero if not given.
     pub price: Price,
@@ -122,6 +146,7 @@ pub struct Fleet {
 /// Service times are multiplied by `slowdown` when an instance becomes ready, falling in a straight line to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WarmUp {
+    /// How long.
     pub lasts: Span,
     /// At least 1.
     pub slowdown: f64,
@@ -136,6 +161,7 @@ pub struct Shutdown {
     pub drain: Span,
 }
 
+/// What an existing instance costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Price {
     /// Per instance and hour.
@@ -144,15 +170,20 @@ pub struct Price {
     pub currency: String,
 }
 
+/// How a version behaves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Version {
+    /// Unique.
     pub name: String,
+    /// How long an attempt takes, without waiting.
     pub service: Law,
+    /// The attempts it fails.
     pub errors: Errors,
     /// Chance that an instance of this version never becomes ready.
     pub fails_to_start: Share,
 }
 
+/// The attempts that a version fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Errors {
     /// Share of attempts answered with an error.
@@ -166,23 +197,32 @@ pub struct Errors {
 /// A law of positive durations.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Law {
+    /// Always the same; may be zero.
     Constant(Span),
+    /// Without memory.
     Exponential {
+        /// Above zero.
         mean: Span,
     },
     /// `p99` above `median`.
     LogNormal {
+        /// Half of the values are below.
         median: Span,
+        /// 99 of 100 values are below.
         p99: Span,
     },
     /// `shape` above 0; an Erlang law where it is whole.
     Gamma {
+        /// Above zero.
         mean: Span,
+        /// 1 is the exponential law.
         shape: f64,
     },
     /// `shape` above 1, so that the mean exists.
     Pareto {
+        /// The shortest value.
         min: Span,
+        /// The smaller, the heavier the tail.
         shape: f64,
     },
     /// One exponential or another; shares sum to 1.
@@ -191,22 +231,30 @@ pub enum Law {
     Empirical(Vec<Span>),
     /// `base` plus `each` times the request's size.
     PerSize {
+        /// Whatever the size.
         base: Span,
+        /// For a size of 1.
         each: Span,
     },
 }
 
+/// One law of a mixture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Branch {
+    /// How often it is drawn.
     pub share: Share,
+    /// Of this exponential law.
     pub mean: Span,
 }
 
+/// What was promised to the users.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slo {
+    /// The promise, and how it is counted.
     pub objective: Objective,
     /// What one bad request costs, in the currency of the fleet's price.
     pub bad_request_price: f64,
+    /// When the service counts as down.
     pub downtime: Downtime,
 }
 
@@ -215,14 +263,18 @@ pub struct Slo {
 pub struct Downtime {
     /// A whole number of seconds.
     pub slice: Span,
+    /// Of good user requests.
     pub share: Share,
 }
 
+/// The deployment to forecast.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rollout {
     /// Not before the end of the warm-up, and before the horizon.
     pub at: Moment,
+    /// The version that runs before.
     pub from: VersionId,
+    /// The version that is deployed; another than `from`.
     pub to: VersionId,
     /// No progress for this long: reported, and rolled back by blue-green, canary and any strategy with a gate.
     pub progress_deadline: Span,
@@ -233,12 +285,14 @@ pub struct Rollout {
 pub struct Named {
     /// Unique, and not `stay`.
     pub name: String,
+    /// What to do.
     pub strategy: Strategy,
 }
 
 /// Something that goes wrong by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
+    /// When; before the horizon.
     pub at: Moment,
     /// How many instances die at once, those that have run longest first.
     pub kill: u32,
