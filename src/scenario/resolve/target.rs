@@ -1,10 +1,10 @@
 //! The objective, the rollout and the faults.
 
-use super::Check;
 use super::inherit::find;
 use crate::core::ids::VersionId;
 use crate::core::slo::{Objective, TimeSlice};
 use crate::core::time::{Moment, Span};
+use crate::scenario::check::Check;
 use crate::scenario::file::{Fault, File};
 use crate::scenario::plan::{self, Downtime, Slo};
 use crate::scenario::tree::KeyPath;

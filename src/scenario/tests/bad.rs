@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::{SAMPLE, edited, first_line, problems, sample};
 use crate::scenario::load;
+use crate::scenario::problem::nearest;
 
 /// Replaces `old` by `new` in the sample and expects the only problem to contain each of `parts`.
 #[track_caller]
@@ -350,5 +351,39 @@ fn bad_replacements_are_reported_under_their_argument() {
             lines.iter().any(|line| line.contains(part)),
             "{path}={value}: {lines:?}"
         );
+    }
+}
+
+#[test]
+fn a_long_line_is_cut_around_the_problem() {
+    let key = "x".repeat(300);
+    let text =
+        edited("seed: 7", &format!("seed: 7 # {key}")).replacen("0.05%", &format!("{key} %"), 1);
+    let problems = super::parse(&text, "bad.yaml", Path::new("")).expect_err("the share is bad");
+    let shown = problems.to_string();
+    let lines: Vec<&str> = shown.lines().skip(1).collect();
+    assert!(
+        lines[0].starts_with(" 14 | …") && lines[0].ends_with('…'),
+        "{shown}"
+    );
+    assert!(
+        lines.iter().all(|line| line.chars().count() < 120),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_suggestion_is_made_only_if_one_word_is_closest() {
+    let cases = [
+        ("slotss", Some("slots")),
+        ("Slots", Some("slots")),
+        ("min_ready", Some("min-ready")),
+        ("v3", None),
+        ("anything-else", None),
+        ("", None),
+    ];
+    for (word, expected) in cases {
+        let found = nearest(word, ["slots", "size", "min-ready", "v1", "v2"]);
+        assert_eq!(found, expected, "{word}");
     }
 }

@@ -4,9 +4,9 @@ use super::sheet::Sheet;
 use super::stamp::{EXPECTED, Reading, Stamps};
 use crate::core::amount::Rate;
 use crate::core::time::Span;
+use crate::scenario::check::Check;
 use crate::scenario::file::Trace;
 use crate::scenario::plan::{Segment, Source, Spacing};
-use crate::scenario::resolve::Check;
 use crate::scenario::tree::KeyPath;
 use crate::scenario::units::Decimal;
 

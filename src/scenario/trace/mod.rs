@@ -7,9 +7,9 @@ mod requests;
 mod sheet;
 mod stamp;
 
+use super::check::Check;
 use super::file::{LawTable, Trace};
 use super::plan::Source;
-use super::resolve::Check;
 use super::tree::KeyPath;
 use super::units::{Decimal, nanos};
 use crate::core::time::Span;

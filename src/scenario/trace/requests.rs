@@ -3,9 +3,9 @@
 use super::sheet::{Row, Sheet};
 use super::stamp::{EXPECTED, Reading, Stamps};
 use crate::core::time::{Moment, Span};
+use crate::scenario::check::Check;
 use crate::scenario::file::Trace;
 use crate::scenario::plan::{Request, Source};
-use crate::scenario::resolve::Check;
 use crate::scenario::tree::KeyPath;
 use crate::scenario::units::Decimal;
 

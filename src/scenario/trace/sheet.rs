@@ -4,8 +4,8 @@ use std::io::Cursor;
 
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
+use crate::scenario::check::Check;
 use crate::scenario::problem::{Place, SourceKind, nearest};
-use crate::scenario::resolve::Check;
 use crate::scenario::tree::{KeyPath, quote};
 use crate::scenario::units::FileName;
 
