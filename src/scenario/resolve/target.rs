@@ -46,7 +46,7 @@ pub(super) fn running(file: &File, check: &mut Check<'_>) -> VersionId {
         None => {
             if file.versions.0.len() > 1 {
                 let at = KeyPath::from(["versions"]);
-                let text = "found several versions without a rollout, expected one, or a 'rollout' that says which runs";
+                let text = "found several versions without a rollout, expected one, or a rollout to say which runs";
                 check.complain(&[&at, &KeyPath::from(["rollout"])], text);
             }
             VersionId(0)

@@ -189,7 +189,7 @@ fn a_bad_row_is_reported_with_its_line() {
         ("", "trace.csv"),
         (
             "period,count\n0,1\n",
-            "x.yaml:3:27: traffic.trace.file: found a trace of counts with fewer than two rows",
+            "x.yaml:3:27: traffic.trace.file: found counts with fewer than two rows",
         ),
         (
             "period,count\n0,0\n60,0\n",

@@ -36,7 +36,7 @@ pub(super) fn read(
     }
     let counts = rows(sheet, columns, check);
     let Some(period) = period(&counts) else {
-        let text = "found a trace of counts with fewer than two rows, expected at least two, which tell the length of a period";
+        let text = "found counts with fewer than two rows, expected two, which tell the length of a period";
         check.complain(&[&at.key("file")], text);
         return (Source::Requests(Vec::new()), Span::ZERO);
     };

@@ -38,7 +38,7 @@ pub(super) fn traffic(trace: &Trace, horizon: Span, at: &KeyPath, check: &mut Ch
     sheet.close(check);
     if check.problems.len() == known && is_empty(&source) {
         let text = format!(
-            "found no request from the start at {} to the horizon of {horizon}, expected at least one; the trace lasts {lasts}",
+            "found no request in the {horizon} from {} on, expected at least one; the trace lasts {lasts}",
             trace.start
         );
         check.complain(&[at, &KeyPath::from(["horizon"])], text);

@@ -18,7 +18,7 @@ enum Clock {
 }
 
 /// What a trace may write, for a problem.
-pub(super) const EXPECTED: &str = "a time such as 1998-07-07 21:41:00, 2023-11-16T18:17:03.98Z or a number of seconds, in the same way in every row";
+pub(super) const EXPECTED: &str = "a time such as 1998-07-07 21:41:00 or 2023-11-16T18:17:03.98Z, or seconds, as in the row before";
 
 /// Nanoseconds since an origin that is the same for all stamps of one clock.
 fn read(text: &str) -> Option<(Clock, i128)> {
