@@ -8,6 +8,7 @@
 //! On the way there are three forms: a tree with places (`tree`), the declarations of the file with every default
 //! (`file`), and the [`plan`]. The JSON Schema and the text of `run.yaml` come from the same declarations.
 
+mod check;
 mod entry;
 mod file;
 pub mod plan;
@@ -25,11 +26,12 @@ mod tests;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use self::check::Check;
 use self::entry::{Entry, Or};
 use self::file::File;
 use self::problem::{Place, SourceKind};
-use self::resolve::{Check, resolve};
-use self::tree::{KeyPath, Node};
+use self::resolve::resolve;
+use self::tree::{Data, KeyPath, Node};
 
 pub use self::problem::{Problem, Problems};
 
@@ -79,10 +81,12 @@ pub fn parse_with(text: &str, file: &str, folder: &Path, overrides: &[(&str, &st
     let mut problems = Problems::default();
     let source = problems.open(file, text, SourceKind::File);
     let Some(mut tree) = tree::parse(text, source, &mut problems) else {
-        return Err(problems);
+        return Err(problems.sorted());
     };
-    if tree.is_null() {
-        problems.add(tree.place, &KeyPath::top(), format!("found nothing, expected {}", File::expected()));
+    if !matches!(tree.data, Data::Table(_)) {
+        let found = tree.describe();
+        let text = format!("found {found}, expected {}", File::expected());
+        problems.add(tree.place, &KeyPath::top(), text);
         return Err(problems);
     }
     for (path, value) in overrides {
@@ -106,7 +110,9 @@ fn check(tree: &Node, folder: &Path, mut problems: Problems) -> Result<Loaded, P
 /// The JSON Schema (draft 2020-12) of scenario files.
 pub fn schema() -> serde_json::Value {
     let generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
-    generator.into_root_schema_for::<File>().to_value()
+    let mut schema = generator.into_root_schema_for::<File>();
+    schema.insert("title".to_owned(), "rollcast scenario".into());
+    schema.to_value()
 }
 
 impl Loaded {

@@ -13,27 +13,27 @@ use crate::core::time::{Moment, Span};
 /// Everything a run needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
-    /// Names the folder of results: letters, digits, `-`, `_` and `.` only.
+    /// Names the output folder: letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// From which every random stream is named.
+    /// Where all chance comes from.
     pub seed: Seed,
     /// Simulated but not measured; shorter than `horizon`.
     pub warm_up: Span,
     /// Length of the whole run, warm-up included.
     pub horizon: Span,
-    /// Who asks, how often and how patiently.
+    /// Who sends requests, and when.
     pub traffic: Traffic,
-    /// How long news take.
+    /// Delays between proxies and instances.
     pub network: Network,
-    /// Who distributes requests.
+    /// What stands between the clients and the instances.
     pub proxies: Proxies,
-    /// Who serves them.
+    /// The instances of the service.
     pub fleet: Fleet,
     /// At least one, in the order of the file; [`VersionId`] is the index.
     pub versions: Vec<Version>,
     /// The version that runs before any rollout.
     pub running: VersionId,
-    /// What was promised.
+    /// What was promised to the users.
     pub slo: Slo,
     /// `None`: only `stay` is run.
     pub rollout: Option<Rollout>,
@@ -41,11 +41,11 @@ pub struct Scenario {
     pub strategies: Vec<Named>,
     /// In order of time.
     pub faults: Vec<Fault>,
-    /// What gates get to see.
+    /// How metrics reach a gate.
     pub telemetry: Telemetry,
 }
 
-/// The clients of the service.
+/// Who sends requests, and when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traffic {
     /// Where requests come from.
@@ -61,7 +61,7 @@ pub struct Traffic {
 pub enum Source {
     /// A rate that changes over time, whatever the service does; nothing arrives after the last segment.
     Open {
-        /// How gaps vary.
+        /// How the gaps between requests vary.
         spacing: Spacing,
         /// One after the other from the start of the run.
         segments: Vec<Segment>,
@@ -70,7 +70,7 @@ pub enum Source {
     Requests(Vec<Request>),
     /// `Traffic::users` users who each send, wait for the answer, think, and send again.
     Closed {
-        /// From an answer to the next request of that user.
+        /// From an answer to the next request.
         think: Law,
     },
 }
@@ -87,11 +87,11 @@ pub enum Spacing {
 /// A stretch of time in which the rate goes in a straight line; `lasts` is above zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Segment {
-    /// How long it lasts.
+    /// How long.
     pub lasts: Span,
-    /// Rate at its start.
+    /// The rate at the start.
     pub from: Rate,
-    /// Rate at its end.
+    /// The rate at the end.
     pub to: Rate,
 }
 
@@ -104,7 +104,7 @@ pub struct Request {
     pub size: f64,
 }
 
-/// Delays between proxies, instances and controllers.
+/// Delays between proxies and instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     /// One way between a proxy and an instance.
@@ -113,12 +113,12 @@ pub struct Network {
     pub listing_delay: Span,
 }
 
-/// The load balancers; each has its own state.
+/// What stands between the clients and the instances.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proxies {
     /// At least 1; each request comes to one of them by chance.
     pub count: u16,
-    /// How each of them behaves.
+    /// How each of them treats the instances.
     pub policy: Policy,
 }
 
@@ -146,7 +146,7 @@ pub struct Fleet {
 /// Service times are multiplied by `slowdown` when an instance becomes ready, falling in a straight line to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WarmUp {
-    /// How long an instance is slow.
+    /// How long.
     pub lasts: Span,
     /// At least 1.
     pub slowdown: f64,
@@ -161,7 +161,7 @@ pub struct Shutdown {
     pub drain: Span,
 }
 
-/// What an instance costs.
+/// What an existing instance costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Price {
     /// Per instance and hour.
@@ -170,20 +170,20 @@ pub struct Price {
     pub currency: String,
 }
 
-/// How instances of one version behave.
+/// How a version behaves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Version {
-    /// As the scenario calls it.
+    /// Unique.
     pub name: String,
-    /// Service time of a good answer at a warm instance.
+    /// How long an attempt takes, without waiting.
     pub service: Law,
-    /// How often and how it fails.
+    /// The attempts it fails.
     pub errors: Errors,
     /// Chance that an instance of this version never becomes ready.
     pub fails_to_start: Share,
 }
 
-/// Errors that a version answers with.
+/// The attempts that a version fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Errors {
     /// Share of attempts answered with an error.
@@ -197,32 +197,32 @@ pub struct Errors {
 /// A law of positive durations.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Law {
-    /// Always the same.
+    /// Always the same; may be zero.
     Constant(Span),
-    /// Memoryless.
+    /// Without memory.
     Exponential {
-        /// Mean.
+        /// Above zero.
         mean: Span,
     },
     /// `p99` above `median`.
     LogNormal {
-        /// Half of the draws lie below.
+        /// Half of the values are below.
         median: Span,
-        /// 99 % of the draws lie below.
+        /// 99 of 100 values are below.
         p99: Span,
     },
     /// `shape` above 0; an Erlang law where it is whole.
     Gamma {
-        /// Mean.
+        /// Above zero.
         mean: Span,
-        /// Mean² / variance.
+        /// 1 is the exponential law.
         shape: f64,
     },
     /// `shape` above 1, so that the mean exists.
     Pareto {
-        /// Smallest draw.
+        /// The shortest value.
         min: Span,
-        /// Exponent of the tail.
+        /// The smaller, the heavier the tail.
         shape: f64,
     },
     /// One exponential or another; shares sum to 1.
@@ -231,26 +231,26 @@ pub enum Law {
     Empirical(Vec<Span>),
     /// `base` plus `each` times the request's size.
     PerSize {
-        /// For any request.
+        /// Whatever the size.
         base: Span,
-        /// For each unit of its size.
+        /// For a size of 1.
         each: Span,
     },
 }
 
-/// One branch of a hyper-exponential law.
+/// One law of a mixture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Branch {
-    /// How often a draw takes this branch.
+    /// How often it is drawn.
     pub share: Share,
-    /// Mean of the branch.
+    /// Of this exponential law.
     pub mean: Span,
 }
 
-/// The promise, and what breaking it costs.
+/// What was promised to the users.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slo {
-    /// Share of good requests over a window.
+    /// The promise, and how it is counted.
     pub objective: Objective,
     /// What one bad request costs, in the currency of the fleet's price.
     pub bad_request_price: f64,
@@ -263,18 +263,18 @@ pub struct Slo {
 pub struct Downtime {
     /// A whole number of seconds.
     pub slice: Span,
-    /// Share of good requests below which a slice is down.
+    /// Of good user requests.
     pub share: Share,
 }
 
-/// The deploy command.
+/// The deployment to forecast.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rollout {
     /// Not before the end of the warm-up, and before the horizon.
     pub at: Moment,
-    /// The version that runs.
+    /// The version that runs before.
     pub from: VersionId,
-    /// The version to bring out.
+    /// The version that is deployed; another than `from`.
     pub to: VersionId,
     /// No progress for this long: reported, and rolled back by blue-green, canary and any strategy with a gate.
     pub progress_deadline: Span,
@@ -285,14 +285,14 @@ pub struct Rollout {
 pub struct Named {
     /// Unique, and not `stay`.
     pub name: String,
-    /// What it does.
+    /// What to do.
     pub strategy: Strategy,
 }
 
 /// Something that goes wrong by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// When it strikes.
+    /// When; before the horizon.
     pub at: Moment,
     /// How many instances die at once, those that have run longest first.
     pub kill: u32,

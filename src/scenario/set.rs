@@ -14,44 +14,48 @@ pub(super) fn set(root: &mut Node, path: &str, value: &str, problems: &mut Probl
         problems.add(place, &KeyPath::top(), text);
         return;
     }
-    if let Some(node) = tree::parse(value, source, problems) {
-        descend(root, &keys, KeyPath::top(), place, node, problems);
+    let Some(value) = tree::parse(value, source, problems) else {
+        return;
+    };
+    let (mut node, mut keys, mut at) = (root, keys.as_slice(), KeyPath::top());
+    while !keys.is_empty() {
+        let (key, rest) = split_key(node, keys);
+        let below = at.key(&key);
+        node = match child(node, key, place) {
+            Ok(child) => child,
+            Err(text) => {
+                problems.add(place, &at, text);
+                return;
+            }
+        };
+        at = below;
+        keys = rest;
     }
+    *node = value;
 }
 
-fn descend(node: &mut Node, keys: &[&str], at: KeyPath, place: Place, value: Node, problems: &mut Problems) {
-    if keys.is_empty() {
-        *node = value;
-        return;
-    }
+/// The value under `key`, made if this is a table without it; or else what is wrong with the path.
+fn child(node: &mut Node, key: String, place: Place) -> Result<&mut Node, String> {
     if node.is_null() {
         node.data = Data::Table(Vec::new());
     }
-    let (key, rest) = split_key(node, keys);
-    let path = at.key(&key);
+    let found = node.describe();
     match &mut node.data {
-        Data::Scalar(_) => {
-            let text = format!("found {} there, expected a table; set it as a whole", node.describe());
-            problems.add(place, &at, text);
-        }
+        Data::Scalar(_) => Err(format!("found {found} there, expected a table; set it as a whole")),
         Data::List(items) => {
             let count = items.len();
-            match key.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-                Some(item) => descend(item, rest, path, place, value, problems),
-                None => {
-                    let text = format!("found a list of {count}, expected the number of an item, counted from 0");
-                    problems.add(place, &path, text);
-                }
-            }
+            let item = key.parse::<usize>().ok().and_then(|index| items.get_mut(index));
+            item.ok_or(format!("found a list of {count}, expected the number of an item, counted from 0"))
         }
         Data::Table(entries) => {
-            let index = entries.iter().position(|(known, _)| known.text == key);
-            let index = index.unwrap_or_else(|| {
-                let node = Node { place, ..Node::null() };
-                entries.push((Key { text: key, place }, node));
+            let known = entries.iter().position(|(known, _)| known.text == key);
+            let index = known.unwrap_or_else(|| {
+                let mut nothing = Node::null();
+                nothing.place = place;
+                entries.push((Key { text: key, place }, nothing));
                 entries.len() - 1
             });
-            descend(&mut entries[index].1, rest, path, place, value, problems);
+            Ok(&mut entries[index].1)
         }
     }
 }

@@ -78,7 +78,7 @@ struct Planned {
 
 impl PartialEq for Planned {
     fn eq(&self, other: &Planned) -> bool {
-        self.order == other.order
+        self.cmp(other) == Ordering::Equal
     }
 }
 
@@ -164,6 +164,11 @@ impl Agenda {
     pub fn plan(&mut self, at: Moment, event: Event) {
         let order = self.next_order();
         self.rare.push(Planned { at, order, event });
+    }
+
+    /// Something happens at `at` before everything else of that moment: a second ends where the next one begins.
+    pub fn plan_first(&mut self, at: Moment, event: Event) {
+        self.rare.push(Planned { at, order: 0, event });
     }
 
     /// Takes out what is due next, unless it is due at `end` or later.

@@ -105,8 +105,8 @@ impl<'a> World<'a> {
     }
 
     fn prepare(&mut self) {
-        self.agenda.plan(Moment::START + self.scenario.warm_up, Event::Begin);
-        self.agenda.plan(Moment::START + SECOND, Event::Tick);
+        self.agenda.plan_first(Moment::START + self.scenario.warm_up, Event::Begin);
+        self.agenda.plan_first(Moment::START + SECOND, Event::Tick);
         for _ in 0..self.scenario.fleet.size {
             self.begin_ready();
         }
@@ -165,7 +165,7 @@ impl<'a> World<'a> {
             Event::Begin => self.meter.begin(self.now),
             Event::Tick => {
                 self.meter.tick(self.now);
-                self.agenda.plan(self.now + SECOND, Event::Tick);
+                self.agenda.plan_first(self.now + SECOND, Event::Tick);
             }
             Event::Deploy => self.tell(Input::Deploy),
             Event::Wake => self.wake_controller(),

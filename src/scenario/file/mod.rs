@@ -1,6 +1,7 @@
 //! The scenario file as declarations: keys, kinds of values, and the words of the JSON Schema.
 //!
-//! This is the only place that knows a default. Defaults that hang on another value are filled in by `complete`.
+//! This is the only place that knows a default. Those that hang on another value are constants here, which `resolve`
+//! fills in.
 
 mod service;
 mod strategy;
@@ -15,6 +16,18 @@ pub(super) use service::{Branch, Errors, Fleet, Law, LawOrSpan, LawTable, Versio
 pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
 pub(super) use target::{Fault, Rollout, Slo, Telemetry};
 pub(super) use traffic::{Arrivals, Balancer, Closed, Failure, Network, Open, Proxies, Stage, Trace, Traffic};
+
+/// Users behind open-loop traffic.
+pub(super) const USERS: Whole<1, USERS_MAX> = Whole::of(10_000);
+
+/// What the simulator can tell apart.
+const USERS_MAX: u64 = 100_000_000;
+
+/// How long a gate goes on watching after a recreate or rolling strategy; without a gate there is nothing to wait for.
+pub(super) const BAKE: Span = Span::from_secs(120);
+
+/// What prices are in where there are none.
+pub(super) const CURRENCY: &str = "USD";
 
 /// `timeout: none`, `gate: none`, `budget: none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

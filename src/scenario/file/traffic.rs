@@ -1,6 +1,6 @@
 //! Clients, the network, and the proxies in between.
 
-use super::{LawOrSpan, NoneWord};
+use super::{LawOrSpan, NoneWord, USERS_MAX};
 use crate::core::amount::Rate;
 use crate::core::time::Span;
 use crate::scenario::entry::{Entry, OrWord, choice, table, words};
@@ -20,7 +20,7 @@ table! {
         /// When a proxy sends a failed attempt to another instance.
         retries: Retries = Entry::fallback(),
         /// Distinct users behind the requests (10000 unless given); not with closed traffic, which counts its own.
-        users: Option<Whole<1, 100_000_000>> = None,
+        users: Option<Whole<1, USERS_MAX>> = None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `like`: a version takes what it does not say from another.
 
-use super::Check;
+use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
 use crate::scenario::file::{File, Version};
 use crate::scenario::problem::nearest;

@@ -1,7 +1,7 @@
 //! Laws of durations.
 
-use super::Check;
 use crate::core::time::Span;
+use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
 use crate::scenario::file::{Branch, Law, LawOrSpan};
 use crate::scenario::plan;

@@ -10,38 +10,15 @@ mod strategy;
 mod target;
 mod traffic;
 
-use std::path::Path;
-
+use super::check::Check;
 use super::file::File;
-use super::problem::{Problem, Problems};
-use super::tree::{KeyPath, Node};
+use super::tree::KeyPath;
 use crate::core::draw::Seed;
 use crate::core::time::Span;
 use crate::scenario::plan::{Network, Scenario, Telemetry};
 
 /// A run is at most a quarter of a year long: the timeline has a row for every second.
 const HORIZON_DAYS_MAX: u64 = 100;
-
-/// What the checks share.
-pub(super) struct Check<'a> {
-    /// For places.
-    pub tree: &'a Node,
-    /// Paths in the scenario start here.
-    pub folder: &'a Path,
-    pub problems: &'a mut Problems,
-}
-
-impl Check<'_> {
-    /// Notes a problem between values, at the place of the first; says nothing if one of them is known to be wrong,
-    /// since the true value might be right.
-    pub fn complain(&mut self, about: &[&KeyPath], text: impl Into<String>) -> Option<&mut Problem> {
-        if about.iter().any(|path| self.problems.touch(path)) {
-            return None;
-        }
-        let place = self.tree.place_of(about[0]);
-        Some(self.problems.add(place, about[0], text))
-    }
-}
 
 /// Checks `file`, fills in its last defaults, and makes the plan of it. The plan holds if there are no problems.
 pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {

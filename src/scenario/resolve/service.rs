@@ -1,19 +1,16 @@
 //! The fleet and the versions.
 
-use super::Check;
 use super::inherit::inherit;
 use super::law::{Sizes, law};
+use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
-use crate::scenario::file::{Errors, File, LawOrSpan};
+use crate::scenario::file::{CURRENCY, Errors, File, LawOrSpan};
 use crate::scenario::plan::{self, Fleet, Price, Shutdown, Version, WarmUp};
 use crate::scenario::tree::KeyPath;
 use crate::scenario::units::{Money, Percent};
 
 /// A version's number has 8 bits, and nobody compares more.
 const VERSIONS_MAX: usize = 200;
-
-/// What prices are in where the scenario has none.
-const CURRENCY: &str = "USD";
 
 pub(super) fn versions(file: &mut File, check: &mut Check<'_>) -> Vec<Version> {
     let at = KeyPath::from(["versions"]);

@@ -1,18 +1,15 @@
 //! The strategies to compare.
 
-use super::Check;
 use crate::core::amount::{Amount, Share};
 use crate::core::rollout::{self, Strategy};
 use crate::core::time::Span;
-use crate::scenario::file::{self, BlueGreen, Canary, File, GateOrNone, Recreate, Rolling, Step, Strategies};
+use crate::scenario::check::Check;
+use crate::scenario::file::{self, BAKE, BlueGreen, Canary, File, GateOrNone, Recreate, Rolling, Step, Strategies};
 use crate::scenario::plan::Named;
 use crate::scenario::tree::KeyPath;
 
 /// Reports always have a row of this name for the run without a rollout.
 const RESERVED: &str = "stay";
-
-/// How long a gate goes on watching after a rollout that has no bake of its own.
-const BAKE: Span = Span::from_secs(120);
 
 pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
     let at = KeyPath::from(["strategies"]);

@@ -1,10 +1,10 @@
 //! The objective, the rollout and the faults.
 
-use super::Check;
 use super::inherit::find;
 use crate::core::ids::VersionId;
 use crate::core::slo::{Objective, TimeSlice};
 use crate::core::time::{Moment, Span};
+use crate::scenario::check::Check;
 use crate::scenario::file::{Fault, File};
 use crate::scenario::plan::{self, Downtime, Slo};
 use crate::scenario::tree::KeyPath;
@@ -37,8 +37,7 @@ pub(super) fn running(file: &File, check: &mut Check<'_>) -> VersionId {
         None => {
             if file.versions.0.len() > 1 {
                 let at = KeyPath::from(["versions"]);
-                let text =
-                    "found several versions without a rollout, expected one, or a 'rollout' that says which runs";
+                let text = "found several versions without a rollout, expected one, or a rollout to say which runs";
                 check.complain(&[&at, &KeyPath::from(["rollout"])], text);
             }
             VersionId(0)

@@ -1,17 +1,14 @@
 //! Traffic and proxies.
 
-use super::Check;
 use super::law::{Sizes, law};
 use crate::core::proxy::{Checks, Passive, Policy, Retries, RetryOn, Rule};
 use crate::core::time::Span;
+use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
-use crate::scenario::file::{Arrivals, Balancer, Closed, Failure, File, Open, Stage};
+use crate::scenario::file::{Arrivals, Balancer, Closed, Failure, File, Open, Stage, USERS};
 use crate::scenario::plan::{Proxies, Segment, Source, Spacing, Traffic};
 use crate::scenario::trace;
 use crate::scenario::tree::KeyPath;
-
-/// Users behind open-loop traffic where the scenario does not say.
-const USERS: u32 = 10_000;
 
 /// A run with more takes hours; such a scenario is a slip of the pen.
 const REQUESTS_MAX: f64 = 1e9;
@@ -27,8 +24,7 @@ pub(super) fn traffic(file: &mut File, check: &mut Check<'_>) -> Traffic {
 fn users(file: &mut File, check: &mut Check<'_>) -> u32 {
     let traffic = &mut file.traffic;
     let Some(closed) = &traffic.closed else {
-        let default = crate::scenario::units::Whole::of(u64::from(USERS));
-        return traffic.users.get_or_insert(default).small();
+        return traffic.users.get_or_insert(USERS).small();
     };
     if traffic.users.is_some() {
         let text = "found users beside closed traffic, expected the number under closed.users alone";

@@ -1,23 +1,45 @@
 //! Whole scenarios, good and bad.
 
+mod bad;
+mod good;
+mod random;
+mod schema;
+mod traces;
+
 use std::path::Path;
 
-use super::{Loaded, Problems, parse_with};
+use super::{Loaded, Problems, parse, parse_with};
 
 /// The scenario that the project's first page shows.
 const SAMPLE: &str = include_str!("sample.yaml");
+
+/// A scenario with every key.
+const FULL: &str = include_str!("full.yaml");
 
 /// Reads the sample with some of its values replaced.
 fn sample(overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
     parse_with(SAMPLE, "sample.yaml", Path::new(""), overrides)
 }
 
-#[test]
-fn the_sample_is_read_and_written_back_to_an_equal_plan() {
-    let loaded = sample(&[]).expect("the sample has no problems");
-    let folder = Path::new("output");
-    let again = super::parse(&loaded.run_yaml(folder), "run.yaml", folder);
-    let again = again.expect("what was written has no problems");
-    assert_eq!(again.scenario, loaded.scenario);
-    assert_eq!(again.run_yaml(folder), loaded.run_yaml(folder));
+/// Reads text that is good.
+#[track_caller]
+fn good(text: &str) -> Loaded {
+    parse(text, "good.yaml", Path::new("")).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// The sample with one piece of its text replaced.
+#[track_caller]
+fn edited(old: &str, new: &str) -> String {
+    assert!(SAMPLE.contains(old), "the sample has no {old}");
+    SAMPLE.replacen(old, new, 1)
+}
+
+/// What is wrong with a text, without the lines that show the source.
+fn problems(text: &str) -> Vec<String> {
+    let problems = parse(text, "bad.yaml", Path::new("")).err().unwrap_or_default();
+    problems.iter().map(|problem| first_line(&problem.to_string())).collect()
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }

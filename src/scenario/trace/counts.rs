@@ -1,22 +1,23 @@
 //! Traces of counts: so many requests in each period.
 
 use super::sheet::Sheet;
-use super::stamp::{EXPECTED, Stamps};
+use super::stamp::{EXPECTED, Reading, Stamps};
 use crate::core::amount::Rate;
 use crate::core::time::Span;
+use crate::scenario::check::Check;
 use crate::scenario::file::Trace;
 use crate::scenario::plan::{Segment, Source, Spacing};
-use crate::scenario::resolve::Check;
 use crate::scenario::tree::KeyPath;
 use crate::scenario::units::Decimal;
 
-/// Requests per second beyond which a count is a slip of the pen; the same limit as for rates.
+/// The same limit as for rates in a scenario.
 const PER_SECOND_MAX: f64 = 10_000_000.0;
 
 /// One row: a period that begins at `at` nanoseconds after the first.
 struct Count {
     at: u64,
     requests: f64,
+    line: u32,
 }
 
 /// The traffic, and how long the trace lasts.
@@ -32,59 +33,73 @@ pub(super) fn read(
         let text = "found a size, expected none, since this trace has counts and not single requests";
         check.complain(&[&at.key("size")], text);
     }
-    let counts = rows(sheet, columns, trace.scale.0, check);
-    let Some(period) = counts.windows(2).map(|pair| pair[1].at - pair[0].at).min() else {
-        let text = "found a trace of counts with fewer than two rows, expected at least two, which tell the length of a period";
+    let counts = rows(sheet, columns, check);
+    let Some(period) = period(&counts) else {
+        let text = "found counts with fewer than two rows, expected two, which tell the length of a period";
         check.complain(&[&at.key("file")], text);
         return (Source::Requests(Vec::new()), Span::ZERO);
     };
+    refuse_off_beat(&counts, period, sheet, check);
+    check_peak(&counts, period, trace.scale.0, at, check);
     let lasts = Span::from_nanos(counts.last().map_or(0, |count| count.at) + period);
     let segments = segments(&counts, period, trace.scale.0);
     let source = Source::Open { spacing: Spacing::Poisson, segments: cut(&segments, trace.start, horizon) };
     (source, lasts)
 }
 
-/// The rows, in order; what is out of order, or off the beat of the first two, is refused.
-fn rows(sheet: &mut Sheet, [period, count]: [usize; 2], scale: f64, check: &mut Check<'_>) -> Vec<Count> {
+/// The rows that can be read, in order.
+fn rows(sheet: &mut Sheet, [period, count]: [usize; 2], check: &mut Check<'_>) -> Vec<Count> {
     let mut stamps = Stamps::default();
     let mut rows: Vec<Count> = Vec::new();
-    let mut shortest: Option<u64> = None;
     while let Some(row) = sheet.next(check) {
-        let requests = whole(row.field(count));
-        let stamp = stamps.since_first(row.field(period));
         let last = rows.last().map(|row| row.at);
-        match (stamp, requests) {
+        let requests = number(row.field(count));
+        match (stamps.read(row.field(period)), requests) {
             (_, None) => sheet.refuse(&row, count, "a number of requests", check),
-            (None, _) => sheet.refuse(&row, period, EXPECTED, check),
-            (Some(at), Some(_)) if last.is_some_and(|last| at <= last) => {
-                sheet.refuse(&row, period, "a time after the one in the row before", check);
+            (Reading::Unreadable, Some(_)) => sheet.refuse(&row, period, EXPECTED, check),
+            (Reading::After(at), Some(requests)) if last.is_none_or(|last| at > last) => {
+                let line = row.line;
+                rows.push(Count { at, requests, line });
             }
-            (Some(at), Some(requests)) => {
-                let gap = last.map(|last| at - last);
-                let beat = *shortest.get_or_insert(gap.unwrap_or(0));
-                shortest = if beat == 0 { gap } else { Some(beat) };
-                let per_second = requests * scale / Span::from_nanos(beat).seconds();
-                if beat > 0 && !gap.unwrap_or(0).is_multiple_of(beat) {
-                    let expected = format!(
-                        "a multiple of {} after the row before, as in the first two rows",
-                        Span::from_nanos(beat)
-                    );
-                    sheet.refuse(&row, period, &expected, check);
-                } else if beat > 0 && per_second > PER_SECOND_MAX {
-                    sheet.refuse(&row, count, "at most 10 million requests per second", check);
-                } else {
-                    rows.push(Count { at, requests });
-                }
+            (Reading::After(_) | Reading::Before, Some(_)) => {
+                sheet.refuse(&row, period, "a time after the one in the row before", check);
             }
         }
     }
     rows
 }
 
-fn whole(text: &str) -> Option<f64> {
+fn number(text: &str) -> Option<f64> {
     match Decimal::split(text) {
         Some((count, "")) => count.value(),
         _ => None,
+    }
+}
+
+/// The shortest time between two rows; longer ones are gaps.
+fn period(counts: &[Count]) -> Option<u64> {
+    counts.windows(2).map(|pair| pair[1].at - pair[0].at).min()
+}
+
+fn refuse_off_beat(counts: &[Count], period: u64, sheet: &mut Sheet, check: &mut Check<'_>) {
+    for pair in counts.windows(2) {
+        let gap = pair[1].at - pair[0].at;
+        if !gap.is_multiple_of(period) {
+            let (gap, period) = (Span::from_nanos(gap), Span::from_nanos(period));
+            let text = format!(
+                "found a period {gap} after the one in the row before, expected a multiple of {period}, the shortest"
+            );
+            sheet.note(pair[1].line, 1, text, check);
+        }
+    }
+}
+
+fn check_peak(counts: &[Count], period: u64, scale: f64, at: &KeyPath, check: &mut Check<'_>) {
+    let most = counts.iter().map(|count| count.requests).fold(0.0, f64::max);
+    let peak = most * scale / Span::from_nanos(period).seconds();
+    if peak > PER_SECOND_MAX {
+        let text = format!("found a peak of {peak}/s, expected at most {PER_SECOND_MAX}/s");
+        check.complain(&[&at.key("scale")], text);
     }
 }
 

@@ -7,9 +7,9 @@ mod requests;
 mod sheet;
 mod stamp;
 
+use super::check::Check;
 use super::file::{LawTable, Trace};
 use super::plan::Source;
-use super::resolve::Check;
 use super::tree::KeyPath;
 use super::units::{Decimal, nanos};
 use crate::core::time::Span;
@@ -34,7 +34,7 @@ pub(super) fn traffic(trace: &Trace, horizon: Span, at: &KeyPath, check: &mut Ch
     sheet.close(check);
     if check.problems.len() == known && is_empty(&source) {
         let text = format!(
-            "found no request from the start at {} to the horizon of {horizon}, expected at least one; the trace lasts {lasts}",
+            "found no request in the {horizon} from {} on, expected at least one; the trace lasts {lasts}",
             trace.start
         );
         check.complain(&[at, &KeyPath::from(["horizon"])], text);

@@ -1,11 +1,11 @@
 //! Traces of requests: one row for each.
 
 use super::sheet::{Row, Sheet};
-use super::stamp::{EXPECTED, Stamps};
+use super::stamp::{EXPECTED, Reading, Stamps};
 use crate::core::time::{Moment, Span};
+use crate::scenario::check::Check;
 use crate::scenario::file::Trace;
 use crate::scenario::plan::{Request, Source};
-use crate::scenario::resolve::Check;
 use crate::scenario::tree::KeyPath;
 use crate::scenario::units::Decimal;
 
@@ -27,16 +27,16 @@ pub(super) fn read(
     let mut requests = Vec::new();
     while let Some(row) = sheet.next(check) {
         let size = size_of(&row, size, sheet, check);
-        match stamps.since_first(row.field(timestamp)) {
-            None => sheet.refuse(&row, timestamp, EXPECTED, check),
-            Some(nanos) if nanos < last => {
-                let expected = "a time not before the one in the row before";
-                sheet.refuse(&row, timestamp, expected, check);
-            }
-            Some(nanos) => {
+        match stamps.read(row.field(timestamp)) {
+            Reading::Unreadable => sheet.refuse(&row, timestamp, EXPECTED, check),
+            Reading::After(nanos) if nanos >= last => {
                 last = nanos;
                 let at = arrival(nanos, trace).filter(|at| at.since(Moment::START) < horizon);
                 requests.extend(at.map(|at| Request { at, size }));
+            }
+            Reading::After(_) | Reading::Before => {
+                let expected = "a time not before the one in the row before";
+                sheet.refuse(&row, timestamp, expected, check);
             }
         }
     }

@@ -4,8 +4,8 @@ use std::io::Cursor;
 
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
+use crate::scenario::check::Check;
 use crate::scenario::problem::{Place, SourceKind, nearest};
-use crate::scenario::resolve::Check;
 use crate::scenario::tree::{KeyPath, quote};
 use crate::scenario::units::FileName;
 
@@ -130,7 +130,8 @@ impl Sheet {
         }
     }
 
-    fn note(&mut self, line: u32, column: u32, text: String, check: &mut Check<'_>) {
+    /// Notes a problem in a line.
+    pub fn note(&mut self, line: u32, column: u32, text: String, check: &mut Check<'_>) {
         self.refused += 1;
         if self.refused <= REFUSED_SHOWN_MAX {
             let place = Place { source: self.source, line, column, width: 1 };

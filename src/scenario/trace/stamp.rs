@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::scenario::units::Decimal;
+use crate::scenario::units::{Decimal, SPAN_NANOS_MAX};
 
 /// How a trace writes its times; one trace uses one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clock {
+enum Clock {
     /// A decimal number of seconds.
     Seconds,
     /// A date and a time without a zone: only the distance between two of them counts.
@@ -19,10 +19,10 @@ pub(super) enum Clock {
 
 /// What a trace may write, for a problem.
 pub(super) const EXPECTED: &str =
-    "a time such as 1998-07-07 21:41:00, 2023-11-16T18:17:03.98Z or a number of seconds, in the same way in every row";
+    "a time such as 1998-07-07 21:41:00 or 2023-11-16T18:17:03.98Z, or seconds, as in the row before";
 
 /// Nanoseconds since an origin that is the same for all stamps of one clock.
-pub(super) fn read(text: &str) -> Option<(Clock, i128)> {
+fn read(text: &str) -> Option<(Clock, i128)> {
     if let Some((seconds, "")) = Decimal::split(text) {
         return Some((Clock::Seconds, i128::from(seconds.times(1_000_000_000)?)));
     }
@@ -40,14 +40,32 @@ pub(super) struct Stamps {
     first: Option<(Clock, i128)>,
 }
 
+/// A stamp in relation to the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Nanoseconds after the first; at most a hundred years.
+    After(u64),
+    /// Earlier than the first.
+    Before,
+    /// No stamp, one of another clock, or one too late.
+    Unreadable,
+}
+
 impl Stamps {
-    /// Nanoseconds since the first stamp; `None` if it is no stamp, of another clock, or before the first.
-    pub fn since_first(&mut self, text: &str) -> Option<u64> {
-        let (clock, nanos) = read(text)?;
+    pub fn read(&mut self, text: &str) -> Reading {
+        let Some((clock, nanos)) = read(text) else {
+            return Reading::Unreadable;
+        };
         let (first_clock, first) = *self.first.get_or_insert((clock, nanos));
         if clock != first_clock {
-            return None;
+            return Reading::Unreadable;
         }
-        u64::try_from(nanos - first).ok()
+        if nanos < first {
+            return Reading::Before;
+        }
+        match u64::try_from(nanos - first) {
+            Ok(nanos) if nanos <= SPAN_NANOS_MAX => Reading::After(nanos),
+            _ => Reading::Unreadable,
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::scenario::entry::{Advice, Leaf, leaf, words};
 use crate::scenario::tree::Scalar;
 
 /// A hundred years: longer than any run, and sums of a few still fit in 64 bits of nanoseconds.
-const SPAN_NANOS_MAX: u64 = 36_525 * 86_400 * 1_000_000_000;
+pub(in crate::scenario) const SPAN_NANOS_MAX: u64 = 36_525 * 86_400 * 1_000_000_000;
 
 const UNITS: [(&str, u64); 9] = [
     ("ns", 1),

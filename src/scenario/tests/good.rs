@@ -1,0 +1,165 @@
+use std::path::{Path, PathBuf};
+
+use super::{FULL, SAMPLE, good, sample};
+use crate::core::amount::Amount;
+use crate::core::proxy::Rule;
+use crate::core::rollout::{Split, Strategy};
+use crate::core::time::{Moment, Span};
+use crate::scenario::plan::{Law, Source, Spacing};
+use crate::scenario::{parse, relative};
+
+#[test]
+fn a_written_scenario_is_read_back_to_an_equal_plan() {
+    for text in [SAMPLE, FULL] {
+        let loaded = good(text);
+        let folder = Path::new("output");
+        let written = loaded.run_yaml(folder);
+        let again = parse(&written, "run.yaml", folder).expect("what was written is good");
+        assert_eq!(again.scenario, loaded.scenario);
+        assert_eq!(again.run_yaml(folder), written);
+    }
+}
+
+#[test]
+fn the_sample_means_what_it_says() {
+    let scenario = good(SAMPLE).scenario;
+    assert_eq!(scenario.name, "checkout");
+    assert_eq!(scenario.seed.0, 7);
+    assert_eq!(scenario.warm_up, Span::from_secs(60));
+    assert_eq!(scenario.traffic.timeout, Some(Span::from_secs(2)));
+    assert_eq!(scenario.proxies.policy.balancer, Rule::LeastConnections);
+    assert_eq!(scenario.fleet.queue, Some(32));
+    assert_eq!(scenario.fleet.price.per_hour, 0.1);
+    assert_eq!(scenario.versions[1].service, scenario.versions[0].service);
+    assert_eq!(scenario.versions[1].errors.rate.value(), 0.04);
+    let names: Vec<&str> = scenario.strategies.iter().map(|named| named.name.as_str()).collect();
+    assert_eq!(names, ["recreate", "rolling", "blue-green", "canary"]);
+}
+
+#[test]
+fn gates_are_off_for_recreate_and_rolling_and_on_for_the_others() {
+    let scenario = good(SAMPLE).scenario;
+    let gates = scenario.strategies.iter().map(|named| match &named.strategy {
+        Strategy::Recreate(recreate) => recreate.gate,
+        Strategy::Rolling(rolling) => rolling.gate,
+        Strategy::BlueGreen(blue_green) => blue_green.gate,
+        Strategy::Canary(canary) => canary.gate,
+    });
+    let on: Vec<bool> = gates.map(|gate| gate.is_some()).collect();
+    assert_eq!(on, [false, false, true, true]);
+}
+
+#[test]
+fn everything_that_may_be_left_out_has_its_default() {
+    let scenario = good(
+        "{ name: x, horizon: 1m, traffic: { open: { stages: [ { rate: 1/s, for: 1m } ] } }, \
+         fleet: { size: 1, slots: 1 }, versions: { v1: { service: 1ms } } }",
+    )
+    .scenario;
+    assert_eq!(scenario.seed.0, 1);
+    assert_eq!(scenario.traffic.users, 10_000);
+    assert_eq!(scenario.traffic.timeout, None);
+    assert_eq!(scenario.proxies.count, 1);
+    assert_eq!(scenario.fleet.queue, None);
+    assert_eq!(scenario.fleet.shutdown.drain, Span::from_secs(30));
+    assert_eq!(scenario.fleet.price.currency, "USD");
+    assert_eq!(scenario.slo.objective.window, Span::from_secs(30 * 86_400));
+    assert!(scenario.rollout.is_none() && scenario.strategies.is_empty());
+    let retries = scenario.proxies.policy.retries;
+    assert_eq!((retries.attempts, retries.budget), (0, None));
+    assert!(retries.on.refused && retries.on.reset && !retries.on.error);
+}
+
+#[test]
+fn a_scenario_with_every_key_means_what_it_says() {
+    let scenario = good(FULL).scenario;
+    let Source::Open { spacing, segments } = &scenario.traffic.source else {
+        panic!("the traffic is open");
+    };
+    assert_eq!(*spacing, Spacing::Even);
+    assert_eq!(segments[0].from.per_second(), 400.0);
+    assert_eq!(segments[0].to.per_second(), 800.0);
+    assert_eq!(segments[1].to.per_second(), 800.0);
+    let checks = scenario.proxies.policy.checks.expect("health is given");
+    assert_eq!((checks.rise, checks.fall), (1, 2));
+    assert!(scenario.proxies.policy.passive.is_some());
+    assert_eq!(scenario.versions[2].service, Law::Gamma { mean: Span::from_millis(2), shape: 0.5 });
+    assert_eq!(scenario.versions[4].service, scenario.versions[3].service);
+    assert_eq!(scenario.versions[5].errors.after, Span::from_secs(300));
+    assert_eq!(scenario.running.index(), 1);
+    assert_eq!(scenario.rollout.expect("there is a rollout").to.index(), 6);
+    assert_eq!(scenario.fleet.price.currency, "EUR");
+    let times: Vec<Moment> = scenario.faults.iter().map(|fault| fault.at).collect();
+    assert!(times.is_sorted());
+    assert_eq!(scenario.faults[1].restart, None);
+}
+
+#[test]
+fn strategies_may_have_names_of_their_own() {
+    let scenario = good(FULL).scenario;
+    let find = |name: &str| {
+        let named = scenario.strategies.iter().find(|named| named.name == name);
+        named.expect("the strategy is in the file").strategy.clone()
+    };
+    let Strategy::Rolling(rolling) = find("rolling") else { panic!("it is rolling") };
+    assert_eq!(rolling.bake, Span::from_secs(120));
+    let Strategy::Rolling(slow) = find("slow") else { panic!("it is rolling") };
+    assert_eq!(slow.unavailable, Amount::Count(4), "no more can be missing than there are");
+    assert_eq!(slow.bake, Span::ZERO);
+    let Strategy::Canary(canary) = find("five-to-one") else { panic!("it is a canary") };
+    assert_eq!(canary.split, Split::Smooth);
+    assert_eq!(canary.steps[0].share.value(), 1.0 / 6.0);
+    assert!(matches!(find("plain"), Strategy::BlueGreen(_)));
+}
+
+#[test]
+fn closed_traffic_counts_its_own_users() {
+    let scenario = good(
+        "{ name: x, horizon: 1m, traffic: { closed: { users: 200, think: { exponential: { mean: 1s } } } }, \
+         fleet: { size: 1, slots: 1 }, versions: { v1: { service: 1ms } } }",
+    )
+    .scenario;
+    assert_eq!(scenario.traffic.users, 200);
+    let think = Law::Exponential { mean: Span::from_secs(1) };
+    assert_eq!(scenario.traffic.source, Source::Closed { think });
+}
+
+#[test]
+fn values_can_be_replaced_before_reading() {
+    let overrides = [
+        ("traffic.retries.attempts", "0"),
+        ("traffic.open.stages.0.rate", "10/s"),
+        ("telemetry.scrape", "1s"),
+        ("strategies.canary.gate", "none"),
+        ("proxies.balancer", "weighted-round-robin"),
+        ("versions.v2", "{ like: v1 }"),
+    ];
+    let scenario = sample(&overrides).expect("the values are good").scenario;
+    assert_eq!(scenario.proxies.policy.retries.attempts, 0);
+    assert_eq!(scenario.proxies.policy.retries.budget.map(|share| share.value()), Some(0.2));
+    assert_eq!(scenario.telemetry.scrape, Span::from_secs(1));
+    assert_eq!(scenario.proxies.policy.balancer, Rule::WeightedRoundRobin);
+    assert_eq!(scenario.versions[1].errors, scenario.versions[0].errors);
+}
+
+#[test]
+fn a_name_with_dots_can_be_part_of_a_path() {
+    let overrides = [("versions.v1.2.fails-to-start", "9%")];
+    let loaded = super::parse_with(FULL, "full.yaml", Path::new(""), &overrides);
+    let scenario = loaded.expect("the value is good").scenario;
+    assert_eq!(scenario.versions[1].fails_to_start.value(), 0.09);
+}
+
+#[test]
+fn a_path_leads_from_one_folder_to_another() {
+    let cases = [
+        ("/a/b/traces/x.csv", "/a/b/output/run", "../../traces/x.csv"),
+        ("/a/b/x.csv", "/a/b", "x.csv"),
+        ("/a/./b/../x.csv", "/a/c", "../x.csv"),
+        ("/x.csv", "/a", "../x.csv"),
+    ];
+    for (path, folder, expected) in cases {
+        let found = relative(Path::new(path), Path::new(folder));
+        assert_eq!(found, PathBuf::from(expected), "{path} from {folder}");
+    }
+}
