@@ -63,7 +63,7 @@ fn compare_answers_first_and_writes_every_file() {
     for name in ["phases.csv", "report.json", "run.yaml", "summary.csv", "timeline.csv"] {
         assert!(names.iter().any(|found| found == name), "{name} is missing in {names:?}");
     }
-    assert_eq!(names.iter().filter(|name| name.ends_with(".svg")).count(), 4);
+    assert_eq!(names.iter().filter(|name| name.ends_with(".svg")).count(), 5);
 }
 
 #[test]

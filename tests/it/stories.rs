@@ -82,8 +82,7 @@ fn blue_green_returns_at_once_and_costs_double_while_both_stand() {
 
 #[test]
 fn weights_of_five_and_one_send_every_sixth_request_to_the_new_version() {
-    let forecast =
-        story("haproxy-canary-5-1", &[("strategies.canary.steps.0.hold", "1h")]);
+    let forecast = story("haproxy-canary-5-1", &[("strategies.canary.steps.0.hold", "1h")]);
     let canary = strategy(&forecast, "canary");
     let from = phase_at(canary, "step 1/1") as usize;
     let offered: u32 = canary.timeline[from..].iter().map(|second| second.offered).sum();

@@ -51,17 +51,19 @@ pub(super) fn read(
 fn rows(sheet: &mut Sheet, [period, count]: [usize; 2], check: &mut Check<'_>) -> Vec<Count> {
     let mut stamps = Stamps::default();
     let mut rows: Vec<Count> = Vec::new();
+    let mut latest = None;
     while let Some(row) = sheet.next(check) {
-        let last = rows.last().map(|row| row.at);
         let requests = number(row.field(count));
-        match (stamps.read(row.field(period)), requests) {
-            (_, None) => sheet.refuse(&row, count, "a number of requests", check),
-            (Reading::Unreadable, Some(_)) => sheet.refuse(&row, period, EXPECTED, check),
-            (Reading::After(at), Some(requests)) if last.is_none_or(|last| at > last) => {
-                let line = row.line;
-                rows.push(Count { at, requests, line });
+        if requests.is_none() {
+            sheet.refuse(&row, count, "a number of requests", check);
+        }
+        match stamps.read(row.field(period)) {
+            Reading::Unreadable => sheet.refuse(&row, period, EXPECTED, check),
+            Reading::After(at) if latest.is_none_or(|latest| at > latest) => {
+                latest = Some(at);
+                rows.extend(requests.map(|requests| Count { at, requests, line: row.line }));
             }
-            (Reading::After(_) | Reading::Before, Some(_)) => {
+            Reading::After(_) | Reading::Before => {
                 sheet.refuse(&row, period, "a time after the one in the row before", check);
             }
         }
