@@ -90,7 +90,7 @@ table! {
     /// How metrics reach a gate.
     pub struct Telemetry {
         /// Between two samples.
-        scrape: Every<10> = Every(Span::from_secs(5)),
+        scrape: Every<10> = Every(Span::from_secs(15)),
         /// From a sample to the moment a gate sees it.
         delay: Span = Span::ZERO,
     }

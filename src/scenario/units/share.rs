@@ -26,7 +26,9 @@ impl Percent {
     }
 
     pub fn share(self) -> Share {
-        Share::new(self.0 / 100.0).expect("a percentage from 0 to 100 is a share")
+        // Moving the point in the text gives the nearest binary share; a division would add a last digit to 99.9 %.
+        let share = format!("{}e-2", self.0).parse().expect("a number with an exponent is a number");
+        Share::new(share).expect("a percentage from 0 to 100 is a share")
     }
 }
 
