@@ -8,5 +8,6 @@ pub mod forecast;
 pub mod gauge;
 pub mod meter;
 pub mod metric;
+pub mod note;
 pub mod summary;
 pub mod users;

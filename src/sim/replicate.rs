@@ -1,8 +1,10 @@
 //! All strategies of a scenario, side by side, against the same traffic.
 
+use crate::core::ids::VersionId;
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
 use crate::measure::forecast::{Forecast, StrategyForecast};
+use crate::measure::note::notes;
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
 use crate::sim::world::World;
@@ -40,8 +42,8 @@ pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
 }
 
 fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>) -> Forecast {
-    let name = |id: crate::core::ids::VersionId| scenario.versions[id.index()].name.clone();
-    Forecast {
+    let name = |id: VersionId| scenario.versions[id.index()].name.clone();
+    let mut forecast = Forecast {
         scenario: scenario.name.clone(),
         seed: scenario.seed.0,
         objective: scenario.slo.objective.objective.value(),
@@ -54,7 +56,9 @@ fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>) -> Forecast 
         new_version: scenario.rollout.map(|rollout| name(rollout.to)),
         strategies,
         notes: Vec::new(),
-    }
+    };
+    forecast.notes = notes(&forecast, scenario.slo.objective.requests.is_some());
+    forecast
 }
 
 fn terms(scenario: &Scenario) -> Terms {

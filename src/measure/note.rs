@@ -1,0 +1,65 @@
+//! What the reader of a forecast should know about it.
+
+use crate::measure::forecast::{Ending, Forecast, Note, StrategyForecast};
+
+const SECONDS_PER_HOUR: f64 = 3_600.0;
+
+/// Everything that limits `forecast`, most important first. `requests_given`: the scenario says how many requests the
+/// SLO window has.
+pub fn notes(forecast: &Forecast, requests_given: bool) -> Vec<Note> {
+    let unfinished = forecast.strategies.iter().filter(|strategy| strategy.ending == Ending::Unfinished);
+    let mut notes: Vec<Note> = unfinished.map(still_under_way).collect();
+    notes.extend(traffic_ends(forecast));
+    notes.extend(budget_window(forecast, requests_given));
+    notes.extend(alert_history(forecast));
+    notes
+}
+
+fn note(id: &str, text: String) -> Note {
+    Note { id: id.to_owned(), text }
+}
+
+fn still_under_way(strategy: &StrategyForecast) -> Note {
+    let last = strategy.phases.last().map_or("not started", |phase| phase.phase.as_str());
+    note(
+        "unfinished",
+        format!("{} was still under way ({last}) when the run ended; a longer horizon shows its end", strategy.name),
+    )
+}
+
+fn traffic_ends(forecast: &Forecast) -> Option<Note> {
+    let timeline = &forecast.strategies.first()?.timeline;
+    let last = timeline.iter().rposition(|second| second.offered > 0)? + 1;
+    let silent = timeline.len() - last;
+    (silent * 20 > timeline.len()).then(|| {
+        note(
+            "traffic-ends",
+            format!("no request comes in the last {silent} s of the run; the mean rate counts them as silence"),
+        )
+    })
+}
+
+fn budget_window(forecast: &Forecast, requests_given: bool) -> Option<Note> {
+    let requests = forecast.strategies.first()?.metrics.requests?;
+    let rate = requests / (forecast.horizon_s - forecast.warm_up_s);
+    let days = forecast.window_days;
+    (!requests_given && requests > 0.0).then(|| {
+        note(
+            "budget-window",
+            format!("the budget is that of the measured mean rate, {rate:.1} requests/s, kept up for {days} days"),
+        )
+    })
+}
+
+fn alert_history(forecast: &Forecast) -> Option<Note> {
+    let alerts = &forecast.strategies.first()?.alerts;
+    let longest = alerts.iter().map(|alert| alert.long_s).fold(0.0, f64::max);
+    let measured = forecast.horizon_s - forecast.warm_up_s;
+    (longest > measured).then(|| {
+        let hours = longest / SECONDS_PER_HOUR;
+        let text = format!(
+            "alerts look back up to {hours} h; before the measured time the service is taken to have been healthy at its mean rate"
+        );
+        note("alert-history", text)
+    })
+}
