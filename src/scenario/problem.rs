@@ -65,6 +65,11 @@ pub(super) struct Place {
     pub width: u32,
 }
 
+impl Place {
+    /// Stands for the end of a source, after every line of it.
+    pub const AFTER_ALL: u32 = u32::MAX;
+}
+
 impl Problems {
     /// The problems, in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
@@ -97,7 +102,7 @@ impl Problems {
     /// Notes a problem; the answer is for adding a suggestion.
     pub(super) fn add(&mut self, place: Place, path: &KeyPath, text: impl Into<String>) -> &mut Problem {
         let source = &self.sources[place.source as usize];
-        let has_line = source.kind == SourceKind::File && place.line > 0;
+        let has_line = source.kind == SourceKind::File && place.line > 0 && place.line < Place::AFTER_ALL;
         self.list.push(Problem {
             source: source.name.clone(),
             line: if has_line { place.line } else { 0 },

@@ -148,7 +148,7 @@ fn a_file_of_the_wrong_kind_does_not_flood() {
     let rows = "x,y\n".repeat(500);
     let found = problems(&format!("period,count\n0,1\n60,1\n{rows}"), "");
     assert_eq!(found.len(), 11);
-    assert!(found[10].contains("and 490 more bad rows"), "{}", found[10]);
+    assert!(found[10].contains("trace.csv: and 490 more bad rows"), "{}", found[10]);
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn rows(sheet: &mut Sheet, [period, count]: [usize; 2], check: &mut Check<'_>) -
             sheet.refuse(&row, count, "a number of requests", check);
         }
         match stamps.read(row.field(period)) {
+            Reading::Unreadable if requests.is_none() => {}
             Reading::Unreadable => sheet.refuse(&row, period, EXPECTED, check),
             Reading::After(at) if latest.is_none_or(|latest| at > latest) => {
                 latest = Some(at);

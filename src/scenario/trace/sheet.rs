@@ -124,7 +124,7 @@ impl Sheet {
     /// Says how many bad rows were not shown.
     pub fn close(self, check: &mut Check<'_>) {
         if let Some(more) = self.refused.checked_sub(REFUSED_SHOWN_MAX).filter(|more| *more > 0) {
-            let place = Place { source: self.source, line: u32::MAX, ..Place::default() };
+            let place = Place { source: self.source, line: Place::AFTER_ALL, ..Place::default() };
             let text = format!("and {more} more bad rows");
             check.problems.add(place, &KeyPath::top(), text);
         }
