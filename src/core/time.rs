@@ -73,7 +73,8 @@ impl Span {
 
     /// The nearest span to `seconds`; negative, not-a-number and too large values saturate.
     pub fn from_seconds(seconds: f64) -> Span {
-        Span((seconds * NANOS_PER_SECOND as f64).round() as u64)
+        // Adding a half and cutting is what rounding means for what is not negative, without a call into the maths library.
+        Span((seconds * NANOS_PER_SECOND as f64 + 0.5) as u64)
     }
 
     /// Nanoseconds in it.
@@ -103,7 +104,7 @@ impl Span {
 
     /// `self` times `factor`, rounded to the nearest nanosecond.
     pub fn scaled(self, factor: f64) -> Span {
-        Span((self.0 as f64 * factor).round() as u64)
+        Span((self.0 as f64 * factor + 0.5) as u64)
     }
 }
 

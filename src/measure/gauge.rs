@@ -1,4 +1,7 @@
 //! A number that changes at moments, and its integral over time.
+//!
+//! The integral is an integer, so that it does not depend on the order of additions; whoever owns a gauge takes it at least
+//! once a second, which 64 bits hold for a billion slots.
 
 use crate::core::time::Moment;
 
@@ -8,7 +11,7 @@ pub struct Gauge {
     level: i64,
     since: Moment,
     /// Level × nanoseconds.
-    area: i128,
+    area: i64,
 }
 
 impl Gauge {
@@ -41,7 +44,7 @@ impl Gauge {
 
     #[inline]
     fn settle(&mut self, now: Moment) {
-        self.area += i128::from(self.level) * i128::from(now.since(self.since).nanos());
+        self.area += self.level * now.since(self.since).nanos() as i64;
         self.since = now;
     }
 }

@@ -175,9 +175,8 @@ impl Meter {
     pub fn begin(&mut self, now: Moment) {
         self.measuring = true;
         self.began = now;
-        for gauge in [&mut self.existing, &mut self.saturated, &mut self.overload] {
-            gauge.take(now);
-        }
+        self.take_levels(now);
+        (self.instance_s, self.saturated_s, self.overload_s) = (0.0, 0.0, 0.0);
         self.peak_instances = self.existing.level();
     }
 
@@ -391,17 +390,17 @@ impl Meter {
             busy_s: self.busy.take(now),
             slots_s: self.available.take(now) * f64::from(self.slots),
         };
+        self.take_levels(now);
         self.timeline.push(second);
         self.hidden.push(hidden);
         self.second = Second { weight: self.second.weight, ..Second::default() };
         self.second_hidden = Hidden::default();
     }
 
-    /// The run is over.
-    pub fn finish(&mut self, now: Moment) {
-        self.instance_s = self.existing.take(now);
-        self.saturated_s = self.saturated.take(now);
-        self.overload_s = self.overload.take(now);
+    fn take_levels(&mut self, now: Moment) {
+        self.instance_s += self.existing.take(now);
+        self.saturated_s += self.saturated.take(now);
+        self.overload_s += self.overload.take(now);
     }
 
     /// User requests sent and not settled.

@@ -12,8 +12,14 @@ use crate::sim::heap::Heap;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-/// Bits of a service key that name the flight; the rest is the order of planning.
+/// Bits of a key that name the flight.
 const FLIGHT_BITS: u32 = 24;
+/// Bits of a key that name the kind.
+const KIND_BITS: u32 = 3;
+/// Flights that a key can name.
+pub const FLIGHTS_MAX: u32 = 1 << FLIGHT_BITS;
+/// Events that can be planned in one run: the bits that are left count them.
+const ORDER_MAX: u64 = 1 << (64 - FLIGHT_BITS - KIND_BITS);
 
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
@@ -69,16 +75,66 @@ pub enum Event {
     Thought(UserId),
 }
 
+/// When something is due, in which order it was planned, of which kind it is, and whose flight: 64 bits of nanoseconds, then
+/// 37, 3 and 24 bits. Keys compare as numbers; no two are equal, for no two share their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key(u128);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Arrival,
+    AtInstance,
+    AtProxy,
+    Served,
+    Rare,
+}
+
+impl Key {
+    /// Later than everything.
+    const NEVER: Key = Key(u128::MAX);
+
+    #[inline]
+    fn new(at: Moment, order: u64, kind: Kind, flight: FlightId) -> Key {
+        let low = order << (FLIGHT_BITS + KIND_BITS) | (kind as u64) << FLIGHT_BITS | u64::from(flight.0);
+        Key(u128::from(at.nanos()) << 64 | u128::from(low))
+    }
+
+    #[inline]
+    fn at(self) -> Moment {
+        Moment::from_nanos((self.0 >> 64) as u64)
+    }
+
+    #[inline]
+    fn order(self) -> u64 {
+        self.0 as u64 >> (FLIGHT_BITS + KIND_BITS)
+    }
+
+    #[inline]
+    fn kind(self) -> Kind {
+        match self.0 as u64 >> FLIGHT_BITS & ((1 << KIND_BITS) - 1) {
+            0 => Kind::Arrival,
+            1 => Kind::AtInstance,
+            2 => Kind::AtProxy,
+            3 => Kind::Served,
+            _ => Kind::Rare,
+        }
+    }
+
+    #[inline]
+    fn flight(self) -> FlightId {
+        FlightId(self.0 as u32 & (FLIGHTS_MAX - 1))
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Planned {
-    at: Moment,
-    order: u64,
+    key: Key,
     event: Event,
 }
 
 impl PartialEq for Planned {
     fn eq(&self, other: &Planned) -> bool {
-        self.cmp(other) == Ordering::Equal
+        self.key == other.key
     }
 }
 
@@ -92,27 +148,21 @@ impl PartialOrd for Planned {
 
 impl Ord for Planned {
     fn cmp(&self, other: &Planned) -> Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
+        self.key.cmp(&other.key)
     }
 }
 
-/// Time of a service's end, then its order of planning and its flight in one number.
-type ServiceKey = (Moment, u64);
-
-/// When and in which order something is due.
-type Turn = (Moment, u64);
-
-/// Later than everything.
-const NEVER: Turn = (Moment::NEVER, u64::MAX);
+/// No flight.
+const NOBODY: FlightId = FlightId(0);
 
 /// The event list.
 #[derive(Debug)]
 pub struct Agenda {
     order: u64,
-    arrival: Turn,
-    to_instance: VecDeque<(Turn, FlightId)>,
-    to_proxy: VecDeque<(Turn, FlightId)>,
-    services: Heap<ServiceKey>,
+    arrival: Key,
+    to_instance: VecDeque<Key>,
+    to_proxy: VecDeque<Key>,
+    services: Heap<Key>,
     rare: Heap<Planned>,
 }
 
@@ -121,7 +171,7 @@ impl Agenda {
     pub fn new() -> Agenda {
         Agenda {
             order: 0,
-            arrival: NEVER,
+            arrival: Key::NEVER,
             to_instance: VecDeque::new(),
             to_proxy: VecDeque::new(),
             services: Heap::new(),
@@ -133,88 +183,89 @@ impl Agenda {
     #[inline]
     pub fn plan_arrival(&mut self, at: Option<Moment>) {
         self.arrival = match at {
-            Some(at) => (at, self.next_order()),
-            None => NEVER,
+            Some(at) => self.next_key(at, Kind::Arrival, NOBODY),
+            None => Key::NEVER,
         };
     }
 
     /// An attempt reaches its instance at `at`, which never lies before an earlier call's.
     #[inline]
     pub fn plan_at_instance(&mut self, at: Moment, flight: FlightId) {
-        let turn = (at, self.next_order());
-        self.to_instance.push_back((turn, flight));
+        let key = self.next_key(at, Kind::AtInstance, flight);
+        self.to_instance.push_back(key);
     }
 
     /// News reaches the proxy at `at`, which never lies before an earlier call's.
     #[inline]
     pub fn plan_at_proxy(&mut self, at: Moment, flight: FlightId) {
-        let turn = (at, self.next_order());
-        self.to_proxy.push_back((turn, flight));
+        let key = self.next_key(at, Kind::AtProxy, flight);
+        self.to_proxy.push_back(key);
     }
 
     /// A service ends at `at`; returns the number by which to tell it from a stale one.
     #[inline]
     pub fn plan_served(&mut self, at: Moment, flight: FlightId) -> u64 {
-        let order = self.next_order();
-        self.services.push((at, order << FLIGHT_BITS | u64::from(flight.0)));
-        order
+        let key = self.next_key(at, Kind::Served, flight);
+        self.services.push(key);
+        key.order()
     }
 
     /// Something rare happens at `at`.
     pub fn plan(&mut self, at: Moment, event: Event) {
-        let order = self.next_order();
-        self.rare.push(Planned { at, order, event });
+        let key = self.next_key(at, Kind::Rare, NOBODY);
+        self.rare.push(Planned { key, event });
     }
 
     /// Something happens at `at` before everything else of that moment: a second ends where the next one begins.
     pub fn plan_first(&mut self, at: Moment, event: Event) {
-        self.rare.push(Planned { at, order: 0, event });
+        self.rare.push(Planned { key: Key::new(at, 0, Kind::Rare, NOBODY), event });
     }
 
     /// Takes out what is due next, unless it is due at `end` or later.
     #[inline]
     pub fn next(&mut self, end: Moment) -> Option<(Moment, Due)> {
-        let to_instance = self.to_instance.front().map_or(NEVER, |&(turn, _)| turn);
-        let to_proxy = self.to_proxy.front().map_or(NEVER, |&(turn, _)| turn);
-        let served = self.services.peek().map_or(NEVER, |&(at, key)| (at, key >> FLIGHT_BITS));
-        let rare = self.rare.peek().map_or(NEVER, |planned| (planned.at, planned.order));
-        let first = self.arrival.min(to_instance).min(to_proxy).min(served).min(rare);
-        if first.0 >= end {
+        let to_instance = self.to_instance.front().copied().unwrap_or(Key::NEVER);
+        let to_proxy = self.to_proxy.front().copied().unwrap_or(Key::NEVER);
+        let served = self.services.peek().copied().unwrap_or(Key::NEVER);
+        let rare = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
+        let first = served.min(to_instance).min(to_proxy).min(self.arrival).min(rare);
+        if first.at() >= end {
             return None;
         }
-        Some((first.0, self.take(first, served, to_instance, to_proxy)))
+        Some((first.at(), self.take(first)))
+    }
+
+    /// Takes out what `first`, the smallest key of all, stands for.
+    #[inline]
+    fn take(&mut self, first: Key) -> Due {
+        match first.kind() {
+            Kind::Served => {
+                self.services.pop();
+                Due::Served(first.flight(), first.order())
+            }
+            Kind::Arrival => {
+                self.arrival = Key::NEVER;
+                Due::Arrival
+            }
+            Kind::AtInstance => {
+                self.to_instance.pop_front();
+                Due::AtInstance(first.flight())
+            }
+            Kind::AtProxy => {
+                self.to_proxy.pop_front();
+                Due::AtProxy(first.flight())
+            }
+            Kind::Rare => Due::Rare(self.rare.pop().expect("its key was just seen at the top").event),
+        }
     }
 
     #[inline]
-    fn take(&mut self, first: Turn, served: Turn, to_instance: Turn, to_proxy: Turn) -> Due {
-        if first == served {
-            let (_, key) = self.services.pop().expect("it was just seen at the top");
-            return Due::Served(FlightId((key & ((1 << FLIGHT_BITS) - 1)) as u32), key >> FLIGHT_BITS);
-        }
-        if first == self.arrival {
-            self.arrival = NEVER;
-            return Due::Arrival;
-        }
-        if first == to_instance {
-            let (_, flight) = self.to_instance.pop_front().expect("it was just seen at the front");
-            return Due::AtInstance(flight);
-        }
-        if first == to_proxy {
-            let (_, flight) = self.to_proxy.pop_front().expect("it was just seen at the front");
-            return Due::AtProxy(flight);
-        }
-        Due::Rare(self.rare.pop().expect("nothing else can have been first").event)
-    }
-
-    #[inline]
-    fn next_order(&mut self) -> u64 {
+    fn next_key(&mut self, at: Moment, kind: Kind, flight: FlightId) -> Key {
         self.order += 1;
-        self.order
+        assert!(self.order < ORDER_MAX, "a run has fewer than {ORDER_MAX} events");
+        Key::new(at, self.order, kind, flight)
     }
 }
-
-/// Flights that a service key can name.
-pub const FLIGHTS_MAX: u32 = 1 << FLIGHT_BITS;
 
 #[cfg(test)]
 mod tests {

@@ -44,17 +44,15 @@ impl<'a> Arrivals<'a> {
 pub struct Rated<'a> {
     spacing: Spacing,
     stream: Stream,
-    segments: &'a [Segment],
-    /// Where the first of `segments` starts.
-    start: Moment,
-    /// How far the last arrival lies into it, in seconds.
-    offset_s: f64,
+    /// Those that come after the present one.
+    segments: std::slice::Iter<'a, Segment>,
+    stretch: Stretch,
 }
 
 impl<'a> Rated<'a> {
     fn new(spacing: Spacing, segments: &'a [Segment], seed: Seed) -> Rated<'a> {
         let stream = seed.stream("arrivals", 0);
-        Rated { spacing, stream, segments, start: Moment::START, offset_s: 0.0 }
+        Rated { spacing, stream, segments: segments.iter(), stretch: Stretch::NOTHING }
     }
 
     #[inline]
@@ -63,44 +61,67 @@ impl<'a> Rated<'a> {
             Spacing::Poisson => exponential(&mut self.stream),
             Spacing::Even => 1.0,
         };
-        while let Some(segment) = self.segments.first() {
-            let left = area_to_end(segment, self.offset_s);
-            if area <= left {
-                self.offset_s += time_for(segment, self.offset_s, area);
-                return Some(self.start + Span::from_seconds(self.offset_s));
-            }
-            area -= left;
-            self.start += segment.lasts;
-            self.offset_s = 0.0;
-            self.segments = &self.segments[1..];
+        while area > self.stretch.left {
+            area -= self.stretch.left;
+            self.stretch = Stretch::new(self.segments.next()?, self.stretch.end);
         }
-        None
+        Some(self.stretch.spend(area))
     }
 }
 
-/// Requests expected from `offset_s` to the end of the segment.
-fn area_to_end(segment: &Segment, offset_s: f64) -> f64 {
-    let left = segment.lasts.seconds() - offset_s;
-    (rate_at(segment, offset_s) + segment.to.per_second()) / 2.0 * left
+/// The segment that arrivals are in, and how far.
+#[derive(Debug)]
+struct Stretch {
+    start: Moment,
+    end: Moment,
+    /// Where the last arrival lies, in seconds from the start.
+    offset_s: f64,
+    /// Requests expected from there to the end.
+    left: f64,
+    /// Per second, at that point.
+    rate: f64,
+    /// Per second, every second.
+    slope: f64,
 }
 
-fn rate_at(segment: &Segment, offset_s: f64) -> f64 {
-    segment.from.per_second() + slope(segment) * offset_s
-}
+impl Stretch {
+    /// Before the first segment.
+    const NOTHING: Stretch =
+        Stretch { start: Moment::START, end: Moment::START, offset_s: 0.0, left: 0.0, rate: 0.0, slope: 0.0 };
 
-fn slope(segment: &Segment) -> f64 {
-    (segment.to.per_second() - segment.from.per_second()) / segment.lasts.seconds()
-}
-
-/// Seconds after `offset_s` in which `area` requests are expected: solves rate·t + slope·t²/2 = area.
-fn time_for(segment: &Segment, offset_s: f64, area: f64) -> f64 {
-    let rate = rate_at(segment, offset_s);
-    let slope = slope(segment);
-    if slope == 0.0 {
-        return area / rate;
+    fn new(segment: &Segment, start: Moment) -> Stretch {
+        let lasts = segment.lasts.seconds();
+        let (from, to) = (segment.from.per_second(), segment.to.per_second());
+        Stretch {
+            start,
+            end: start + segment.lasts,
+            offset_s: 0.0,
+            left: (from + to) / 2.0 * lasts,
+            rate: from,
+            slope: (to - from) / lasts,
+        }
     }
-    // This form of the root is stable when the slope is small and when the rate starts at zero.
-    2.0 * area / (rate + (rate * rate + 2.0 * slope * area).max(0.0).sqrt())
+
+    /// The moment at which `area` requests more were expected, which is not more than is left.
+    #[inline]
+    fn spend(&mut self, area: f64) -> Moment {
+        self.left -= area;
+        self.offset_s += self.time_for(area);
+        self.start + Span::from_seconds(self.offset_s)
+    }
+
+    /// Seconds in which `area` requests are expected: solves rate·t + slope·t²/2 = area.
+    #[inline]
+    fn time_for(&mut self, area: f64) -> f64 {
+        if self.slope == 0.0 {
+            return area / self.rate;
+        }
+        // This form of the root is stable when the slope is small and when the rate starts at zero.
+        let rate = (self.rate * self.rate + 2.0 * self.slope * area).max(0.0).sqrt();
+        let time = 2.0 * area / (self.rate + rate);
+        self.rate = rate;
+        time
+    }
 }
 
 #[cfg(test)]

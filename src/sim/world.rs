@@ -95,7 +95,6 @@ impl<'a> World<'a> {
         }
         self.now = self.end;
         self.meter.tick(self.end);
-        self.meter.finish(self.end);
         assert_eq!(
             self.arrived,
             self.settled + u64::from(self.meter.in_flight()),
