@@ -41,7 +41,6 @@ pub fn files(forecast: &Forecast, run_yaml: &str) -> Vec<(String, Vec<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn a_result_folder_has_all_its_files() {
@@ -56,16 +55,5 @@ mod tests {
     #[test]
     fn the_same_forecast_gives_the_same_bytes() {
         assert_eq!(files(&fixture::unusual(), ""), files(&fixture::unusual(), ""));
-    }
-
-    /// Not a test of its own: `cargo test look_at -- --ignored` writes the fixtures' reports for people to look at.
-    #[test]
-    #[ignore = "writes to target/look"]
-    fn look_at_the_reports_of_the_fixtures() {
-        let parent = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/look");
-        let all = [("checkout", fixture::checkout()), ("unusual", fixture::unusual()), ("stay", fixture::stay_only())];
-        for (name, forecast) in all {
-            folder::write(&parent, name, &files(&forecast, "seed: 7\n")).expect("target/look can be written");
-        }
     }
 }

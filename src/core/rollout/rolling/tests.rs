@@ -99,3 +99,18 @@ fn a_crash_looping_version_gets_stuck_with_the_minimum_available() {
     }
     assert_eq!((old.spec, new.spec), (8, 5));
 }
+
+#[test]
+fn undoing_a_broken_version_removes_what_the_minimum_leaves_over() {
+    // The worked example in `rolling.go`: 13 wanted, 8 must stay, 1 of the now-new version is not available: 4 may go.
+    let (old, new) = (ready(5, 0), ready(8, 7));
+    assert_eq!(grow_new(10, limits(3, 2), 13, 8), 8);
+    assert_eq!(clean_up(10, limits(3, 2), old, new), 4);
+}
+
+#[test]
+fn clean_up_takes_only_what_is_broken_and_no_more_than_its_budget() {
+    for (available, unavailable, cleaned) in [(8, 1, 1), (8, 3, 2), (8, 0, 0), (10, 3, 0)] {
+        assert_eq!(clean_up(10, limits(0, unavailable), ready(10, available), ready(0, 0)), cleaned);
+    }
+}
