@@ -20,11 +20,13 @@ fn note(id: &str, text: String) -> Note {
 }
 
 fn still_under_way(strategy: &StrategyForecast) -> Note {
-    let last = strategy.phases.last().map_or("not started", |phase| phase.phase.as_str());
-    note(
-        "unfinished",
-        format!("{} was still under way ({last}) when the run ended; a longer horizon shows its end", strategy.name),
-    )
+    let name = &strategy.name;
+    let text = match strategy.phases.last().map(|phase| phase.phase.as_str()) {
+        Some("stuck") => format!("{name} is stuck and does not roll back by itself: someone has to"),
+        Some("holding") => format!("{name} still waits for enough requests to judge the new version by"),
+        Some(_) | None => format!("{name} was still under way when the run ended; a longer horizon shows its end"),
+    };
+    note("unfinished", text)
 }
 
 fn traffic_ends(forecast: &Forecast) -> Option<Note> {

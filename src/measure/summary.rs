@@ -110,7 +110,8 @@ fn peak_utilisation(hidden: &[Hidden]) -> Option<f64> {
     let share = |window: &[Hidden]| {
         let slots: f64 = window.iter().map(|second| second.slots_s).sum();
         let busy: f64 = window.iter().map(|second| second.busy_s).sum();
-        (slots > 0.0).then(|| busy / slots)
+        // Ten sums of seconds may differ from one another in the last bit.
+        (slots > 0.0).then(|| (busy / slots).min(1.0))
     };
     let window = PEAK_WINDOW_S.min(hidden.len().max(1));
     hidden.windows(window).filter_map(share).reduce(f64::max)
