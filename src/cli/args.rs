@@ -1,5 +1,10 @@
 //! What can be asked for.
 
+use crate::core::alert::AlertPolicy;
+use crate::core::amount::{Rate, Share};
+use crate::core::time::Span;
+use crate::scenario::quantity;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -17,6 +22,8 @@ pub enum Command {
     Compare(Compare),
     /// Check scenario files and list everything that is wrong with them
     Check(Check),
+    /// Say what an incident costs of an error budget, and which alerts see it
+    Budget(Budget),
     /// Print the JSON Schema of scenario files
     Schema,
 }
@@ -54,6 +61,34 @@ pub struct Check {
     /// Scenario files (YAML)
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Budget {
+    /// Share of good requests promised
+    #[arg(long, value_name = "SHARE", default_value = "99.9%", value_parser = quantity::share)]
+    pub objective: Share,
+    /// Period over which it is promised
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = quantity::span)]
+    pub window: Span,
+    /// Requests of the whole service, e.g. 1000/s
+    #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
+    pub rate: Rate,
+    /// Share of requests that fails where the defect is met
+    #[arg(long, value_name = "SHARE", value_parser = quantity::share)]
+    pub errors: Share,
+    /// Share of the traffic that meets it
+    #[arg(long, value_name = "SHARE", default_value = "100%", value_parser = quantity::share)]
+    pub share: Share,
+    /// For how long, e.g. 30m
+    #[arg(long = "for", value_name = "TIME", value_parser = quantity::span)]
+    pub lasts: Span,
+    /// Which alerts watch
+    #[arg(long, value_name = "POLICY", default_value = "google-30d", value_parser = PossibleValuesParser::new(AlertPolicy::ALL.map(|(name, _)| name)))]
+    pub alerts: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The arguments of this process; ends it with code 2 if they make no sense.

@@ -1,6 +1,7 @@
 //! The command line: one file per verb. Answers go to standard output, progress and errors to standard error.
 
 mod args;
+mod budget;
 mod check;
 mod compare;
 mod interrupt;
@@ -54,6 +55,7 @@ impl From<io::Error> for Failure {
 pub fn run() -> Result<(), Failure> {
     match arguments().command {
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Budget(arguments) => budget::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Schema => {
             let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");

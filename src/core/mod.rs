@@ -3,6 +3,7 @@
 //! It has no clock, no I/O, no threads, no globals. `now` is an argument, chance is a named stream, and whoever drives
 //! it (the simulator, in virtual time) carries out its orders.
 
+pub mod alert;
 pub mod amount;
 pub mod draw;
 pub mod fleet;

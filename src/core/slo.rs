@@ -1,4 +1,4 @@
-//! The objective, its error budget, burn rates and the alerts built on them (Google SRE workbook, chapter 5).
+//! The objective, its error budget and burn rates (Google SRE workbook, chapter 5).
 
 use crate::core::amount::Share;
 use crate::core::time::Span;
@@ -25,30 +25,6 @@ pub struct TimeSlice {
     pub target: Share,
 }
 
-/// How urgent an alert is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// Someone is woken.
-    Page,
-    /// Someone looks at it in working hours.
-    Ticket,
-}
-
-/// Fires while more than a share of the budget burns within the long window, and still does in the short one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AlertRule {
-    /// How urgent it is.
-    pub severity: Severity,
-    /// Share of the budget spent within `long` at which it fires.
-    pub budget: Share,
-    /// Decides when it fires.
-    pub long: Span,
-    /// Decides when it clears.
-    pub short: Span,
-}
-
-const HOUR: u64 = 3_600;
-
 impl Objective {
     /// Share of bad requests that the objective allows.
     pub fn allowance(&self) -> f64 {
@@ -65,29 +41,6 @@ impl Objective {
     pub fn burn_rate(&self, bad_share: f64) -> f64 {
         bad_share / self.allowance()
     }
-
-    /// The workbook's three alerts; their factors follow from the window: see [`AlertRule::factor`].
-    pub fn alerts(&self) -> [AlertRule; 3] {
-        let share = |percent: f64| Share::new(percent / 100.0).expect("a constant below 100 %");
-        let rule = |severity, budget, long, short| AlertRule {
-            severity,
-            budget: share(budget),
-            long: Span::from_secs(long),
-            short: Span::from_secs(short),
-        };
-        [
-            rule(Severity::Page, 2.0, HOUR, HOUR / 12),
-            rule(Severity::Page, 5.0, 6 * HOUR, HOUR / 2),
-            rule(Severity::Ticket, 10.0, 72 * HOUR, 6 * HOUR),
-        ]
-    }
-}
-
-impl AlertRule {
-    /// The burn rate above which the rule fires, for a budget over `window`.
-    pub fn factor(&self, window: Span) -> f64 {
-        self.budget.value() * window.seconds() / self.long.seconds()
-    }
 }
 
 #[cfg(test)]
@@ -97,7 +50,7 @@ mod tests {
     fn objective(percent: f64, days: u64) -> Objective {
         Objective {
             objective: Share::new(percent / 100.0).expect("a share"),
-            window: Span::from_secs(days * 24 * HOUR),
+            window: Span::from_secs(days * 86_400),
             requests: None,
             timeslice: TimeSlice { length: Span::from_secs(60), target: Share::ALL },
         }
@@ -123,17 +76,6 @@ mod tests {
             assert!(close(slo.budget(slo.window.seconds() / 60.0), minutes), "{percent} % over {days} d");
         }
         assert!(close(objective(99.9, 30).budget(259_200_000.0), 259_200.0));
-    }
-
-    #[test]
-    fn factors_follow_from_the_window() {
-        for (days, expected) in [(30, [14.4, 6.0, 1.0]), (28, [13.44, 5.6, 14.0 / 15.0]), (7, [3.36, 1.4, 7.0 / 30.0])]
-        {
-            let slo = objective(99.9, days);
-            for (rule, factor) in slo.alerts().into_iter().zip(expected) {
-                assert!(close(rule.factor(slo.window), factor), "{days} d: {factor}");
-            }
-        }
     }
 
     #[test]

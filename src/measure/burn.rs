@@ -1,6 +1,7 @@
 //! From good and bad requests per second to burn rates, alerts and the share of the budget that is gone.
 
-use crate::core::slo::{AlertRule, Objective, Severity};
+use crate::core::alert::{AlertPolicy, AlertRule};
+use crate::core::slo::Objective;
 use crate::core::time::Span;
 use crate::measure::forecast::Alert;
 
@@ -49,16 +50,14 @@ impl Account {
 
     /// Every alert of the objective, fired or not.
     pub fn alerts(&self, objective: &Objective) -> Vec<Alert> {
-        objective.alerts().iter().map(|rule| self.alert(objective, rule)).collect()
+        let rules = AlertPolicy::default().rules(objective.window);
+        rules.iter().map(|rule| self.alert(objective, rule)).collect()
     }
 
     fn alert(&self, objective: &Objective, rule: &AlertRule) -> Alert {
         let factor = rule.factor(objective.window);
         let mut alert = Alert {
-            severity: match rule.severity {
-                Severity::Page => "page",
-                Severity::Ticket => "ticket",
-            },
+            severity: rule.severity.label(),
             long_s: rule.long.seconds(),
             short_s: rule.short.seconds(),
             factor,

@@ -1,6 +1,7 @@
 //! Reports: pure writers from a [`Forecast`] to text and bytes. They never change a number, never ask for the time, and know no
 //! engine; [`folder`] alone touches the disk. The verbs of `cli` drive them.
 
+pub mod budget;
 pub mod csv;
 pub mod folder;
 pub mod json;

@@ -27,7 +27,7 @@ pub(super) fn table(forecast: &Forecast, verdict: &Verdict, width: usize, colour
     table.trim_fmt()
 }
 
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
+pub(super) const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 /// Spaces between two columns.
 const GAP: usize = 2;

@@ -13,6 +13,7 @@ mod entry;
 mod file;
 pub mod plan;
 mod problem;
+pub mod quantity;
 mod resolve;
 mod set;
 mod trace;

@@ -175,6 +175,42 @@ fn the_schema_is_json() {
 }
 
 #[test]
+fn budget_answers_in_numbers() {
+    let arguments = "budget --objective 99.9% --window 30d --rate 1000/s --errors 20% --share 5% --for 30m --alerts sloth-30d --json";
+    let run = output(&scenarios(), &arguments.split(' ').collect::<Vec<_>>());
+    let answer: serde_json::Value = serde_json::from_slice(&run.stdout).expect("it is JSON");
+    let close = |key: &str, expected: f64| {
+        let found = answer[key].as_f64().expect("a number");
+        assert!((found - expected).abs() <= 1e-9 * expected, "{key}: {found}");
+    };
+    close("budget_min", 43.2);
+    close("budget_requests", 2_592_000.0);
+    close("failed_requests", 18_000.0);
+    close("burnt", 18_000.0 / 2_592_000.0);
+    close("burn_rate", 10.0);
+    close("exhausted_s", 259_200.0);
+    let alerts = answer["alerts"].as_array().expect("a list");
+    assert_eq!(alerts.len(), 4);
+    assert!(alerts[0]["fires_s"].is_null(), "10 times as fast is less than 14.4");
+    assert_eq!(alerts[0]["error_ratio"].as_f64().map(|ratio| (ratio * 1e6).round()), Some(14_400.0));
+}
+
+#[test]
+fn budget_refuses_what_has_no_answer() {
+    for (arguments, word) in [
+        ("--objective 100% --rate 1/s --errors 1% --for 1m", "no budget"),
+        ("--window 1d --rate 1/s --errors 1% --for 1m", "expected at least 3d"),
+        ("--rate 0/s --errors 1% --for 1m", "no traffic"),
+        ("--rate 1/s --errors 101% --for 1m", "100%"),
+        ("--rate 1/s --errors 1% --for 1m --alerts soundcloud", "google-30d"),
+    ] {
+        let run = output(&scenarios(), &format!("budget {arguments}").split(' ').collect::<Vec<_>>());
+        assert_eq!(run.status.code(), Some(2), "{arguments}");
+        assert!(text(&run.stderr).contains(word), "{arguments}: {}", text(&run.stderr));
+    }
+}
+
+#[test]
 fn bad_arguments_exit_with_2() {
     let folder = workplace();
     for arguments in [
