@@ -47,7 +47,7 @@ table! {
         seed: Whole<0, { u64::MAX }> = Whole::of(1),
         /// Simulated at first but not measured.
         warm_up: Span = Span::ZERO,
-        /// Length of the whole run, warm-up included; at most 100 days.
+        /// Length of the whole run, warm-up included; at most 14 days.
         horizon: Lasting,
         /// Who sends requests, and when.
         traffic: Traffic,

@@ -18,7 +18,7 @@ use crate::core::time::Span;
 use crate::scenario::plan::{Network, Scenario, Telemetry};
 
 /// A run is at most a quarter of a year long: the timeline has a row for every second.
-const HORIZON_DAYS_MAX: u64 = 100;
+const HORIZON_DAYS_MAX: u64 = 14;
 
 /// Checks `file`, fills in its last defaults, and makes the plan of it. The plan holds if there are no problems.
 pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {

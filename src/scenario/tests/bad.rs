@@ -44,7 +44,7 @@ fn bad_values_are_refused() {
         ("slots: 8", "slots: 0", "from 1 to 1000000"),
         ("horizon: 20m", "horizon: 20", "write a unit, e.g. 20s"),
         ("horizon: 20m", "horizon: 20 minutes", "the units are"),
-        ("horizon: 20m", "horizon: 101d", "at most 100d"),
+        ("horizon: 20m", "horizon: 15d", "at most 14d"),
         ("timeout: 2s", "timeout: 0s", "above zero"),
         ("rate: 400/s", "rate: 400", "write a unit, e.g. 400/s"),
         ("rate: 400/s", "rate: 0/s", "no stage with a rate above zero"),
