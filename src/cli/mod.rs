@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod compare;
 mod interrupt;
+mod pick;
 mod screen;
 
 use crate::report::folder::FolderError;
@@ -55,6 +56,7 @@ pub fn run() -> Result<(), Failure> {
     match arguments().command {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Pick(arguments) => pick::run(&arguments),
         Command::Schema => {
             let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");
             screen::print(&(text + "\n")).map_err(Failure::from)

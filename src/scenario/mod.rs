@@ -33,6 +33,7 @@ use self::problem::{Place, SourceKind};
 use self::file::balancer::Balancer;
 use self::resolve::{resolve, rule};
 use crate::core::proxy::Rule;
+use crate::core::time::Span;
 use self::tree::{Data, KeyPath, Node};
 
 pub use self::problem::{Problem, Problems};
@@ -122,6 +123,11 @@ pub fn balancer(text: &str, from: &str) -> Result<Rule, Problems> {
     let mut check = Check { tree: &tree, folder: Path::new(""), problems: &mut problems };
     let rule = rule(&balancer, &at, &mut check);
     if problems.is_empty() { Ok(rule) } else { Err(problems.sorted()) }
+}
+
+/// A time as a scenario writes it, such as `10ms`.
+pub fn span(text: &str) -> Option<Span> {
+    <Span as entry::Leaf>::parse(&tree::Scalar::plain(text)).ok()
 }
 
 /// The names of all balancers.

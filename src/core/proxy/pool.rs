@@ -239,6 +239,14 @@ impl Pool {
         self.finish(instance, &End { now, latency, fault: false, served: true }, None);
     }
 
+    /// An attempt that somebody else sent to `instance` is under way there.
+    pub fn occupy(&mut self, now: Moment, instance: InstanceId) {
+        if let Some(place) = self.place(instance) {
+            self.members[place].active += 1;
+            self.balancer.moved(&mut self.members, place, now);
+        }
+    }
+
     /// What `instance` says of its own load.
     pub fn report(&mut self, now: Moment, instance: InstanceId, report: &Report) {
         if let Some(place) = self.place(instance) {

@@ -120,8 +120,8 @@ fn stride(weights: &[Option<f64>], known: &[f64]) -> Order {
     let largest = known.iter().copied().fold(0.0, f64::max);
     let scale = WEIGHT_MAX as f64 / largest;
     let mean = (scale * known.iter().sum::<f64>() / known.len() as f64).round() as u64;
-    // Cut, not rounded: with weights 1, 3 and 6 rounding would change the order that gRPC's tests expect.
-    let scaled = |weight: f64| ((weight * scale) as u64).max(1);
+    // Halves go to the even number: with weights 1, 3 and 6 the order that gRPC's tests expect hangs on it.
+    let scaled = |weight: f64| ((weight * scale).round_ties_even() as u64).max(1);
     let weights: Vec<u64> = weights.iter().map(|weight| weight.map_or(mean, scaled)).collect();
     let first = weights[0];
     if weights.iter().all(|&weight| weight == first) { Order::Rotation } else { Order::Stride(weights) }
