@@ -24,6 +24,8 @@ pub enum Command {
     Check(Check),
     /// Say what an incident costs of an error budget, and which alerts see it
     Budget(Budget),
+    /// Show whom a balancer picks, request by request
+    Pick(Pick),
     /// Print the JSON Schema of scenario files
     Schema,
 }
@@ -87,6 +89,49 @@ pub struct Budget {
     #[arg(long, value_name = "POLICY", default_value = "google-30d", value_parser = PossibleValuesParser::new(AlertPolicy::ALL.map(|(name, _)| name)))]
     pub alerts: String,
     /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example: rollcast pick --balancer nginx-round-robin --instances a=5,b=1,c=1 --requests 7\nprints:  a a b a c a a"
+)]
+pub struct Pick {
+    /// Name of the balancer as in a scenario, or a table with its options: 'envoy-least-request: { bias: 0 }'
+    #[arg(long, value_name = "BALANCER")]
+    pub balancer: String,
+    /// Instances with their weights, in listed order: a=5,b=1,c (1 where none is given); hashes go by the names
+    #[arg(long, value_name = "NAME=WEIGHT,…")]
+    pub instances: String,
+    /// How many requests
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub requests: u32,
+    /// Keys of the requests for hashes, used over and over [default: the number of the request]
+    #[arg(long, value_name = "KEY,…")]
+    pub keys: Option<String>,
+    /// Addresses of the clients, used over and over
+    #[arg(long, value_name = "ADDRESS,…")]
+    pub clients: Option<String>,
+    /// Further picks for which each request stays active
+    #[arg(long, value_name = "PICKS", default_value_t = 0)]
+    pub hold: u32,
+    /// What happens after so many picks: 3:add:d=1, 5:remove:b, 2:down:a, 4:up:a, 6:weight:a=3, 2:active:a=4
+    #[arg(long, value_name = "PICKS:WHAT")]
+    pub at: Vec<String>,
+    /// What the balancer measures as latency when a request ends: a=10ms,b=50ms
+    #[arg(long, value_name = "NAME=TIME,…")]
+    pub latency: Option<String>,
+    /// What instances report before each pick, as answers a second/utilisation/errors a second: a=100/0.5/0
+    #[arg(long, value_name = "NAME=REPORT,…")]
+    pub report: Option<String>,
+    /// Time from one pick to the next
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub interval: String,
+    /// Where chance comes from; without it rotations begin with the first
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Print JSON with the state before and after each pick
     #[arg(long)]
     pub json: bool,
 }

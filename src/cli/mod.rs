@@ -5,6 +5,7 @@ mod budget;
 mod check;
 mod compare;
 mod interrupt;
+mod pick;
 mod screen;
 
 use crate::report::folder::FolderError;
@@ -57,6 +58,7 @@ pub fn run() -> Result<(), Failure> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Pick(arguments) => pick::run(&arguments),
         Command::Schema => {
             let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");
             screen::print(&(text + "\n")).map_err(Failure::from)

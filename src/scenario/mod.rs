@@ -30,9 +30,12 @@ use std::path::{Component, Path, PathBuf};
 use self::check::Check;
 use self::entry::{Entry, Or};
 use self::file::File;
+use self::file::balancer::Balancer;
 use self::problem::{Place, SourceKind};
-use self::resolve::resolve;
+use self::resolve::{resolve, rule};
 use self::tree::{Data, KeyPath, Node};
+use crate::core::proxy::Rule;
+use crate::core::time::Span;
 
 pub use self::problem::{Problem, Problems};
 
@@ -106,6 +109,31 @@ fn check(tree: &Node, folder: &Path, mut problems: Problems) -> Result<Loaded, P
     // Without a current folder there is nothing better than the path as given.
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     Ok(Loaded { scenario, file, folder })
+}
+
+/// Reads a balancer as it may stand under `proxies.balancer`: a word, or a word with a table of options. Problems name
+/// it `from`.
+pub fn balancer(text: &str, from: &str) -> Result<Rule, Problems> {
+    let mut problems = Problems::default();
+    let source = problems.open(from, text, SourceKind::Argument);
+    let Some(tree) = tree::parse(text, source, &mut problems) else {
+        return Err(problems.sorted());
+    };
+    let at = KeyPath::top();
+    let balancer = Balancer::read(&tree, &at, &mut problems);
+    let mut check = Check { tree: &tree, folder: Path::new(""), problems: &mut problems };
+    let rule = rule(&balancer, &at, &mut check);
+    if problems.is_empty() { Ok(rule) } else { Err(problems.sorted()) }
+}
+
+/// A time as a scenario writes it, such as `10ms`.
+pub fn span(text: &str) -> Option<Span> {
+    <Span as entry::Leaf>::parse(&tree::Scalar::plain(text)).ok()
+}
+
+/// The names of all balancers.
+pub fn balancers() -> &'static [&'static str] {
+    Balancer::WORDS
 }
 
 /// The JSON Schema (draft 2020-12) of scenario files.

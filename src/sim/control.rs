@@ -158,10 +158,10 @@ impl World<'_> {
         }
         let was_listed = server.listings > 0;
         if listed {
-            knows.list(instance, server.version);
+            knows.list(self.now, instance, server.version);
             server.listings += 1;
         } else {
-            knows.unlist(instance);
+            knows.unlist(self.now, instance);
             server.listings -= 1;
         }
         self.meter.listed(self.now, server.version, listed);

@@ -76,7 +76,7 @@ impl Flight {
             fate: 0.0,
             size,
             user,
-            pick: Pick { instance: InstanceId(NONE), version: VersionId(0), retry: false },
+            pick: Pick { instance: InstanceId(NONE), version: VersionId(0), retry: false, at: sent },
             tried: Tried::NONE,
             proxy: 0,
             place: Place::Travelling,

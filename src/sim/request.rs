@@ -71,7 +71,7 @@ impl World<'_> {
     #[inline]
     fn attempt(&mut self, id: FlightId, stream: &mut crate::core::draw::Stream) {
         let flight = &mut self.flights[id];
-        let ask = Ask { user: flight.user, dice: flight.dice, tried: flight.tried };
+        let ask = Ask::of(flight.user, flight.dice, flight.tried);
         let Ok(pick) = self.proxies[usize::from(flight.proxy)].pick(self.now, &ask) else {
             self.meter.shed();
             self.settle(id, false);

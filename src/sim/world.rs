@@ -60,14 +60,15 @@ impl<'a> World<'a> {
         let seed = scenario.seed;
         let to = scenario.rollout.filter(|_| strategy.is_some()).map(|rollout| rollout.to);
         let split = strategy.and_then(Strategy::split).zip(to).map(|(split, to)| (to, split));
-        let proxy = Proxy::new(scenario.proxies.policy.clone(), split);
         World {
             scenario,
             now: Moment::START,
             end: Moment::START + scenario.horizon,
             agenda: Agenda::new(),
             flights: Flights::new(),
-            proxies: vec![proxy; usize::from(scenario.proxies.count)],
+            proxies: (0..scenario.proxies.count)
+                .map(|number| Proxy::new(scenario.proxies.policy.clone(), split, seed, number))
+                .collect(),
             servers: Vec::new(),
             behaviours: scenario.versions.iter().map(Behaviour::new).collect(),
             boot: Sampler::new(&scenario.fleet.boot),
@@ -175,7 +176,9 @@ impl<'a> World<'a> {
             Event::List { proxy, instance, listed } => self.learn_listing(proxy, instance, listed),
             Event::Weigh { proxy, share } => self.proxies[usize::from(proxy)].set_share(share),
             Event::Probe { proxy, instance } => self.probe(proxy, instance),
-            Event::Probed { proxy, instance, well } => self.proxies[usize::from(proxy)].probed(instance, well),
+            Event::Probed { proxy, instance, well } => {
+                self.proxies[usize::from(proxy)].probed(self.now, instance, well)
+            }
             Event::Scrape => self.scrape(),
             Event::Sampled(sample) => self.tell(Input::Sample(sample)),
             Event::Fault(number) => self.strike(number),

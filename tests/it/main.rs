@@ -4,5 +4,6 @@ mod deploy;
 mod lab;
 mod laws;
 mod program;
+mod real_balancers;
 mod stories;
 mod theory;

@@ -51,6 +51,11 @@ impl Checked {
         Checked { up: true, against: 0 }
     }
 
+    /// Known to be so, whoever found out.
+    pub const fn marked(up: bool) -> Checked {
+        Checked { up, against: 0 }
+    }
+
     pub fn answer(&mut self, well: bool, checks: Checks) {
         if well == self.up {
             self.against = 0;
@@ -78,6 +83,12 @@ impl Fails {
     #[inline]
     pub fn out(&self, now: Moment, passive: Passive) -> bool {
         self.fails >= passive.max_fails && now.whole_seconds() - self.checked <= passive.fail_timeout.whole_seconds()
+    }
+
+    /// Whether a failure is remembered.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.fails > 0
     }
 
     /// The instance was picked: if this is the live attempt, the next one is due a period later.

@@ -4,6 +4,7 @@
 //! reads a clock or allocates for a request. A driver calls [`Proxy::pick`] for each attempt, then [`Proxy::finish`]
 //! exactly once; it tells of endpoint changes, weights and probe results when they reach *this* proxy.
 
+mod ask;
 mod balance;
 mod health;
 mod policy;
@@ -11,65 +12,20 @@ mod pool;
 mod retry;
 mod route;
 
+pub use ask::{Ask, Client, Pick, Report, Tried};
+pub use balance::rule::*;
 pub use health::Ending;
-pub use policy::{Checks, MAX_RETRIES, Passive, Policy, Retries, RetryOn, Rule};
+pub use policy::{Checks, MAX_RETRIES, Passive, Policy, Retries, RetryOn};
+pub use pool::{Listing, Pool, Standing};
 pub use retry::retries_allowed;
 
 use crate::core::amount::Share;
-use crate::core::ids::{InstanceId, UserId, VersionId};
+use crate::core::draw::Seed;
+use crate::core::ids::{InstanceId, VersionId};
 use crate::core::rollout::Split;
 use crate::core::time::Moment;
-use pool::Pool;
+use pool::End;
 use route::Route;
-
-/// A request that needs an instance.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask {
-    /// Who asks.
-    pub user: UserId,
-    /// 64 random bits that belong to the request, so that a retry is routed like its first attempt.
-    pub dice: u64,
-    /// The instances already tried for this request.
-    pub tried: Tried,
-}
-
-/// The instances that a request was sent to, at most one for each attempt.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tried {
-    instances: [InstanceId; MAX_RETRIES as usize + 1],
-    count: u8,
-}
-
-impl Tried {
-    /// No attempt yet.
-    pub const NONE: Tried = Tried { instances: [InstanceId(0); MAX_RETRIES as usize + 1], count: 0 };
-
-    /// How many attempts there were.
-    pub const fn count(&self) -> u8 {
-        self.count
-    }
-
-    /// Remembers one more attempt; there are never more than [`MAX_RETRIES`] + 1.
-    pub fn push(&mut self, instance: InstanceId) {
-        self.instances[usize::from(self.count)] = instance;
-        self.count += 1;
-    }
-
-    fn has(&self, instance: InstanceId) -> bool {
-        self.instances[..usize::from(self.count)].contains(&instance)
-    }
-}
-
-/// The answer to an [`Ask`]; to be given back to [`Proxy::finish`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pick {
-    /// Where the attempt goes.
-    pub instance: InstanceId,
-    /// The version it runs.
-    pub version: VersionId,
-    /// Whether the attempt is a retry, which counts against the budget until it ends.
-    pub retry: bool,
-}
 
 /// Why no instance was picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,22 +55,27 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy that knows no instance. Without `split` all versions share one pool; with it, requests are first split
-    /// between `split`'s version and all others, starting with a share of zero.
-    pub fn new(policy: Policy, split: Option<(VersionId, Split)>) -> Proxy {
-        let pools = [Pool::new(policy.balancer), Pool::new(policy.balancer)];
+    /// Proxy `number`, which knows no instance. Without `split` all versions share one pool; with it, requests are first
+    /// split between `split`'s version and all others, starting with a share of zero.
+    pub fn new(policy: Policy, split: Option<(VersionId, Split)>, seed: Seed, number: u16) -> Proxy {
+        let family = seed.family("balancer");
+        let pools = [0, 1].map(|side| Pool::new(&policy.balancer, family.stream(u64::from(number) << 1 | side)));
         Proxy { policy, route: Route::new(split), pools, active: 0, retrying: 0 }
     }
 
     /// The endpoints now include `instance`; it counts as healthy until seen otherwise. Listing it twice changes nothing.
-    pub fn list(&mut self, instance: InstanceId, version: VersionId) {
-        self.pools[self.route.side(version)].list(instance, version);
+    /// What is listed at the very start of time has long been there.
+    pub fn list(&mut self, now: Moment, instance: InstanceId, version: VersionId) {
+        let weight = self.policy.weights.get(version.index()).copied().unwrap_or(1);
+        let [a, b, c, d] = instance.0.to_be_bytes();
+        let name = format!("10.{}.{c}.{d}:80", u16::from(b) + u16::from(a) * 256);
+        self.pools[self.route.side(version)].list(now, &Listing { instance, version, name: &name, weight });
     }
 
     /// The endpoints no longer include `instance`; attempts under way go on.
-    pub fn unlist(&mut self, instance: InstanceId) {
+    pub fn unlist(&mut self, now: Moment, instance: InstanceId) {
         for pool in &mut self.pools {
-            pool.unlist(instance);
+            pool.unlist(now, instance);
         }
     }
 
@@ -133,14 +94,13 @@ impl Proxy {
     /// # Errors
     /// [`Refusal::NoInstance`] when the pool that the request is routed to has nobody to offer.
     #[inline]
-    pub fn pick(&mut self, now: Moment, ask: &Ask) -> Result<Pick, Refusal> {
+    pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
         let side = self.route.choose(ask);
-        let (instance, version) =
-            self.pools[side].pick(now, self.policy.passive, &ask.tried).ok_or(Refusal::NoInstance)?;
+        let (instance, version) = self.pools[side].pick(now, self.policy.passive, ask).ok_or(Refusal::NoInstance)?;
         let retry = ask.tried.count() > 0;
         self.active += 1;
         self.retrying += u32::from(retry);
-        Ok(Pick { instance, version, retry })
+        Ok(Pick { instance, version, retry, at: now })
     }
 
     /// Takes note of how an attempt ended, and says whether the request should be tried again. `attempts` is how many
@@ -151,7 +111,8 @@ impl Proxy {
         self.retrying -= u32::from(pick.retry);
         let fault = ending.counts_as_failure(self.policy.retries.on);
         let side = self.route.side(pick.version);
-        self.pools[side].finish(now, pick.instance, fault, self.policy.passive);
+        let end = End { now, latency: now.since(pick.at), fault, served: ending == Ending::Served };
+        self.pools[side].finish(pick.instance, &end, self.policy.passive);
         if ending.may_be_retried(self.policy.retries.on)
             && attempts <= self.policy.retries.attempts
             && self.retrying < retries_allowed(self.policy.retries.budget, self.active + 1)
@@ -162,11 +123,23 @@ impl Proxy {
     }
 
     /// An active check of `instance` was answered well or not.
-    pub fn probed(&mut self, instance: InstanceId, well: bool) {
+    pub fn probed(&mut self, now: Moment, instance: InstanceId, well: bool) {
         let Some(checks) = self.policy.checks else { return };
         for pool in &mut self.pools {
-            pool.probed(instance, well, checks);
+            pool.probed(now, instance, well, checks);
         }
+    }
+
+    /// `instance` says how loaded it is.
+    pub fn report(&mut self, now: Moment, instance: InstanceId, report: &Report) {
+        for pool in &mut self.pools {
+            pool.report(now, instance, report);
+        }
+    }
+
+    /// Whether slow start is on but protects nothing, because every instance of a pool is in it.
+    pub fn slow_start_protects_nothing(&self, now: Moment) -> bool {
+        self.pools.iter().any(|pool| pool.slow_start_protects_nothing(now))
     }
 
     /// Attempts under way.

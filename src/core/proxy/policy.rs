@@ -1,6 +1,7 @@
 //! How a proxy is told to behave: what the scenario says, with nothing of the state it builds up.
 
 use crate::core::amount::Share;
+use crate::core::proxy::Rule;
 use crate::core::time::Span;
 
 /// How one proxy treats its instances; every proxy of a run has the same policy and a state of its own.
@@ -8,21 +9,14 @@ use crate::core::time::Span;
 pub struct Policy {
     /// Which instance gets an attempt.
     pub balancer: Rule,
+    /// Weight of an instance by its version; 1 where none is given.
+    pub weights: Vec<u32>,
     /// `None`: instances are not checked.
     pub checks: Option<Checks>,
     /// `None`: failed attempts do not count against an instance.
     pub passive: Option<Passive>,
     /// What happens to failed attempts.
     pub retries: Retries,
-}
-
-/// The rule that picks one of the listed instances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// nginx's smooth weighted round robin.
-    WeightedRoundRobin,
-    /// nginx's `least_conn`.
-    LeastConnections,
 }
 
 /// Active health checks: `fall` failures in a row take an instance out, `rise` successes bring it back.

@@ -1,14 +1,13 @@
-//! The instances that a proxy chooses among, and what it knows of each.
+//! The instances that a proxy chooses among, what it knows of each, and the balancer that chooses.
 
+use crate::core::draw::Stream;
 use crate::core::ids::{InstanceId, VersionId};
-use crate::core::proxy::balance;
+use crate::core::proxy::balance::{Algorithm, Balancer, Change, Turn};
 use crate::core::proxy::health::{Checked, Fails};
-use crate::core::proxy::{Checks, Passive, Rule, Tried};
-use crate::core::time::Moment;
+use crate::core::proxy::{Ask, Checks, Passive, Report, Rule, Tried};
+use crate::core::time::{Moment, Span};
 
 const NOWHERE: u32 = u32::MAX;
-/// Every instance counts the same; weights per instance come with the balancers that use them.
-const WEIGHT: i64 = 1;
 
 /// One instance as one proxy sees it.
 #[derive(Clone, Debug)]
@@ -22,22 +21,40 @@ pub(super) struct Member {
     pub effective: i64,
     /// Position in the smooth rotation.
     pub current: i64,
+    /// What hash rules know it by: an address or a host name.
+    pub name: Box<str>,
+    /// When it joined or came back; `START` for those that were there before the proxy.
+    pub since: Moment,
     checked: Checked,
     pub fails: Fails,
 }
 
 impl Member {
-    pub fn new(instance: InstanceId, version: VersionId, weight: i64) -> Member {
+    pub fn new(listing: &Listing<'_>, since: Moment) -> Member {
         Member {
-            instance,
-            version,
+            instance: listing.instance,
+            version: listing.version,
             active: 0,
-            weight,
-            effective: weight,
+            weight: i64::from(listing.weight),
+            effective: i64::from(listing.weight),
             current: 0,
+            name: listing.name.into(),
+            since,
             checked: Checked::up(),
             fails: Fails::default(),
         }
+    }
+
+    /// Whether health takes part in no decision about it: it can only be passed over for having been tried.
+    #[inline]
+    pub fn is_clean(&self) -> bool {
+        self.checked.up && self.effective == self.weight && !self.fails.any()
+    }
+
+    /// Whether it belongs to the structures of a balancer that forgets those known to be down, or of weight 0.
+    #[inline]
+    pub fn in_play(&self) -> bool {
+        self.checked.up && self.weight > 0
     }
 }
 
@@ -48,93 +65,247 @@ pub(super) struct Eligible<'a> {
     /// `None` where failures do not count, as with nginx's only server.
     pub passive: Option<Passive>,
     pub tried: &'a Tried,
+    /// By instance: its place, or `NOWHERE`.
+    pub places: &'a [u32],
 }
 
-impl Eligible<'_> {
+impl<'a> Eligible<'a> {
     #[inline]
     pub fn admits(&self, member: &Member) -> bool {
         member.checked.up
             && self.passive.is_none_or(|passive| !member.fails.out(self.now, passive))
             && (self.tried.count() == 0 || !self.tried.has(member.instance))
     }
+
+    /// The places of those tried before, as far as they are still listed.
+    pub fn tried_places(self) -> impl Iterator<Item = usize> + use<'a> {
+        let places = self.tried.iter().filter_map(move |instance| self.places.get(instance.index()));
+        places.filter(|&&place| place != NOWHERE).map(|&place| place as usize)
+    }
 }
 
+/// What a proxy is told about an instance when it joins.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing<'a> {
+    /// Who.
+    pub instance: InstanceId,
+    /// What it runs.
+    pub version: VersionId,
+    /// Its address or host name, which hash rules go by.
+    pub name: &'a str,
+    /// Its share compared with others.
+    pub weight: u32,
+}
+
+/// How an attempt ended, as far as a balancer learns from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub now: Moment,
+    pub latency: Span,
+    /// Whether it counts against the instance.
+    pub fault: bool,
+    /// Whether it was answered well.
+    pub served: bool,
+}
+
+/// What a balancer holds of one instance, to be shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// Who.
+    pub instance: InstanceId,
+    /// Configured weight.
+    pub weight: i64,
+    /// What is left of the weight after failures or in slow start.
+    pub effective: f64,
+    /// Position in the rotation: current weight, deadline or place in line; `None` where the rule has none.
+    pub current: Option<f64>,
+    /// Attempts under way.
+    pub active: u32,
+    /// Estimated latency in milliseconds, where the rule keeps one.
+    pub estimate_ms: Option<f64>,
+}
+
+/// Members and the balancer that picks among them: what `rollcast pick` shows, and one side of a proxy.
 #[derive(Clone, Debug)]
-pub(super) struct Pool {
-    rule: Rule,
+pub struct Pool {
+    balancer: Balancer,
     /// In the order in which they were listed.
     members: Vec<Member>,
     /// By instance: where it stands in `members`, or `NOWHERE`.
     places: Vec<u32>,
+    stream: Stream,
 }
 
 impl Pool {
-    pub fn new(rule: Rule) -> Pool {
-        Pool { rule, members: Vec::new(), places: Vec::new() }
+    /// A pool without members; `stream` is all the chance that the balancer has.
+    pub fn new(rule: &Rule, stream: Stream) -> Pool {
+        Pool { balancer: Balancer::new(rule), members: Vec::new(), places: Vec::new(), stream }
     }
 
-    pub fn list(&mut self, instance: InstanceId, version: VersionId) {
-        if self.lists(instance) {
+    /// The plain rule of the same name, for comparison.
+    #[cfg(test)]
+    pub fn plain(rule: &Rule, stream: Stream) -> Pool {
+        Pool { balancer: Balancer::plain(rule), ..Pool::new(rule, stream) }
+    }
+
+    /// Adds a member, unless it is one. Those listed at the very start were there before, and are warm.
+    pub fn list(&mut self, now: Moment, listing: &Listing<'_>) {
+        if self.lists(listing.instance) {
             return;
         }
-        if self.places.len() <= instance.index() {
-            self.places.resize(instance.index() + 1, NOWHERE);
+        if self.places.len() <= listing.instance.index() {
+            self.places.resize(listing.instance.index() + 1, NOWHERE);
         }
-        self.places[instance.index()] = self.members.len() as u32;
-        self.members.push(Member::new(instance, version, WEIGHT));
+        let place = self.members.len();
+        self.balancer.change(&mut self.members, Change::Joining, now);
+        self.places[listing.instance.index()] = place as u32;
+        self.members.push(Member::new(listing, now));
+        self.balancer.change(&mut self.members, Change::Joined(place), now);
     }
 
-    pub fn unlist(&mut self, instance: InstanceId) {
+    /// Removes a member; its attempts may still end.
+    pub fn unlist(&mut self, now: Moment, instance: InstanceId) {
         let Some(place) = self.place(instance) else { return };
+        self.balancer.change(&mut self.members, Change::Leaving(place), now);
         self.members.remove(place);
         self.places[instance.index()] = NOWHERE;
         for (place, member) in self.members.iter().enumerate().skip(place) {
             self.places[member.instance.index()] = place as u32;
         }
+        self.balancer.change(&mut self.members, Change::Left(place), now);
     }
 
+    /// Gives a member another weight; 0 takes it out of the rules that allow that.
+    pub fn weigh(&mut self, now: Moment, instance: InstanceId, weight: u32) {
+        let Some(place) = self.place(instance) else { return };
+        self.balancer.change(&mut self.members, Change::Weighing(place), now);
+        let member = &mut self.members[place];
+        (member.weight, member.effective) = (i64::from(weight), i64::from(weight));
+        self.balancer.change(&mut self.members, Change::Weighed(place), now);
+    }
+
+    /// Whether `instance` is a member.
     pub fn lists(&self, instance: InstanceId) -> bool {
         self.place(instance).is_some()
     }
 
+    /// Chooses a member for one attempt, which is active from now on.
     #[inline]
-    pub fn pick(&mut self, now: Moment, passive: Option<Passive>, tried: &Tried) -> Option<(InstanceId, VersionId)> {
+    pub fn pick(&mut self, now: Moment, passive: Option<Passive>, ask: &Ask<'_>) -> Option<(InstanceId, VersionId)> {
         let passive = self.passive(passive);
-        let eligible = Eligible { now, passive, tried };
-        let place = match self.rule {
-            Rule::WeightedRoundRobin => balance::smooth::pick(&mut self.members, eligible),
-            Rule::LeastConnections => balance::least_connections::pick(&mut self.members, eligible),
-        }?;
+        let eligible = Eligible { now, passive, tried: &ask.tried, places: &self.places };
+        let mut turn = Turn { ask, eligible, stream: &mut self.stream };
+        let place = self.balancer.pick(&mut self.members, &mut turn)?;
         let member = &mut self.members[place];
         member.active += 1;
         if let Some(passive) = passive {
             member.fails.picked(now, passive);
         }
-        Some((member.instance, member.version))
+        let answer = (member.instance, member.version);
+        self.balancer.moved(&mut self.members, place, now);
+        Some(answer)
     }
 
-    /// An attempt on `instance` ended, with or without its fault. It may have left the endpoints since.
+    /// An attempt on `instance` ended. It may have left the endpoints since.
     #[inline]
-    pub fn finish(&mut self, now: Moment, instance: InstanceId, fault: bool, passive: Option<Passive>) {
+    pub(super) fn finish(&mut self, instance: InstanceId, end: &End, passive: Option<Passive>) {
         let Some(place) = self.place(instance) else { return };
         let passive = self.passive(passive);
         let member = &mut self.members[place];
         // An instance that left and came back starts at zero, and then sees its old attempts end.
-        member.active = member.active.saturating_sub(1);
+        let counted = member.active > 0;
+        member.active -= u32::from(counted);
+        let was_clean = member.is_clean();
         match passive {
             None => {}
-            Some(_) if !fault => member.fails.succeeded(),
+            Some(_) if !end.fault => member.fails.succeeded(),
             Some(passive) => {
-                member.fails.failed(now);
+                member.fails.failed(end.now);
                 member.effective = (member.effective - member.weight / i64::from(passive.max_fails)).max(0);
             }
         }
+        let is_clean = member.is_clean();
+        if counted {
+            self.balancer.moved(&mut self.members, place, end.now);
+        }
+        self.balancer.learn(&mut self.members, place, end);
+        if was_clean != is_clean {
+            self.balancer.change(&mut self.members, Change::Reviewed(place), end.now);
+        }
     }
 
-    pub fn probed(&mut self, instance: InstanceId, well: bool, checks: Checks) {
+    /// As [`Pool::pick`] and the end of its attempt, for whoever drives a pool alone.
+    pub fn end(&mut self, now: Moment, instance: InstanceId, latency: Span) {
+        self.finish(instance, &End { now, latency, fault: false, served: true }, None);
+    }
+
+    /// An attempt that somebody else sent to `instance` is under way there.
+    pub fn occupy(&mut self, now: Moment, instance: InstanceId) {
         if let Some(place) = self.place(instance) {
-            self.members[place].checked.answer(well, checks);
+            self.members[place].active += 1;
+            self.balancer.moved(&mut self.members, place, now);
         }
+    }
+
+    /// What `instance` says of its own load.
+    pub fn report(&mut self, now: Moment, instance: InstanceId, report: &Report) {
+        if let Some(place) = self.place(instance) {
+            self.balancer.report(&mut self.members, place, report, now);
+        }
+    }
+
+    /// An active check of a member was answered well or not.
+    pub(super) fn probed(&mut self, now: Moment, instance: InstanceId, well: bool, checks: Checks) {
+        if let Some(place) = self.place(instance) {
+            let was_up = self.members[place].checked.up;
+            self.members[place].checked.answer(well, checks);
+            self.health_changed(now, place, was_up);
+        }
+    }
+
+    /// The member is known to be up or down, whoever found out.
+    pub fn mark(&mut self, now: Moment, instance: InstanceId, up: bool) {
+        if let Some(place) = self.place(instance) {
+            let was_up = self.members[place].checked.up;
+            self.members[place].checked = Checked::marked(up);
+            self.health_changed(now, place, was_up);
+        }
+    }
+
+    fn health_changed(&mut self, now: Moment, place: usize, was_up: bool) {
+        let member = &mut self.members[place];
+        if member.checked.up == was_up {
+            return;
+        }
+        if member.checked.up {
+            member.since = now;
+        }
+        let change = if member.checked.up { Change::Up(place) } else { Change::Down(place) };
+        self.balancer.change(&mut self.members, change, now);
+        self.balancer.change(&mut self.members, Change::Reviewed(place), now);
+    }
+
+    /// What the balancer holds of each member, in listed order.
+    pub fn standings(&self, now: Moment) -> impl Iterator<Item = Standing> {
+        (0..self.members.len()).map(move |place| {
+            let member = &self.members[place];
+            let shown = self.balancer.show(&self.members, place, now);
+            Standing {
+                instance: member.instance,
+                weight: member.weight,
+                effective: shown.effective.unwrap_or(member.effective as f64),
+                current: shown.current,
+                active: member.active,
+                estimate_ms: shown.estimate_ms,
+            }
+        })
+    }
+
+    /// Whether slow start is on but protects nothing at `now`, because every member is in it.
+    pub fn slow_start_protects_nothing(&self, now: Moment) -> bool {
+        let Some(slow_start) = self.balancer.slow_start() else { return false };
+        let mut in_play = self.members.iter().filter(|member| member.in_play()).peekable();
+        in_play.peek().is_some() && in_play.all(|member| slow_start.slows(member.since, now))
     }
 
     /// nginx never marks the only server of an upstream as failed.

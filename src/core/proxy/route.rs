@@ -52,7 +52,7 @@ impl Route {
 
     /// The pool that this request goes to.
     #[inline]
-    pub fn choose(&mut self, ask: &Ask) -> usize {
+    pub fn choose(&mut self, ask: &Ask<'_>) -> usize {
         match self {
             Route::Shared => REST,
             Route::Split { how: Split::Random, share, .. } => usize::from(unit(ask.dice) < share.value()),
@@ -91,8 +91,8 @@ mod tests {
         route
     }
 
-    fn ask(user: u32) -> Ask {
-        Ask { user: UserId(user), dice: 0, tried: Tried::NONE }
+    fn ask(user: u32) -> Ask<'static> {
+        Ask::of(UserId(user), 0, Tried::NONE)
     }
 
     #[test]

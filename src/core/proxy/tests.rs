@@ -1,4 +1,5 @@
 use super::*;
+use crate::core::ids::UserId;
 use crate::core::time::Span;
 
 const V1: VersionId = VersionId(0);
@@ -7,7 +8,8 @@ const V2: VersionId = VersionId(1);
 fn policy() -> Policy {
     let on = RetryOn { refused: true, reset: true, error: false };
     Policy {
-        balancer: Rule::WeightedRoundRobin,
+        balancer: Rule::NginxRoundRobin,
+        weights: Vec::new(),
         checks: None,
         passive: None,
         retries: Retries { attempts: 1, budget: None, on },
@@ -15,15 +17,15 @@ fn policy() -> Policy {
 }
 
 fn proxy(policy: Policy, instances: u32) -> Proxy {
-    let mut proxy = Proxy::new(policy, None);
+    let mut proxy = Proxy::new(policy, None, Seed(1), 0);
     for id in 0..instances {
-        proxy.list(InstanceId(id), V1);
+        proxy.list(at(0), InstanceId(id), V1);
     }
     proxy
 }
 
-fn ask(tried: Tried) -> Ask {
-    Ask { user: UserId(1), dice: 42, tried }
+fn ask(tried: Tried) -> Ask<'static> {
+    Ask::of(UserId(1), 42, tried)
 }
 
 fn at(second: u64) -> Moment {
@@ -90,7 +92,7 @@ fn checks_take_an_instance_out_after_fall_and_back_after_rise() {
     };
     let mut seen = Vec::new();
     for well in [false, false, true, false, false, false, true, false, true, true] {
-        proxy.probed(InstanceId(0), well);
+        proxy.probed(at(0), InstanceId(0), well);
         seen.push(up(&mut proxy));
     }
     assert_eq!(seen, [true, true, true, true, true, false, false, false, false, true]);
@@ -115,11 +117,11 @@ fn the_budget_stops_retries_beyond_the_floor_of_three() {
 
 #[test]
 fn a_split_routes_by_version_and_an_empty_side_refuses() {
-    let mut proxy = Proxy::new(policy(), Some((V2, Split::Smooth)));
-    proxy.list(InstanceId(0), V1);
+    let mut proxy = Proxy::new(policy(), Some((V2, Split::Smooth)), Seed(1), 0);
+    proxy.list(at(0), InstanceId(0), V1);
     proxy.set_share(Share::ALL);
     assert_eq!(proxy.pick(at(0), &ask(Tried::NONE)), Err(Refusal::NoInstance));
-    proxy.list(InstanceId(1), V2);
+    proxy.list(at(0), InstanceId(1), V2);
     let pick = proxy.pick(at(0), &ask(Tried::NONE)).expect("the new version is listed");
     assert_eq!((pick.instance, pick.version), (InstanceId(1), V2));
 }
@@ -128,7 +130,7 @@ fn a_split_routes_by_version_and_an_empty_side_refuses() {
 fn an_instance_that_left_is_not_picked_and_its_attempts_may_still_end() {
     let mut proxy = proxy(policy(), 2);
     let pick = proxy.pick(at(0), &ask(Tried::NONE)).expect("two instances");
-    proxy.unlist(pick.instance);
+    proxy.unlist(at(0), pick.instance);
     assert!(!proxy.lists(pick.instance));
     for _ in 0..4 {
         let other = proxy.pick(at(0), &ask(Tried::NONE)).expect("one instance left");

@@ -3,6 +3,7 @@
 //! This is the only place that knows a default. Those that hang on another value are constants here, which `resolve`
 //! fills in.
 
+pub(super) mod balancer;
 mod service;
 mod strategy;
 mod target;
@@ -15,7 +16,7 @@ use crate::core::time::Span;
 pub(super) use service::{Branch, Errors, Fleet, Law, LawOrSpan, LawTable, Version};
 pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
 pub(super) use target::{Fault, Rollout, Slo, Telemetry};
-pub(super) use traffic::{Arrivals, Balancer, Closed, Failure, Network, Open, Proxies, Stage, Trace, Traffic};
+pub(super) use traffic::{Arrivals, Closed, Failure, Network, Open, Proxies, Stage, Trace, Traffic};
 
 /// Users behind open-loop traffic.
 pub(super) const USERS: Whole<1, USERS_MAX> = Whole::of(10_000);

@@ -1,9 +1,10 @@
 //! Clients, the network, and the proxies in between.
 
+use super::balancer::Balancer;
 use super::{LawOrSpan, NoneWord, USERS_MAX};
 use crate::core::amount::Rate;
 use crate::core::time::Span;
-use crate::scenario::entry::{Entry, OrWord, choice, table, words};
+use crate::scenario::entry::{Entry, Named, OrWord, table, words};
 use crate::scenario::units::{Above, Every, FileName, Lasting, Percent, Whole};
 
 table! {
@@ -121,26 +122,13 @@ table! {
         /// How many, each blind to what the others do.
         count: Whole<1, 1_000> = Whole::of(1),
         /// How a proxy picks an instance.
-        balancer: Balancer = Balancer::LeastConnections(Plain {}),
+        balancer: Balancer = Balancer::LeastConnections(Entry::fallback()),
+        /// Weight of an instance by its version, for balancers with weights; 1 where none is given.
+        weights: Named<Whole<1, 256>> = Named(Vec::new()),
         /// Active health checks; none unless given.
         health: Option<Health> = None,
         /// Instances that fail requests are avoided for a while; off unless given.
         passive: Option<Passive> = None,
-    }
-}
-
-table! {
-    /// Nothing to set.
-    pub struct Plain {}
-}
-
-choice! {
-    /// How a proxy picks an instance.
-    pub enum Balancer {
-        /// The one with the fewest requests in flight from this proxy.
-        "least-connections" => LeastConnections(Plain),
-        /// Smooth weighted rotation, as nginx does it.
-        "weighted-round-robin" => WeightedRoundRobin(Plain),
     }
 }
 

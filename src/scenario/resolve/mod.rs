@@ -3,12 +3,15 @@
 //! Nothing here stops at a problem. A value that is wrong is replaced by something harmless and the check goes on; the
 //! plan is only handed out if no problem was noted.
 
+mod balancer;
 mod inherit;
 mod law;
 mod service;
 mod strategy;
 mod target;
 mod traffic;
+
+pub(super) use balancer::rule;
 
 use super::check::Check;
 use super::file::File;

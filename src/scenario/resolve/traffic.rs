@@ -1,11 +1,13 @@
 //! Traffic and proxies.
 
+use super::balancer::rule;
+use super::inherit::find;
 use super::law::{Sizes, law};
 use crate::core::proxy::{Checks, Passive, Policy, Retries, RetryOn, Rule};
 use crate::core::time::Span;
 use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
-use crate::scenario::file::{Arrivals, Balancer, Closed, Failure, File, Open, Stage, USERS};
+use crate::scenario::file::{Arrivals, Closed, Failure, File, Open, Stage, USERS};
 use crate::scenario::plan::{Proxies, Segment, Source, Spacing, Traffic};
 use crate::scenario::trace;
 use crate::scenario::tree::KeyPath;
@@ -93,13 +95,12 @@ fn check_volume(file: &File, source: &Source, check: &mut Check<'_>) {
 
 pub(super) fn proxies(file: &File, check: &mut Check<'_>) -> Proxies {
     let proxies = &file.proxies;
+    let balancer = rule(&proxies.balancer, &KeyPath::from(["proxies", "balancer"]), check);
     Proxies {
         count: u16::try_from(proxies.count.small()).unwrap_or(u16::MAX),
         policy: Policy {
-            balancer: match proxies.balancer {
-                Balancer::LeastConnections(_) => Rule::LeastConnections,
-                Balancer::WeightedRoundRobin(_) => Rule::WeightedRoundRobin,
-            },
+            weights: weights(file, &balancer, check),
+            balancer,
             checks: proxies.health.as_ref().map(|health| Checks {
                 interval: health.interval.0,
                 timeout: health.timeout.0,
@@ -113,6 +114,23 @@ pub(super) fn proxies(file: &File, check: &mut Check<'_>) -> Proxies {
             retries: retries(file, check),
         },
     }
+}
+
+/// By version; refused where the balancer knows none.
+fn weights(file: &File, rule: &Rule, check: &mut Check<'_>) -> Vec<u32> {
+    let at = KeyPath::from(["proxies", "weights"]);
+    let mut weights = vec![1; file.versions.0.len()];
+    if !file.proxies.weights.0.is_empty() && !rule.is_weighted() {
+        let (word, _) = file.proxies.balancer.parts();
+        let text = format!("found weights, but the balancer {word} knows none");
+        check.complain(&[&at, &KeyPath::from(["proxies", "balancer"])], text);
+    }
+    for (version, weight) in &file.proxies.weights.0 {
+        if let Some(index) = find(file, version, &at.key(version), check) {
+            weights[index] = weight.small();
+        }
+    }
+    weights
 }
 
 fn retries(file: &File, check: &mut Check<'_>) -> Retries {

@@ -27,7 +27,7 @@ fn the_sample_means_what_it_says() {
     assert_eq!(scenario.seed.0, 7);
     assert_eq!(scenario.warm_up, Span::from_secs(60));
     assert_eq!(scenario.traffic.timeout, Some(Span::from_secs(2)));
-    assert_eq!(scenario.proxies.policy.balancer, Rule::LeastConnections);
+    assert_eq!(scenario.proxies.policy.balancer, Rule::NginxLeastConnections);
     assert_eq!(scenario.fleet.queue, Some(32));
     assert_eq!(scenario.fleet.price.per_hour, 0.1);
     assert_eq!(scenario.versions[1].service, scenario.versions[0].service);
@@ -138,7 +138,7 @@ fn values_can_be_replaced_before_reading() {
     assert_eq!(scenario.proxies.policy.retries.attempts, 0);
     assert_eq!(scenario.proxies.policy.retries.budget.map(|share| share.value()), Some(0.2));
     assert_eq!(scenario.telemetry.scrape, Span::from_secs(1));
-    assert_eq!(scenario.proxies.policy.balancer, Rule::WeightedRoundRobin);
+    assert_eq!(scenario.proxies.policy.balancer, Rule::NginxRoundRobin);
     assert_eq!(scenario.versions[1].errors, scenario.versions[0].errors);
 }
 

@@ -68,7 +68,7 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("errors: 0.05%", "errors: 0.05"),
         ("attempts: 1", "attempts: 4"),
         ("price: 0.10 USD/h", "price: 0.10 USD"),
-        ("least-connections", "random"),
+        ("least-connections", "randon"),
         ("share: 25%, hold", "hold"),
         ("share: 25%, hold: 60s", "share: 25%"),
         ("recreate: {}", "mine: { recreate: {}, rolling: {} }"),

@@ -1,17 +1,26 @@
 //! nginx's `least_conn` (`ngx_http_upstream_least_conn_module.c`): fewest active attempts per weight; those who tie take
 //! turns by smooth weighted round robin among themselves, so that an idle service still honours weights.
+//!
+//! Cold start: a newcomer has nothing active, so it takes everything until it is level with the others.
+//!
+//! The plain rule scans the fleet twice. [`Least`] gives the same answers from one [`Tournament`] for each weight: the
+//! order is by active attempts, then by current weight within a level, and what everyone on a level gains in a tie is
+//! kept once for the level. Only those whom failures, checks or a cut weight set aside are walked one by one.
 
 use super::smooth::gain;
+use super::tournament::Tournament;
 use crate::core::proxy::pool::{Eligible, Member};
 use std::cmp::Ordering;
 
-/// The member with the fewest active attempts per weight.
-pub(in crate::core::proxy) fn pick(members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
+/// The rule as nginx has it.
+#[cfg(test)]
+pub(super) fn pick(members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
     let (first, tied) = least(members, eligible)?;
     if tied { Some(rotate_among_tied(members, eligible, first)) } else { Some(first) }
 }
 
 /// The first of the least loaded, and whether others tie with it.
+#[cfg(test)]
 fn least(members: &[Member], eligible: Eligible<'_>) -> Option<(usize, bool)> {
     let mut best: Option<usize> = None;
     let mut tied = false;
@@ -19,7 +28,7 @@ fn least(members: &[Member], eligible: Eligible<'_>) -> Option<(usize, bool)> {
         if !eligible.admits(member) {
             continue;
         }
-        match best.map_or(Ordering::Less, |best| load(member, &members[best])) {
+        match best.map_or(Ordering::Less, |best| load(of(member), of(&members[best]))) {
             Ordering::Less => (best, tied) = (Some(place), false),
             Ordering::Equal => tied = true,
             Ordering::Greater => {}
@@ -28,14 +37,14 @@ fn least(members: &[Member], eligible: Eligible<'_>) -> Option<(usize, bool)> {
     best.map(|place| (place, tied))
 }
 
+#[cfg(test)]
 fn rotate_among_tied(members: &mut [Member], eligible: Eligible<'_>, first: usize) -> usize {
-    let (active, weight) = (members[first].active, members[first].weight);
+    let least = of(&members[first]);
     let mut best = first;
     let mut total = 0;
     let mut top = i64::MIN;
     for (place, member) in members.iter_mut().enumerate().skip(first) {
-        let ties = i64::from(member.active) * weight == i64::from(active) * member.weight;
-        if !ties || !eligible.admits(member) {
+        if load(of(member), least) != Ordering::Equal || !eligible.admits(member) {
             continue;
         }
         total += gain(member);
@@ -47,53 +56,295 @@ fn rotate_among_tied(members: &mut [Member], eligible: Eligible<'_>, first: usiz
     best
 }
 
-/// Compares active / weight by cross-multiplication.
+/// Active attempts and weight.
+type Load = (u32, i64);
+
 #[inline]
-fn load(a: &Member, b: &Member) -> Ordering {
-    (i64::from(a.active) * b.weight).cmp(&(i64::from(b.active) * a.weight))
+fn of(member: &Member) -> Load {
+    (member.active, member.weight)
 }
 
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::core::ids::{InstanceId, VersionId};
-    use crate::core::proxy::Tried;
-    use crate::core::time::Moment;
+/// Compares active / weight by cross-multiplication.
+#[inline]
+fn load(a: Load, b: Load) -> Ordering {
+    (i64::from(a.0) * b.1).cmp(&(i64::from(b.0) * a.1))
+}
 
-    type Algorithm = fn(&mut [Member], Eligible<'_>) -> Option<usize>;
+/// The same rule over tournaments.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Least {
+    classes: Vec<Class>,
+    /// By place: the class it stands in, or `None` if it is set aside.
+    homes: Vec<Option<u16>>,
+    aside: Vec<u32>,
+}
 
-    pub fn members(weights: &[i64]) -> Vec<Member> {
-        (0..).zip(weights).map(|(id, &weight)| Member::new(InstanceId(id), VersionId(0), weight)).collect()
+/// Members of one weight.
+#[derive(Clone, Debug)]
+struct Class {
+    weight: i64,
+    tree: Tournament,
+    /// By active attempts.
+    levels: Vec<Level>,
+}
+
+/// Members of one weight with equally many active attempts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Level {
+    /// What everyone on it has gained so far; what the tree holds is relative to this.
+    offset: i64,
+    count: i64,
+}
+
+/// What a key of the tree says.
+#[derive(Clone, Copy)]
+struct Entry {
+    active: u32,
+    /// Current weight, relative to the level.
+    value: i64,
+    place: u32,
+}
+
+impl Entry {
+    /// Fewest active first, then largest value, then first listed.
+    #[inline]
+    fn key(self) -> u128 {
+        let descending = !(self.value as u64 ^ (1 << 63));
+        u128::from(self.active) << 96 | u128::from(descending) << 32 | u128::from(self.place)
     }
 
-    /// The first `count` picks of idle members, as letters in listed order.
-    pub fn letters(algorithm: Algorithm, members: &mut [Member], count: usize) -> String {
-        let everyone = Eligible { now: Moment::START, passive: None, tried: &Tried::NONE };
-        (0..count)
-            .map(|_| char::from(b'a' + algorithm(members, everyone).expect("someone is eligible") as u8))
-            .collect()
+    #[inline]
+    fn read(key: u128) -> Entry {
+        let value = (!((key >> 32) as u64) ^ (1 << 63)) as i64;
+        Entry { active: (key >> 96) as u32, value, place: key as u32 }
+    }
+}
+
+/// The best so far of those who tie.
+struct Turn {
+    current: i64,
+    place: u32,
+    total: i64,
+}
+
+impl Turn {
+    fn offer(&mut self, current: i64, place: u32) {
+        if current > self.current || (current == self.current && place < self.place) {
+            (self.current, self.place) = (current, place);
+        }
+    }
+}
+
+impl Least {
+    /// Members joined, left or changed weight: sorts everyone anew.
+    pub fn rebuild(&mut self, members: &mut [Member]) {
+        self.settle(members);
+        self.classes.clear();
+        self.homes.clear();
+        self.homes.resize(members.len(), None);
+        self.aside.clear();
+        self.aside.extend(0..members.len() as u32);
+        self.welcome(members);
     }
 
-    #[test]
-    fn an_idle_fleet_honours_weights_as_smooth_round_robin_does() {
-        assert_eq!(letters(pick, &mut members(&[5, 1, 1]), 7), "aabacaa");
-    }
-
-    #[test]
-    fn a_newcomer_takes_everything_until_it_is_level() {
-        let mut all = members(&[1, 1, 1]);
-        (all[0].active, all[1].active) = (4, 4);
-        for _ in 0..4 {
-            let place = pick(&mut all, Eligible { now: Moment::START, passive: None, tried: &Tried::NONE });
-            assert_eq!(place, Some(2));
-            all[2].active += 1;
+    /// Writes what the trees know back into the members, which may then be moved about.
+    pub fn settle(&mut self, members: &mut [Member]) {
+        for place in 0..self.homes.len() {
+            self.take_out(members, place);
         }
     }
 
-    #[test]
-    fn load_is_counted_per_weight() {
-        let mut all = members(&[3, 1]);
-        (all[0].active, all[1].active) = (2, 1);
-        assert_eq!(letters(pick, &mut all, 2), "aa");
+    /// The current weight of `place`, as the plain rule would hold it.
+    pub fn current(&self, members: &[Member], place: usize) -> i64 {
+        match self.homes[place] {
+            None => members[place].current,
+            Some(home) => self.classes[usize::from(home)].current(place),
+        }
+    }
+
+    /// What is known of `place` changed: it may have to be set aside, or may come back.
+    pub fn review(&mut self, members: &mut [Member], place: usize) {
+        match (self.homes[place], members[place].is_clean()) {
+            (Some(_), false) => {
+                self.take_out(members, place);
+                self.aside.push(place as u32);
+            }
+            (None, true) => self.welcome(members),
+            (Some(_), true) | (None, false) => {}
+        }
+    }
+
+    /// The number of active attempts of `place` has just changed.
+    #[inline]
+    pub fn moved(&mut self, members: &[Member], place: usize) {
+        if let Some(home) = self.homes[place] {
+            self.classes[usize::from(home)].relevel(place, members[place].active);
+        }
+    }
+
+    /// The picked member must be told of by [`Least::moved`] once its attempt counts.
+    #[inline]
+    pub fn pick(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
+        if let [class] = self.classes.as_mut_slice()
+            && self.aside.is_empty()
+            && eligible.tried.count() == 0
+        {
+            return class.pick();
+        }
+        for place in eligible.tried_places() {
+            if self.homes[place].is_some() {
+                self.take_out(members, place);
+                self.aside.push(place as u32);
+            }
+        }
+        let picked = self.pick_among_unequals(members, eligible);
+        self.welcome(members);
+        picked
+    }
+
+    fn pick_among_unequals(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
+        let least = self.least(members, eligible)?;
+        let tied = |load_of| load(load_of, least) == Ordering::Equal;
+        let mut turn = Turn { current: i64::MIN, place: u32::MAX, total: 0 };
+        let several = self.tied(members, eligible, least) > 1;
+        for class in &mut self.classes {
+            if let Some(first) = class.first().filter(|first| tied((first.active, class.weight))) {
+                turn.total += class.gain(first.active, several);
+                turn.offer(class.current(first.place as usize), first.place);
+            }
+        }
+        for &place in &self.aside {
+            let member = &mut members[place as usize];
+            if tied(of(member)) && eligible.admits(member) {
+                turn.total += if several { gain(member) } else { 0 };
+                turn.offer(member.current, place);
+            }
+        }
+        let place = turn.place as usize;
+        match self.homes[place] {
+            Some(home) => self.classes[usize::from(home)].pay(place, turn.total),
+            None => members[place].current -= turn.total,
+        }
+        Some(place)
+    }
+
+    fn least(&self, members: &[Member], eligible: Eligible<'_>) -> Option<Load> {
+        let classes = self.classes.iter().filter_map(|class| Some((class.first()?.active, class.weight)));
+        let aside = self.aside.iter().map(|&place| &members[place as usize]);
+        classes.chain(aside.filter(|member| eligible.admits(member)).map(of)).min_by(|&a, &b| load(a, b))
+    }
+
+    fn tied(&self, members: &[Member], eligible: Eligible<'_>, least: Load) -> i64 {
+        let tied = |load_of| load(load_of, least) == Ordering::Equal;
+        let level = |class: &Class| {
+            let first = class.first().filter(|first| tied((first.active, class.weight)));
+            first.map_or(0, |first| class.levels[first.active as usize].count)
+        };
+        let aside = self.aside.iter().map(|&place| &members[place as usize]);
+        let aside = aside.filter(|member| tied(of(member)) && eligible.admits(member)).count();
+        self.classes.iter().map(level).sum::<i64>() + aside as i64
+    }
+
+    fn take_out(&mut self, members: &mut [Member], place: usize) {
+        if let Some(home) = self.homes[place].take() {
+            members[place].current = self.classes[usize::from(home)].leave(place);
+        }
+    }
+
+    /// Everyone aside who is like the others again joins those of its weight.
+    fn welcome(&mut self, members: &[Member]) {
+        let mut aside = std::mem::take(&mut self.aside);
+        aside.retain(|&place| {
+            let stays = !members[place as usize].is_clean();
+            if !stays {
+                self.put_in(members, place as usize);
+            }
+            stays
+        });
+        self.aside = aside;
+    }
+
+    fn put_in(&mut self, members: &[Member], place: usize) {
+        let member = &members[place];
+        let home = self.classes.iter().position(|class| class.weight == member.weight).unwrap_or_else(|| {
+            let tree = Tournament::new(members.len());
+            self.classes.push(Class { weight: member.weight, tree, levels: Vec::new() });
+            self.classes.len() - 1
+        });
+        self.classes[home].join(place, member.active, member.current);
+        self.homes[place] = Some(home as u16);
+    }
+}
+
+impl Class {
+    #[inline]
+    fn first(&self) -> Option<Entry> {
+        self.tree.best().map(Entry::read)
+    }
+
+    /// The whole rule where everyone is alike.
+    #[inline]
+    fn pick(&mut self) -> Option<usize> {
+        let first = self.first()?;
+        let total = self.gain(first.active, self.levels[first.active as usize].count > 1);
+        let place = first.place as usize;
+        if total > 0 {
+            self.pay(place, total);
+        }
+        Some(place)
+    }
+
+    /// In a tie everyone on the level gains its weight; returns what they gained together.
+    #[inline]
+    fn gain(&mut self, active: u32, several: bool) -> i64 {
+        if !several {
+            return 0;
+        }
+        let level = &mut self.levels[active as usize];
+        level.offset += self.weight;
+        self.weight * level.count
+    }
+
+    #[inline]
+    fn entry(&self, place: usize) -> Entry {
+        Entry::read(self.tree.key(place).expect("whoever has a home stands in its tree"))
+    }
+
+    fn current(&self, place: usize) -> i64 {
+        let entry = self.entry(place);
+        entry.value + self.levels[entry.active as usize].offset
+    }
+
+    #[inline]
+    fn pay(&mut self, place: usize, total: i64) {
+        let entry = self.entry(place);
+        self.tree.set(place, Entry { value: entry.value - total, ..entry }.key());
+    }
+
+    #[inline]
+    fn relevel(&mut self, place: usize, active: u32) {
+        let current = self.current(place);
+        let entry = self.entry(place);
+        self.levels[entry.active as usize].count -= 1;
+        self.join(place, active, current);
+    }
+
+    #[inline]
+    fn join(&mut self, place: usize, active: u32, current: i64) {
+        let index = active as usize;
+        if self.levels.len() <= index {
+            self.levels.resize(index + 1, Level::default());
+        }
+        let level = &mut self.levels[index];
+        level.count += 1;
+        self.tree.set(place, Entry { active, value: current - level.offset, place: place as u32 }.key());
+    }
+
+    fn leave(&mut self, place: usize) -> i64 {
+        let current = self.current(place);
+        let entry = self.entry(place);
+        self.levels[entry.active as usize].count -= 1;
+        self.tree.remove(place);
+        current
     }
 }

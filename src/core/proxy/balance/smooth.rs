@@ -1,9 +1,17 @@
 //! nginx's smooth weighted round robin (`ngx_http_upstream_round_robin.c`, `ngx_http_upstream_get_peer`).
+//!
+//! Everyone eligible gains its effective weight; the largest current weight is picked and pays the total. Ties go to the
+//! first listed. A newcomer starts at zero; when someone leaves, all start again, as after a reload.
+//!
+//! The plain rule scans the fleet. [`Smooth`] gives the same answers without: members of one weight all gain the same, so
+//! that their order only changes when one of them pays. It keeps a sorted queue for each weight, and walks one by one
+//! only through the few that failures, checks or a cut weight set aside.
 
 use crate::core::proxy::pool::{Eligible, Member};
+use std::collections::VecDeque;
 
-/// Everyone eligible gains its effective weight; the largest is picked and pays the total. Ties go to the first listed.
-pub(in crate::core::proxy) fn pick(members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
+/// The rule as nginx has it.
+pub(super) fn pick(members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
     let mut best: Option<(usize, i64)> = None;
     let mut total = 0;
     for (place, member) in members.iter_mut().enumerate() {
@@ -31,41 +39,183 @@ pub(super) fn gain(member: &mut Member) -> i64 {
     gained
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::least_connections::tests::{letters, members};
-    use super::*;
+/// The same rule over queues.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Smooth {
+    classes: Vec<Class>,
+    /// By place: the class it stands in, or `None` if it is set aside.
+    homes: Vec<Option<u16>>,
+    aside: Vec<u32>,
+}
 
-    #[test]
-    fn sequences_equal_those_of_the_real_nginx() {
-        let cases: [(&[i64], &str); 7] = [
-            (&[1, 1, 1], "abcabc"),
-            (&[5, 1, 1], "aabacaaaabacaa"),
-            (&[4, 2, 1], "abacaba"),
-            (&[3, 2, 1], "abacbaabacba"),
-            (&[2, 1], "abaaba"),
-            (&[5, 1], "aaabaa"),
-            (&[1], "aaa"),
-        ];
-        for (weights, expected) in cases {
-            assert_eq!(letters(pick, &mut members(weights), expected.len()), expected, "{weights:?}");
+/// Members of one weight. While a member stands here, its `current` is kept relative to `offset`.
+#[derive(Clone, Debug)]
+struct Class {
+    weight: i64,
+    offset: i64,
+    /// Largest current first; of equals the first listed.
+    queue: VecDeque<(i64, u32)>,
+}
+
+impl Smooth {
+    /// Members joined, left or changed weight: sorts everyone anew.
+    pub fn rebuild(&mut self, members: &mut [Member]) {
+        self.settle(members);
+        self.classes.clear();
+        self.homes.clear();
+        self.homes.resize(members.len(), None);
+        self.aside.clear();
+        self.aside.extend(0..members.len() as u32);
+        self.welcome(members);
+    }
+
+    /// Writes what the queues know back into the members, which may then be moved about.
+    pub fn settle(&mut self, members: &mut [Member]) {
+        for class in &mut self.classes {
+            for (value, place) in class.queue.drain(..) {
+                members[place as usize].current = value + class.offset;
+            }
+        }
+        self.homes.fill(None);
+    }
+
+    /// The current weight of `place`, as the plain rule would hold it.
+    pub fn current(&self, members: &[Member], place: usize) -> i64 {
+        let offset = self.homes[place].map_or(0, |class| self.classes[usize::from(class)].offset);
+        members[place].current + offset
+    }
+
+    /// What is known of `place` changed: it may have to be set aside, or may come back.
+    pub fn review(&mut self, members: &mut [Member], place: usize) {
+        match (self.homes[place], members[place].is_clean()) {
+            (Some(_), false) => {
+                self.take_out(members, place);
+                self.aside.push(place as u32);
+            }
+            (None, true) => self.welcome(members),
+            (Some(_), true) | (None, false) => {}
         }
     }
 
-    #[test]
-    fn a_canary_of_one_in_ten_is_picked_at_five_and_then_every_tenth() {
-        let sequence = letters(pick, &mut members(&[90, 10]), 30);
-        let at: Vec<usize> = sequence.match_indices('b').map(|(at, _)| at).collect();
-        assert_eq!(at, [5, 15, 25]);
+    #[inline]
+    pub fn pick(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
+        if let [class] = self.classes.as_mut_slice()
+            && self.aside.is_empty()
+            && eligible.tried.count() == 0
+        {
+            class.offset += class.weight;
+            let total = class.weight * class.queue.len() as i64;
+            return class.serve(members, total);
+        }
+        self.pick_among_unequals(members, eligible)
     }
 
-    #[test]
-    fn a_weight_cut_by_a_failure_climbs_back_by_one_a_pick() {
-        let mut all = members(&[10, 10]);
-        all[0].effective = 8;
-        letters(pick, &mut all, 1);
-        assert_eq!(all[0].effective, 9);
-        letters(pick, &mut all, 3);
-        assert_eq!(all[0].effective, 10);
+    fn pick_among_unequals(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
+        let tried = self.set_tried_aside(members, eligible);
+        let mut total = 0;
+        let mut best: Option<(i64, u32, Option<usize>)> = None;
+        let mut offer = |current, place, class| {
+            if best.is_none_or(|(top, first, _)| current > top || (current == top && place < first)) {
+                best = Some((current, place, class));
+            }
+        };
+        for (index, class) in self.classes.iter_mut().enumerate() {
+            class.offset += class.weight;
+            total += class.weight * class.queue.len() as i64;
+            if let Some(&(value, place)) = class.queue.front() {
+                offer(value + class.offset, place, Some(index));
+            }
+        }
+        for &place in &self.aside {
+            let member = &mut members[place as usize];
+            if eligible.admits(member) {
+                total += gain(member);
+                offer(member.current, place, None);
+            }
+        }
+        if let Some((_, place, class)) = best {
+            match class {
+                Some(class) => _ = self.classes[class].serve(members, total),
+                None => members[place as usize].current -= total,
+            }
+        }
+        if tried || !self.aside.is_empty() {
+            self.welcome(members);
+        }
+        best.map(|(_, place, _)| place as usize)
     }
+
+    /// Those tried before gain nothing, so they step out of their queues for this pick.
+    fn set_tried_aside(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> bool {
+        for place in eligible.tried_places() {
+            if self.homes[place].is_some() {
+                self.take_out(members, place);
+                self.aside.push(place as u32);
+            }
+        }
+        eligible.tried.count() > 0
+    }
+
+    fn take_out(&mut self, members: &mut [Member], place: usize) {
+        let Some(home) = self.homes[place].take() else { return };
+        let class = &mut self.classes[usize::from(home)];
+        let at = class.position((members[place].current, place as u32));
+        class.queue.remove(at);
+        members[place].current += class.offset;
+    }
+
+    /// Everyone aside who is like the others again joins the queue of its weight.
+    fn welcome(&mut self, members: &mut [Member]) {
+        let mut aside = std::mem::take(&mut self.aside);
+        aside.retain(|&place| {
+            let stays = !members[place as usize].is_clean();
+            if !stays {
+                self.put_in(members, place as usize);
+            }
+            stays
+        });
+        self.aside = aside;
+    }
+
+    fn put_in(&mut self, members: &mut [Member], place: usize) {
+        let weight = members[place].weight;
+        let home = self.classes.iter().position(|class| class.weight == weight).unwrap_or_else(|| {
+            self.classes.push(Class { weight, offset: 0, queue: VecDeque::with_capacity(members.len()) });
+            self.classes.len() - 1
+        });
+        let class = &mut self.classes[home];
+        members[place].current -= class.offset;
+        class.insert((members[place].current, place as u32));
+        self.homes[place] = Some(home as u16);
+    }
+}
+
+impl Class {
+    /// The first pays `total` and moves back.
+    #[inline]
+    fn serve(&mut self, members: &mut [Member], total: i64) -> Option<usize> {
+        let (value, place) = self.queue.pop_front()?;
+        let paid = (value - total, place);
+        members[place as usize].current = paid.0;
+        self.insert(paid);
+        Some(place as usize)
+    }
+
+    #[inline]
+    fn insert(&mut self, entry: (i64, u32)) {
+        if self.queue.back().is_none_or(|&last| before(last, entry)) {
+            self.queue.push_back(entry);
+        } else {
+            self.queue.insert(self.position(entry), entry);
+        }
+    }
+
+    fn position(&self, entry: (i64, u32)) -> usize {
+        self.queue.partition_point(|&other| before(other, entry))
+    }
+}
+
+#[inline]
+fn before(one: (i64, u32), other: (i64, u32)) -> bool {
+    one.0 > other.0 || (one.0 == other.0 && one.1 < other.1)
 }

@@ -1,0 +1,86 @@
+//! Who has the smallest key, kept up to date by matches along one path: O(log n) to change a key, O(1) to know the
+//! winner, nothing allocated once it has its size.
+
+/// Nobody stands here.
+const ABSENT: u128 = u128::MAX;
+
+/// A complete binary tree whose leaves are places and whose inner nodes hold the smaller of their two keys.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tournament {
+    /// Node 1 is the root; the leaves start at `leaves`.
+    nodes: Vec<u128>,
+    leaves: usize,
+}
+
+impl Tournament {
+    /// For places below `count`, all absent.
+    pub fn new(count: usize) -> Tournament {
+        let leaves = count.next_power_of_two().max(1);
+        Tournament { nodes: vec![ABSENT; 2 * leaves], leaves }
+    }
+
+    /// How many places it has room for.
+    pub fn len(&self) -> usize {
+        self.leaves
+    }
+
+    /// The smallest key; keys carry whatever tells their owner.
+    #[inline]
+    pub fn best(&self) -> Option<u128> {
+        let best = *self.nodes.get(1)?;
+        (best != ABSENT).then_some(best)
+    }
+
+    /// The key at `place`, if it takes part.
+    #[inline]
+    pub fn key(&self, place: usize) -> Option<u128> {
+        let key = self.nodes[self.leaves + place];
+        (key != ABSENT).then_some(key)
+    }
+
+    /// Gives `place` another key, or lets it take part.
+    #[inline]
+    pub fn set(&mut self, place: usize, key: u128) {
+        let mut at = self.leaves + place;
+        self.nodes[at] = key;
+        while at > 1 {
+            at /= 2;
+            let winner = self.nodes[2 * at].min(self.nodes[2 * at + 1]);
+            if self.nodes[at] == winner {
+                return;
+            }
+            self.nodes[at] = winner;
+        }
+    }
+
+    /// `place` takes part no longer.
+    pub fn remove(&mut self, place: usize) {
+        self.set(place, ABSENT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::draw::{Seed, below};
+    use rand::Rng;
+
+    #[test]
+    fn the_winner_is_the_smallest_key_after_any_history() {
+        let mut stream = Seed(1).stream("test", 0);
+        for count in [1, 2, 3, 7, 8, 100] {
+            let mut tree = Tournament::new(count as usize);
+            let mut keys = vec![None; count as usize];
+            for _ in 0..1_000 {
+                let place = below(stream.next_u64(), count) as usize;
+                keys[place] = (stream.next_u64() % 4 > 0).then(|| u128::from(stream.next_u64() % 50));
+                match keys[place] {
+                    Some(key) => tree.set(place, key),
+                    None => tree.remove(place),
+                }
+                assert_eq!(tree.best(), keys.iter().flatten().min().copied());
+                assert_eq!(tree.key(place), keys[place]);
+            }
+        }
+    }
+}
