@@ -41,6 +41,8 @@ pub struct Scenario {
     pub strategies: Vec<Named>,
     /// In order of time.
     pub faults: Vec<Fault>,
+    /// In order of time.
+    pub reloads: Vec<Reload>,
     /// How metrics reach a gate.
     pub telemetry: Telemetry,
 }
@@ -105,12 +107,13 @@ pub struct Request {
 }
 
 /// Delays between proxies and instances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     /// One way between a proxy and an instance.
     pub delay: Span,
-    /// From a change of the endpoints or weights to the moment a proxy acts on it.
-    pub listing_delay: Span,
+    /// From a change of the endpoints or weights to the moment a proxy acts on it: drawn for each change and proxy, but
+    /// changes reach a proxy in their order.
+    pub listing_delay: Law,
 }
 
 /// What stands between the clients and the instances.
@@ -120,6 +123,29 @@ pub struct Proxies {
     pub count: u16,
     /// How each of them treats the instances.
     pub policy: Policy,
+    /// How long a proxy waits for the final answer, retries included; `None`: as long as the client does.
+    pub timeout: Option<Span>,
+    /// How long a request waits at a proxy for a place; `None`: as long as the client does.
+    pub queue_timeout: Option<Span>,
+    /// The system whose defaults were asked for.
+    pub preset: Option<Preset>,
+}
+
+/// A system whose defaults a proxy has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// nginx, open source.
+    Nginx,
+    /// HAProxy.
+    Haproxy,
+    /// Envoy.
+    Envoy,
+    /// The application load balancer of AWS.
+    Alb,
+    /// linkerd2-proxy.
+    Linkerd,
+    /// A gRPC client.
+    Grpc,
 }
 
 /// The instances of the service.
@@ -139,6 +165,8 @@ pub struct Fleet {
     pub warm_up: WarmUp,
     /// How an instance ends.
     pub shutdown: Shutdown,
+    /// Of the instances: those that are backups, evenly spread over the order of launch.
+    pub backups: Share,
     /// Per existing instance; zero if not given.
     pub price: Price,
 }
@@ -181,6 +209,8 @@ pub struct Version {
     pub errors: Errors,
     /// Chance that an instance of this version never becomes ready.
     pub fails_to_start: Share,
+    /// 0 is the first choice of a proxy; backups of the fleet are one below their version's priority.
+    pub priority: u8,
 }
 
 /// The attempts that a version fails.
@@ -301,6 +331,15 @@ pub struct Fault {
     pub silent: bool,
     /// When the dead instance begins to boot again; `None`: never.
     pub restart: Option<Span>,
+}
+
+/// New workers take over from a proxy's old ones, and know nothing but the endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// When; before the horizon.
+    pub at: Moment,
+    /// Which proxy, counted from 0; `None`: all of them.
+    pub proxy: Option<u16>,
 }
 
 /// How metrics reach a gate.

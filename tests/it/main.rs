@@ -4,5 +4,6 @@ mod deploy;
 mod lab;
 mod laws;
 mod program;
+mod proxies;
 mod stories;
 mod theory;

@@ -2,13 +2,54 @@
 
 use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::balance;
-use crate::core::proxy::health::{Checked, Fails};
-use crate::core::proxy::{Checks, Passive, Rule, Tried};
+use crate::core::proxy::health::Fails;
+use crate::core::proxy::level::{Census, Gate, LEVELS, Outlook};
+use crate::core::proxy::{AllOut, Passive, Policy, Rule, Spill, Tried};
 use crate::core::time::Moment;
 
 const NOWHERE: u32 = u32::MAX;
 /// Every instance counts the same; weights per instance come with the balancers that use them.
 const WEIGHT: i64 = 1;
+
+/// Reasons not to pick a member, as bits; the upper ones say which level it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bars(u16);
+
+impl Bars {
+    #[cfg(test)]
+    pub const NONE: Bars = Bars(0);
+    /// Active checks found it down.
+    pub const DOWN: Bars = Bars(1);
+    /// It was ejected as an outlier.
+    pub const EJECTED: Bars = Bars(2);
+    /// It failed too often in a row.
+    pub const BROKEN: Bars = Bars(4);
+    /// No longer listed: only for users who stick to it.
+    pub const DRAINING: Bars = Bars(8);
+
+    const HEALTH: Bars = Bars(7);
+
+    pub const fn or(self, other: Bars) -> Bars {
+        Bars(self.0 | other.0)
+    }
+
+    /// Everybody who is not of this level.
+    const fn but_level(level: usize) -> Bars {
+        Bars(0xf0 & !(16 << level))
+    }
+
+    const fn of_level(level: u8) -> Bars {
+        Bars(16 << level)
+    }
+
+    const fn meets(self, other: Bars) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    fn set(&mut self, bar: Bars, on: bool) {
+        if on { self.0 |= bar.0 } else { self.0 &= !bar.0 }
+    }
+}
 
 /// One instance as one proxy sees it.
 #[derive(Clone, Debug)]
@@ -22,7 +63,8 @@ pub(super) struct Member {
     pub effective: i64,
     /// Position in the smooth rotation.
     pub current: i64,
-    checked: Checked,
+    bars: Bars,
+    level: u8,
     pub fails: Fails,
 }
 
@@ -35,7 +77,8 @@ impl Member {
             weight,
             effective: weight,
             current: 0,
-            checked: Checked::up(),
+            bars: Bars::of_level(0),
+            level: 0,
             fails: Fails::default(),
         }
     }
@@ -48,12 +91,23 @@ pub(super) struct Eligible<'a> {
     /// `None` where failures do not count, as with nginx's only server.
     pub passive: Option<Passive>,
     pub tried: &'a Tried,
+    /// Whoever has one of these is out.
+    pub shut: Bars,
+    /// Whoever has so many attempts under way is full.
+    pub limit: u32,
 }
 
 impl Eligible<'_> {
+    /// Nobody is out.
+    #[cfg(test)]
+    pub fn anyone(now: Moment) -> Eligible<'static> {
+        Eligible { now, passive: None, tried: &Tried::NONE, shut: Bars::NONE, limit: u32::MAX }
+    }
+
     #[inline]
     pub fn admits(&self, member: &Member) -> bool {
-        member.checked.up
+        !member.bars.meets(self.shut)
+            && member.active < self.limit
             && self.passive.is_none_or(|passive| !member.fails.out(self.now, passive))
             && (self.tried.count() == 0 || !self.tried.has(member.instance))
     }
@@ -66,81 +120,226 @@ pub(super) struct Pool {
     members: Vec<Member>,
     /// By instance: where it stands in `members`, or `NOWHERE`.
     places: Vec<u32>,
+    census: Census,
+    outlook: Outlook,
+    /// Everybody is of level 0, and nobody panics.
+    plain: bool,
+    all_out: AllOut,
+    spill: Spill,
+    passive: Option<Passive>,
+    limit: u32,
 }
 
 impl Pool {
-    pub fn new(rule: Rule) -> Pool {
-        Pool { rule, members: Vec::new(), places: Vec::new() }
+    pub fn new(policy: &Policy) -> Pool {
+        Pool {
+            rule: policy.balancer,
+            members: Vec::new(),
+            places: Vec::new(),
+            census: Census::default(),
+            outlook: Outlook::PLAIN,
+            plain: true,
+            all_out: policy.all_out,
+            spill: policy.spill,
+            passive: policy.passive,
+            limit: policy.limits.per_instance,
+        }
     }
 
-    pub fn list(&mut self, instance: InstanceId, version: VersionId) {
-        if self.lists(instance) {
+    /// Lists an instance, or lists it again while it drains.
+    pub fn list(&mut self, instance: InstanceId, version: VersionId, level: u8) {
+        if let Some(place) = self.place(instance) {
+            self.bar_place(place, Bars::DRAINING, false);
             return;
         }
         if self.places.len() <= instance.index() {
             self.places.resize(instance.index() + 1, NOWHERE);
         }
         self.places[instance.index()] = self.members.len() as u32;
-        self.members.push(Member::new(instance, version, WEIGHT));
+        let member = Member::new(instance, version, WEIGHT);
+        self.members.push(Member { bars: Bars::of_level(level), level, ..member });
+        self.count(self.members.len() - 1, 1);
+        self.look();
     }
 
     pub fn unlist(&mut self, instance: InstanceId) {
         let Some(place) = self.place(instance) else { return };
+        self.count(place, -1);
         self.members.remove(place);
         self.places[instance.index()] = NOWHERE;
         for (place, member) in self.members.iter().enumerate().skip(place) {
             self.places[member.instance.index()] = place as u32;
         }
+        self.look();
     }
 
+    /// Sets or clears a bar of an instance that is listed.
+    pub fn bar(&mut self, instance: InstanceId, bar: Bars, on: bool) {
+        if let Some(place) = self.place(instance) {
+            self.bar_place(place, bar, on);
+        }
+    }
+
+    fn bar_place(&mut self, place: usize, bar: Bars, on: bool) {
+        if self.members[place].bars.meets(bar) != on {
+            self.count(place, -1);
+            self.members[place].bars.set(bar, on);
+            self.count(place, 1);
+            self.look();
+        }
+    }
+
+    /// A member enters or leaves the census; those who drain are not counted.
+    fn count(&mut self, place: usize, by: i32) {
+        let Member { bars, level, .. } = self.members[place];
+        if bars.meets(Bars::DRAINING) {
+            return;
+        }
+        let add = |count: &mut u32| *count = count.checked_add_signed(by).expect("who leaves was counted");
+        add(&mut self.census.all[usize::from(level)]);
+        if !bars.meets(Bars::HEALTH) {
+            add(&mut self.census.well[usize::from(level)]);
+        }
+    }
+
+    fn look(&mut self) {
+        self.outlook = Outlook::new(&self.census, self.all_out);
+        self.plain = self.census.all[1..] == [0; LEVELS - 1] && self.outlook.gates[0] == Gate::Well;
+    }
+
+    /// Whether it is listed, and does not merely drain.
     pub fn lists(&self, instance: InstanceId) -> bool {
-        self.place(instance).is_some()
+        self.place(instance).is_some_and(|place| !self.members[place].bars.meets(Bars::DRAINING))
+    }
+
+    /// Listed instances, and how many of them are barred by `bar`.
+    pub fn barred(&self, bar: Bars) -> (u32, u32) {
+        let all = self.census.all.iter().sum();
+        (all, self.members.iter().filter(|member| member.bars.meets(bar)).count() as u32)
+    }
+
+    /// Everybody, in the order of listing.
+    pub fn instances(&self) -> impl Iterator<Item = InstanceId> {
+        self.members.iter().map(|member| member.instance)
+    }
+
+    /// The place of the member that gets an attempt, by level, health and rule.
+    #[inline]
+    pub fn pick(&mut self, now: Moment, dice: u64, tried: &Tried) -> Option<usize> {
+        let passive = self.passive();
+        let plain = Eligible { now, passive, tried, shut: Bars::HEALTH.or(Bars::DRAINING), limit: self.limit };
+        if self.plain {
+            let found = self.balance(plain);
+            return if found.is_none() && self.all_out == AllOut::Open { self.pick_anyone(plain) } else { found };
+        }
+        match self.spill {
+            Spill::Strict { first_only } => self.pick_strictly(plain, first_only),
+            Spill::Overflow => self.pick_at(self.outlook.choose(dice), plain),
+        }
+    }
+
+    fn pick_strictly(&mut self, plain: Eligible<'_>, first_only: bool) -> Option<usize> {
+        for level in 0..LEVELS {
+            if self.census.all[level] == 0 {
+                continue;
+            }
+            let found = if first_only && level > 0 {
+                let shut = plain.shut.or(Bars::but_level(level));
+                let alone = Eligible { shut, ..plain };
+                self.members.iter().position(|member| alone.admits(member))
+            } else {
+                self.pick_at(level, plain)
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+        if self.all_out == AllOut::Open { self.pick_anyone(plain) } else { None }
+    }
+
+    fn pick_at(&mut self, level: usize, plain: Eligible<'_>) -> Option<usize> {
+        let others = Bars::but_level(level);
+        match self.outlook.gates[level] {
+            Gate::Well => self.balance(Eligible { shut: plain.shut.or(others), ..plain }),
+            Gate::All => self.balance(Eligible { shut: Bars::DRAINING.or(others), passive: None, ..plain }),
+            Gate::Nobody => None,
+        }
+    }
+
+    /// Fail-open: nobody is healthy, so that everybody is asked, unless somebody was and is merely full or was tried.
+    fn pick_anyone(&mut self, plain: Eligible<'_>) -> Option<usize> {
+        let nobody = Tried::NONE;
+        let healthy = Eligible { tried: &nobody, limit: u32::MAX, ..plain };
+        if self.members.iter().any(|member| healthy.admits(member)) {
+            return None;
+        }
+        self.balance(Eligible { shut: Bars::DRAINING, passive: None, ..plain })
     }
 
     #[inline]
-    pub fn pick(&mut self, now: Moment, passive: Option<Passive>, tried: &Tried) -> Option<(InstanceId, VersionId)> {
-        let passive = self.passive(passive);
-        let eligible = Eligible { now, passive, tried };
-        let place = match self.rule {
+    fn balance(&mut self, eligible: Eligible<'_>) -> Option<usize> {
+        match self.rule {
             Rule::WeightedRoundRobin => balance::smooth::pick(&mut self.members, eligible),
             Rule::LeastConnections => balance::least_connections::pick(&mut self.members, eligible),
-        }?;
+        }
+    }
+
+    /// Whether this very instance may get an attempt; `limit`: whether it must have room.
+    pub fn accepts(&self, now: Moment, instance: InstanceId, draining: bool, limit: bool) -> Option<usize> {
+        let place = self.place(instance)?;
+        let shut = if draining { Bars::HEALTH } else { Bars::HEALTH.or(Bars::DRAINING) };
+        let limit = if limit { self.limit } else { u32::MAX };
+        let eligible = Eligible { now, passive: self.passive(), tried: &Tried::NONE, shut, limit };
+        eligible.admits(&self.members[place]).then_some(place)
+    }
+
+    /// Somebody healthy with room for one more.
+    pub fn someone_free(&self, now: Moment) -> Option<InstanceId> {
+        let free = |member: &&Member| self.accepts(now, member.instance, false, true).is_some();
+        self.members.iter().find(free).map(|member| member.instance)
+    }
+
+    /// Whether somebody would be picked if nobody were full.
+    pub fn is_full(&self, now: Moment, tried: &Tried) -> bool {
+        let shut = Bars::HEALTH.or(Bars::DRAINING);
+        let eligible = Eligible { now, passive: self.passive(), tried, shut, limit: u32::MAX };
+        self.limit < u32::MAX && self.members.iter().any(|member| eligible.admits(member))
+    }
+
+    /// The member at this place gets an attempt.
+    #[inline]
+    pub fn send(&mut self, now: Moment, place: usize) -> (InstanceId, VersionId) {
+        let passive = self.passive();
         let member = &mut self.members[place];
         member.active += 1;
         if let Some(passive) = passive {
             member.fails.picked(now, passive);
         }
-        Some((member.instance, member.version))
+        (member.instance, member.version)
     }
 
     /// An attempt on `instance` ended, with or without its fault. It may have left the endpoints since.
     #[inline]
-    pub fn finish(&mut self, now: Moment, instance: InstanceId, fault: bool, passive: Option<Passive>) {
+    pub fn finish(&mut self, now: Moment, instance: InstanceId, fault: bool) {
         let Some(place) = self.place(instance) else { return };
-        let passive = self.passive(passive);
+        let passive = self.passive();
         let member = &mut self.members[place];
         // An instance that left and came back starts at zero, and then sees its old attempts end.
         member.active = member.active.saturating_sub(1);
-        match passive {
-            None => {}
-            Some(_) if !fault => member.fails.succeeded(),
-            Some(passive) => {
+        match (passive, fault) {
+            (None, _) => {}
+            (Some(_), false) => member.fails.succeeded(),
+            (Some(passive), true) => {
                 member.fails.failed(now);
                 member.effective = (member.effective - member.weight / i64::from(passive.max_fails)).max(0);
             }
         }
     }
 
-    pub fn probed(&mut self, instance: InstanceId, well: bool, checks: Checks) {
-        if let Some(place) = self.place(instance) {
-            self.members[place].checked.answer(well, checks);
-        }
-    }
-
     /// nginx never marks the only server of an upstream as failed.
     #[inline]
-    fn passive(&self, passive: Option<Passive>) -> Option<Passive> {
-        if self.members.len() > 1 { passive } else { None }
+    fn passive(&self) -> Option<Passive> {
+        if self.members.len() > 1 { self.passive } else { None }
     }
 
     #[inline]

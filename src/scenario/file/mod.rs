@@ -3,6 +3,8 @@
 //! This is the only place that knows a default. Those that hang on another value are constants here, which `resolve`
 //! fills in.
 
+mod preset;
+mod proxies;
 mod service;
 mod strategy;
 mod target;
@@ -12,10 +14,14 @@ use super::entry::{Entry, Keyword, Named, table};
 use super::units::{Lasting, Name, Whole};
 use crate::core::time::Span;
 
-pub(super) use service::{Branch, Errors, Fleet, Law, LawOrSpan, LawTable, Version};
+pub(super) use preset::spread;
+pub(super) use proxies::{Affinity, Backups, Initial, Limits, Preset, Proxies, WhenUnhealthy};
+pub(super) use service::{Branch, Errors, Fleet, Law, LawOrSpan, LawTable, UnlimitedWord, Version};
 pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
-pub(super) use target::{Fault, Rollout, Slo, Telemetry};
-pub(super) use traffic::{Arrivals, Balancer, Closed, Failure, Network, Open, Proxies, Stage, Trace, Traffic};
+pub(super) use target::{Event, Fault, Rollout, Slo, Telemetry};
+pub(super) use traffic::{
+    Arrivals, Backoff, Balancer, Budget, Closed, Failure, Network, Open, Stage, Target, Trace, Traffic,
+};
 
 /// Users behind open-loop traffic.
 pub(super) const USERS: Whole<1, USERS_MAX> = Whole::of(10_000);
@@ -67,6 +73,8 @@ table! {
         strategies: Strategies = Strategies(Vec::new()),
         /// What breaks by itself.
         faults: Vec<Fault> = Vec::new(),
+        /// What somebody does to the proxies.
+        events: Vec<Event> = Vec::new(),
         /// How metrics reach a gate.
         telemetry: Telemetry = Entry::fallback(),
     }

@@ -29,6 +29,8 @@ table! {
         warm_up: WarmUp = Entry::fallback(),
         /// How an instance ends.
         shutdown: Shutdown = Entry::fallback(),
+        /// Share of the instances that are backups, spread evenly over the order of launch; below 100%.
+        backups: Percent = Percent::of(0.0),
         /// What an existing instance costs.
         price: Option<HourlyPrice> = None,
     }
@@ -65,6 +67,8 @@ table! {
         errors: Option<Or<Percent, Errors>> = None,
         /// Chance that an instance never becomes ready; 0% unless given.
         fails_to_start: Option<Percent> = None,
+        /// 0, which holds unless given, is the first choice of a proxy; backups are one below their version.
+        priority: Option<Whole<0, 2>> = None,
     }
 }
 

@@ -1,12 +1,11 @@
-//! Traffic and proxies.
+//! Traffic.
 
 use super::law::{Sizes, law};
-use crate::core::proxy::{Checks, Passive, Policy, Retries, RetryOn, Rule};
 use crate::core::time::Span;
 use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
-use crate::scenario::file::{Arrivals, Balancer, Closed, Failure, File, Open, Stage, USERS};
-use crate::scenario::plan::{Proxies, Segment, Source, Spacing, Traffic};
+use crate::scenario::file::{Arrivals, Closed, File, Open, Stage, USERS};
+use crate::scenario::plan::{Segment, Source, Spacing, Traffic};
 use crate::scenario::trace;
 use crate::scenario::tree::KeyPath;
 
@@ -88,44 +87,5 @@ fn check_volume(file: &File, source: &Source, check: &mut Check<'_>) {
     if requests > REQUESTS_MAX {
         let text = format!("found about {requests:.0} requests until the horizon, expected at most {REQUESTS_MAX:.0}");
         check.complain(&[&KeyPath::from(["traffic"]), &KeyPath::from(["horizon"])], text);
-    }
-}
-
-pub(super) fn proxies(file: &File, check: &mut Check<'_>) -> Proxies {
-    let proxies = &file.proxies;
-    Proxies {
-        count: u16::try_from(proxies.count.small()).unwrap_or(u16::MAX),
-        policy: Policy {
-            balancer: match proxies.balancer {
-                Balancer::LeastConnections(_) => Rule::LeastConnections,
-                Balancer::WeightedRoundRobin(_) => Rule::WeightedRoundRobin,
-            },
-            checks: proxies.health.as_ref().map(|health| Checks {
-                interval: health.interval.0,
-                timeout: health.timeout.0,
-                rise: health.rise.small(),
-                fall: health.fall.small(),
-            }),
-            passive: proxies
-                .passive
-                .as_ref()
-                .map(|passive| Passive { max_fails: passive.max_fails.small(), fail_timeout: passive.fail_timeout.0 }),
-            retries: retries(file, check),
-        },
-    }
-}
-
-fn retries(file: &File, check: &mut Check<'_>) -> Retries {
-    let retries = &file.traffic.retries;
-    let at = KeyPath::from(["traffic", "retries", "on"]);
-    if retries.on.is_empty() && retries.attempts.get() > 0 {
-        let text = "found an empty list, expected at least one of: refused, reset, error";
-        check.complain(&[&at], text);
-    }
-    let on = |failure| retries.on.contains(&failure);
-    Retries {
-        attempts: u8::try_from(retries.attempts.small()).unwrap_or(u8::MAX),
-        budget: retries.budget.0.map(|budget| budget.share()),
-        on: RetryOn { refused: on(Failure::Refused), reset: on(Failure::Reset), error: on(Failure::Error) },
     }
 }

@@ -57,7 +57,6 @@ fn load(a: &Member, b: &Member) -> Ordering {
 pub(super) mod tests {
     use super::*;
     use crate::core::ids::{InstanceId, VersionId};
-    use crate::core::proxy::Tried;
     use crate::core::time::Moment;
 
     type Algorithm = fn(&mut [Member], Eligible<'_>) -> Option<usize>;
@@ -68,7 +67,7 @@ pub(super) mod tests {
 
     /// The first `count` picks of idle members, as letters in listed order.
     pub fn letters(algorithm: Algorithm, members: &mut [Member], count: usize) -> String {
-        let everyone = Eligible { now: Moment::START, passive: None, tried: &Tried::NONE };
+        let everyone = Eligible::anyone(Moment::START);
         (0..count)
             .map(|_| char::from(b'a' + algorithm(members, everyone).expect("someone is eligible") as u8))
             .collect()
@@ -84,7 +83,7 @@ pub(super) mod tests {
         let mut all = members(&[1, 1, 1]);
         (all[0].active, all[1].active) = (4, 4);
         for _ in 0..4 {
-            let place = pick(&mut all, Eligible { now: Moment::START, passive: None, tried: &Tried::NONE });
+            let place = pick(&mut all, Eligible::anyone(Moment::START));
             assert_eq!(place, Some(2));
             all[2].active += 1;
         }
