@@ -155,6 +155,8 @@ pub struct Fleet {
     pub size: u32,
     /// Requests one instance works on at once; at least 1.
     pub slots: u32,
+    /// In which order an instance works on its requests.
+    pub discipline: Discipline,
     /// Requests one instance keeps waiting; `None`: without limit.
     pub queue: Option<u32>,
     /// From launch to ready.
@@ -169,6 +171,15 @@ pub struct Fleet {
     pub backups: Share,
     /// Per existing instance; zero if not given.
     pub price: Price,
+}
+
+/// In which order an instance works on its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discipline {
+    /// Each has a slot for itself; those beyond wait in the order of arrival.
+    Fifo,
+    /// On all of them at once, as fast as the slots allow; `queue` limits how many there may be beyond the slots.
+    ProcessorSharing,
 }
 
 /// Service times are multiplied by `slowdown` when an instance becomes ready, falling in a straight line to 1.

@@ -9,6 +9,7 @@ use crate::measure::meter::Stage;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Place, Queue};
 use crate::sim::server::{Phase, Server};
+use crate::sim::sharing::Sharing;
 use crate::sim::world::World;
 use rand::Rng;
 
@@ -180,6 +181,8 @@ impl World<'_> {
         debug_assert!(!server.available, "an instance is made unavailable before its attempts are cut");
         server.busy = 0;
         server.queue = Queue::EMPTY;
+        server.sharing = Sharing::new();
+        server.crowded = false;
         for flight in self.flights.at(instance) {
             if self.flights[flight].place == Place::Queued {
                 self.meter.queued(-1);

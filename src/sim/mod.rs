@@ -16,6 +16,7 @@ mod law;
 mod replicate;
 mod request;
 mod server;
+mod sharing;
 mod version;
 mod world;
 

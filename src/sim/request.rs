@@ -56,6 +56,8 @@ impl World<'_> {
         let server = &mut self.servers[instance.index()];
         if !server.accepts() {
             self.return_to_proxy(id, Ending::Refused);
+        } else if self.sharing {
+            self.join(id);
         } else if server.busy < self.scenario.fleet.slots {
             self.serve(id);
         } else if self.scenario.fleet.queue.is_none_or(|limit| server.queue.len() < limit) {
@@ -113,6 +115,10 @@ impl World<'_> {
     /// A service ends, unless it was cut before.
     #[inline]
     pub fn served(&mut self, id: FlightId, service: u64) {
+        if self.sharing {
+            self.shared_end(id, service);
+            return;
+        }
         let flight = &self.flights[id];
         if flight.place != Place::InService || flight.service != service {
             return;

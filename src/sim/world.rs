@@ -10,7 +10,7 @@ use crate::core::proxy::{Affinity, Proxy};
 use crate::core::rollout::{Controller, Input, Order, Sample, Setup, Split, Strategy};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::{Meter, Stage};
-use crate::scenario::plan::{Law, Request, Scenario, Source};
+use crate::scenario::plan::{Discipline, Law, Request, Scenario, Source};
 use crate::sim::agenda::{Agenda, Due, Event};
 use crate::sim::arrivals::Arrivals;
 use crate::sim::flight::Flights;
@@ -49,6 +49,8 @@ pub(super) struct World<'a> {
     pub cookies: Vec<Option<(InstanceId, Moment)>>,
     /// How long a client waits, or its proxy for it.
     pub patience: Option<Span>,
+    /// Whether instances work on everything at once.
+    pub sharing: bool,
     /// Whether requests may have to wait at a proxy.
     pub limited: bool,
     /// Whether proxies have something to do by themselves.
@@ -112,6 +114,7 @@ impl<'a> World<'a> {
             chains: Vec::new(),
             cookies: Vec::new(),
             patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
+            sharing: scenario.fleet.discipline == Discipline::ProcessorSharing,
             limited: policy.limits.any(),
             timed_proxies: policy.breaker.is_some() || policy.ejection.is_some(),
             timed_tries: policy.retries.try_timeout.is_some() || policy.retries.hedge_after.is_some(),

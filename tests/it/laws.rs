@@ -28,6 +28,7 @@ struct World {
     /// What proxies do beyond picking, and how they try again: lines of `proxies` and of `traffic.retries`.
     care: Vec<&'static str>,
     again: Vec<&'static str>,
+    discipline: &'static str,
 }
 
 /// Each alone and all together, these are options of `proxies`.
@@ -85,7 +86,7 @@ impl World {
              traffic: {{ open: {{ stages: [ {{ rate: {}/s, for: 120s }} ] }}{timeout}, retries: {{ attempts: {}{} }}, users: 50 }}\n\
              network: {{ delay: {}ms, listing-delay: {}ms }}\n\
              proxies: {{ count: {}, balancer: {{ {}: {{}} }}{} }}\n\
-             fleet: {{ size: {}, slots: {}, queue: {queue}, boot: {}s, min-ready: {}s, shutdown: {{ delay: {delay}s, drain: {} s }}, price: 0.10 USD/h }}\n\
+             fleet: {{ size: {}, slots: {}, queue: {queue}, discipline: {}, boot: {}s, min-ready: {}s, shutdown: {{ delay: {delay}s, drain: {} s }}, price: 0.10 USD/h }}\n\
              slo: {{ bad-request-price: 0.01 USD }}\n\
              telemetry: {{ scrape: 2s, delay: 1s }}\n\
              versions:\n  v1: {{ service: {} }}\n{new}{deploy}{faults}{EVENTS}",
@@ -100,6 +101,7 @@ impl World {
             joined(&self.care),
             self.size,
             self.slots,
+            self.discipline,
             self.boot_s,
             self.min_ready_s,
             delay + drain,
@@ -131,7 +133,8 @@ fn worlds() -> impl Strategy<Value = World> {
         (0_u32..40, prop::sample::select(vec![0_u32, 0, 30, 100]), prop::option::of((6_u32..60, any::<bool>())));
     let care = prop::sample::subsequence(CARE.to_vec(), 0..=CARE.len());
     let again = prop::sample::subsequence(AGAIN.to_vec(), 0..=AGAIN.len());
-    let options = (care, again);
+    let discipline = prop::sample::select(vec!["fifo", "processor-sharing"]);
+    let options = (care, again, discipline);
     (0_u64..1_000, fleet, traffic, network, trouble, options).prop_map(
         |(seed, fleet, traffic, network, trouble, options)| {
             let (size, slots, queue, boot_s, shutdown, min_ready_s) = fleet;
@@ -159,6 +162,7 @@ fn worlds() -> impl Strategy<Value = World> {
                 fault,
                 care: options.0,
                 again: options.1,
+                discipline: options.2,
             }
         },
     )

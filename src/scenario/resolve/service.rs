@@ -5,7 +5,7 @@ use super::law::{Sizes, law};
 use crate::core::amount::Share;
 use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
-use crate::scenario::file::{CURRENCY, Errors, File, LawOrSpan};
+use crate::scenario::file::{CURRENCY, Discipline, Errors, File, LawOrSpan};
 use crate::scenario::plan::{self, Fleet, Price, Shutdown, Version, WarmUp};
 use crate::scenario::tree::KeyPath;
 use crate::scenario::units::{Money, Percent};
@@ -65,6 +65,10 @@ pub(super) fn fleet(file: &File, check: &mut Check<'_>) -> Fleet {
     Fleet {
         size: fleet.size.small(),
         slots: fleet.slots.small(),
+        discipline: match fleet.discipline {
+            Discipline::Fifo => plan::Discipline::Fifo,
+            Discipline::ProcessorSharing => plan::Discipline::ProcessorSharing,
+        },
         queue: fleet.queue.0.map(|queue| queue.small()),
         boot: boot(&fleet.boot, &at.key("boot"), check),
         min_ready: fleet.min_ready,
