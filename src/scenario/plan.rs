@@ -56,6 +56,32 @@ pub struct Traffic {
     pub timeout: Option<Span>,
     /// Distinct users behind the requests; at least 1.
     pub users: u32,
+    /// `None`: every request comes over a connection of its own.
+    pub connections: Option<Connections>,
+}
+
+/// Connections that stay open between requests: one for each user.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Connections {
+    /// Closed when so old; `None`: never.
+    pub age: Option<Span>,
+    /// An age varies by up to this share of itself.
+    pub jitter: Share,
+    /// Closed when unused for so long; `None`: never.
+    pub idle: Option<Span>,
+    /// Closed after so many requests; `None`: never.
+    pub requests: Option<u32>,
+}
+
+/// What a proxy balances, and what it sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// Requests; it sees every answer.
+    L7,
+    /// Connections; it sees whether they break.
+    L4,
+    /// Connections, whose answers go past it (direct server return).
+    DirectReturn,
 }
 
 /// Where requests come from.
@@ -121,6 +147,8 @@ pub struct Network {
 pub struct Proxies {
     /// At least 1; each request comes to one of them by chance.
     pub count: u16,
+    /// What they balance. Without `Traffic::connections` every request is a connection.
+    pub layer: Layer,
     /// How each of them treats the instances.
     pub policy: Policy,
     /// How long a proxy waits for the final answer, retries included; `None`: as long as the client does.

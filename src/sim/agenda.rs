@@ -67,6 +67,8 @@ pub enum Event {
     Hedge(FlightId, u64),
     /// A request waited too long for a place; stale unless the flight still carries this number.
     WaitOver(FlightId, u64),
+    /// A user's connection may be over; stale unless it still carries this number.
+    LinkDue(UserId, u64),
     /// A proxy loses what it knew.
     Reload(u32),
     /// Metrics are scraped.

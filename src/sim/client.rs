@@ -61,8 +61,9 @@ impl World<'_> {
         let drawn = UserId(below(stream.next_u64(), self.scenario.traffic.users));
         let mut flight = Flight::new(number, self.now, user.unwrap_or(drawn), size);
         let proxy = below(stream.next_u64(), u32::from(self.scenario.proxies.count));
-        flight.proxy = self.fronts[proxy as usize];
         flight.dice = stream.next_u64();
+        let front = self.front_of(flight.user, proxy as u16);
+        flight.proxy = self.fronts[usize::from(front)];
         let id = self.flights.add(flight);
         if let Some(patience) = self.patience {
             self.flights.expire(id, self.now + patience);

@@ -152,7 +152,9 @@ impl World<'_> {
             return;
         }
         server.phase = Phase::Finishing;
-        if server.idle() {
+        let idle = server.idle();
+        self.close_all_to(instance, Ending::Served);
+        if idle {
             self.gone(instance);
         }
     }
@@ -183,6 +185,7 @@ impl World<'_> {
         server.queue = Queue::EMPTY;
         server.sharing = Sharing::new();
         server.crowded = false;
+        self.close_all_to(instance, Ending::Reset);
         for flight in self.flights.at(instance) {
             if self.flights[flight].place == Place::Queued {
                 self.meter.queued(-1);

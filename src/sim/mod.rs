@@ -13,6 +13,7 @@ mod endpoints;
 mod flight;
 mod heap;
 mod law;
+mod link;
 mod replicate;
 mod request;
 mod server;

@@ -14,10 +14,21 @@ impl World<'_> {
     pub fn attempt(&mut self, id: FlightId, stream: &mut Stream) {
         let flight = &self.flights[id];
         let ask = Ask { user: flight.user, dice: flight.dice, tried: flight.tried };
-        let proxy = usize::from(flight.proxy);
+        let proxy = flight.proxy;
+        if self.pins
+            && let Some(pick) = self.pinned_to(ask.user)
+        {
+            self.start(id, pick, stream);
+            return;
+        }
         let cookie = self.cookie_of(ask.user);
-        match self.proxies[proxy].enter(self.now, &ask, cookie, Ticket(id.0)) {
-            Entry::Sent(pick) => self.start(id, pick, stream),
+        match self.proxies[usize::from(proxy)].enter(self.now, &ask, cookie, Ticket(id.0)) {
+            Entry::Sent(pick) => {
+                if self.pins {
+                    self.pin(ask.user, proxy, pick);
+                }
+                self.start(id, pick, stream);
+            }
             Entry::Waits(turn) => self.wait(id, turn),
             Entry::Refused => {
                 self.meter.shed();
@@ -194,6 +205,9 @@ impl World<'_> {
     /// Tells the proxy of the end of an attempt.
     #[inline]
     pub fn finish(&mut self, id: FlightId, ending: Ending) -> Next {
+        if self.pins {
+            return self.finish_on_link(id, ending);
+        }
         let Flight { pick, proxy, tried, dice, .. } = self.flights[id];
         let dice = further(dice, u64::from(tried.count()));
         let next = self.proxies[usize::from(proxy)].finish(self.now, pick, ending, tried.count(), dice);

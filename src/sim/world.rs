@@ -10,13 +10,15 @@ use crate::core::proxy::{Affinity, Proxy};
 use crate::core::rollout::{Controller, Input, Order, Sample, Setup, Split, Strategy};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::{Meter, Stage};
-use crate::scenario::plan::{Discipline, Law, Request, Scenario, Source};
+use crate::scenario::plan::{Discipline, Law, Layer, Request, Scenario, Source};
 use crate::sim::agenda::{Agenda, Due, Event};
 use crate::sim::arrivals::Arrivals;
 use crate::sim::flight::Flights;
 use crate::sim::law::Sampler;
+use crate::sim::link::Link;
 use crate::sim::server::{Phase, Server};
 use crate::sim::version::Behaviour;
+use rand::Rng;
 use std::collections::VecDeque;
 
 const SECOND: Span = Span::from_secs(1);
@@ -47,6 +49,11 @@ pub(super) struct World<'a> {
     pub chains: Vec<u32>,
     /// By user: where its cookie points, and since when; empty until one is set.
     pub cookies: Vec<Option<(InstanceId, Moment)>>,
+    /// By user, where connections stay open.
+    pub links: Vec<Link>,
+    pub link_luck: u64,
+    /// Whether a connection leads to one instance for life.
+    pub pins: bool,
     /// How long a client waits, or its proxy for it.
     pub patience: Option<Span>,
     /// Whether instances work on everything at once.
@@ -113,6 +120,9 @@ impl<'a> World<'a> {
             news_last: vec![Moment::START; count],
             chains: Vec::new(),
             cookies: Vec::new(),
+            links: links(scenario),
+            link_luck: seed.stream("link", 0).next_u64(),
+            pins: scenario.proxies.layer != Layer::L7 && scenario.traffic.connections.is_some(),
             patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
             sharing: scenario.fleet.discipline == Discipline::ProcessorSharing,
             limited: policy.limits.any(),
@@ -240,6 +250,7 @@ impl<'a> World<'a> {
             Event::TryOver(flight, serial) => self.try_over(flight, serial),
             Event::Hedge(flight, serial) => self.hedge(flight, serial),
             Event::WaitOver(flight, serial) => self.wait_over(flight, serial),
+            Event::LinkDue(user, serial) => self.link_due(user, serial),
             Event::Reload(number) => self.reload(number),
             Event::Scrape => self.scrape(),
             Event::Sampled(sample) => self.tell(Input::Sample(sample)),
@@ -275,4 +286,9 @@ fn closed(scenario: &Scenario, seed: Seed) -> Option<Closed> {
     };
     let sent = vec![0; scenario.traffic.users as usize];
     Some(Closed { think: Sampler::new(think), stream: seed.family("think"), sent })
+}
+
+fn links(scenario: &Scenario) -> Vec<Link> {
+    let users = scenario.traffic.connections.map_or(0, |_| scenario.traffic.users);
+    vec![Link::CLOSED; users as usize]
 }

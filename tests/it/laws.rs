@@ -25,6 +25,8 @@ struct World {
     errors: u32,
     fails_to_start: u32,
     fault: Option<(u32, bool)>,
+    /// Whether users keep their connections, and how.
+    connections: &'static str,
     /// What proxies do beyond picking, and how they try again: lines of `proxies` and of `traffic.retries`.
     care: Vec<&'static str>,
     again: Vec<&'static str>,
@@ -83,7 +85,7 @@ impl World {
         };
         format!(
             "name: law\nseed: {}\nwarm-up: 5s\nhorizon: 120s\n\
-             traffic: {{ open: {{ stages: [ {{ rate: {}/s, for: 120s }} ] }}{timeout}, retries: {{ attempts: {}{} }}, users: 50 }}\n\
+             traffic: {{ open: {{ stages: [ {{ rate: {}/s, for: 120s }} ] }}{timeout}{}, retries: {{ attempts: {}{} }}, users: 50 }}\n\
              network: {{ delay: {}ms, listing-delay: {}ms }}\n\
              proxies: {{ count: {}, balancer: {{ {}: {{}} }}{} }}\n\
              fleet: {{ size: {}, slots: {}, queue: {queue}, discipline: {}, boot: {}s, min-ready: {}s, shutdown: {{ delay: {delay}s, drain: {} s }}, price: 0.10 USD/h }}\n\
@@ -92,6 +94,7 @@ impl World {
              versions:\n  v1: {{ service: {} }}\n{new}{deploy}{faults}{EVENTS}",
             self.seed,
             self.rate,
+            self.connections,
             self.retries,
             joined(&self.again),
             self.delay_ms,
@@ -134,7 +137,12 @@ fn worlds() -> impl Strategy<Value = World> {
     let care = prop::sample::subsequence(CARE.to_vec(), 0..=CARE.len());
     let again = prop::sample::subsequence(AGAIN.to_vec(), 0..=AGAIN.len());
     let discipline = prop::sample::select(vec!["fifo", "processor-sharing"]);
-    let options = (care, again, discipline);
+    let connections = prop::sample::select(vec![
+        "",
+        ", connections: {}",
+        ", connections: { max-age: 8s, idle: 500ms, max-requests: 40 }",
+    ]);
+    let options = (care, again, discipline, connections);
     (0_u64..1_000, fleet, traffic, network, trouble, options).prop_map(
         |(seed, fleet, traffic, network, trouble, options)| {
             let (size, slots, queue, boot_s, shutdown, min_ready_s) = fleet;
@@ -163,6 +171,7 @@ fn worlds() -> impl Strategy<Value = World> {
                 care: options.0,
                 again: options.1,
                 discipline: options.2,
+                connections: options.3,
             }
         },
     )
@@ -249,6 +258,16 @@ proptest! {
     #[test]
     fn every_rollout_conserves_requests_money_and_promises(world in worlds()) {
         check(&world, &forecast(&world.yaml(true)));
+    }
+
+    #[test]
+    fn a_balancer_of_connections_conserves_them_too(world in worlds(), direct in any::<bool>()) {
+        let layer = if direct { "layer: direct-return" } else { "layer: l4" };
+        let pinned = World {
+            connections: ", connections: { max-age: 8s, idle: 2s }",
+            care: vec![layer, CARE[0]], again: Vec::new(), retries: 0, ..world
+        };
+        check(&pinned, &forecast(&pinned.yaml(true)));
     }
 
     #[test]

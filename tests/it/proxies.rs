@@ -264,3 +264,34 @@ fn news_take_their_time_by_a_law_of_their_own() {
     };
     assert_near(160.0, "4 s of 40/s", |seed| value(metrics(&forecast(&yaml(seed)), "stay").failed_requests));
 }
+
+/// Eight old instances, two new ones beside them from 200 s on, and the mean share of the new ones in a window after.
+fn share_of_the_new(layer: &str, connections: &str, window: std::ops::Range<usize>, seed: u64) -> f64 {
+    let yaml = format!(
+        "name: l4\nseed: {seed}\nhorizon: 500s\n\
+         traffic: {{ open: {{ stages: [ {{ rate: 400/s, for: 500s }} ] }}, users: 1000, connections: {connections} }}\n\
+         proxies: {{ layer: {layer}, balancer: weighted-round-robin }}\n\
+         fleet: {{ size: 8, slots: 100, min-ready: 1h }}\n\
+         versions: {{ v1: {{ service: 1ms }}, v2: {{ like: v1, errors: 100% }} }}\n\
+         rollout: {{ at: 200s, from: v1, to: v2 }}\n\
+         strategies: {{ rolling: {{ surge: 2, unavailable: 0 }} }}\n"
+    );
+    let forecast = forecast(&yaml);
+    let rows = &crate::lab::strategy(&forecast, "rolling").timeline[window.start + 200..window.end + 200];
+    let bad: u32 = rows.iter().map(|row| row.bad).sum();
+    f64::from(bad) / f64::from(bad + rows.iter().map(|row| row.good).sum::<u32>())
+}
+
+#[test]
+fn new_instances_get_connections_only_as_fast_as_the_old_ones_age() {
+    // min(1, t / A) · k / (n + k) with A = 100 s, k = 2, n = 8.
+    let aged = "{ max-age: 100s, jitter: 0% }";
+    assert_near(0.1, "after half of the age", |seed| share_of_the_new("l4", aged, 45..55, seed));
+    assert_near(0.2, "after more than the age", |seed| share_of_the_new("l4", aged, 120..280, seed));
+}
+
+#[test]
+fn connections_for_life_give_new_instances_nothing_but_an_l7_proxy_their_share_at_once() {
+    assert_eq!(share_of_the_new("l4", "{}", 10..290, 1), 0.0);
+    assert_near(0.2, "requests are balanced", |seed| share_of_the_new("l7", "{}", 10..290, seed));
+}

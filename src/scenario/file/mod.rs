@@ -15,7 +15,7 @@ use super::units::{Lasting, Name, Whole};
 use crate::core::time::Span;
 
 pub(super) use preset::spread;
-pub(super) use proxies::{Affinity, Backups, Initial, Limits, Preset, Proxies, WhenUnhealthy};
+pub(super) use proxies::{Affinity, Backups, Initial, Layer, Limits, Preset, Proxies, WhenUnhealthy};
 pub(super) use service::{Branch, Discipline, Errors, Fleet, Law, LawOrSpan, LawTable, UnlimitedWord, Version};
 pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
 pub(super) use target::{Event, Fault, Rollout, Slo, Telemetry};

@@ -14,6 +14,8 @@ table! {
         preset: Option<Preset> = None,
         /// How many, each blind to what the others do.
         count: Whole<1, 1_000> = Whole::of(1),
+        /// What a proxy balances, and what it sees.
+        layer: Layer = Layer::L7,
         /// How a proxy picks an instance.
         balancer: Balancer = Balancer::LeastConnections(Plain {}),
         /// Active health checks; none unless given.
@@ -52,6 +54,18 @@ words! {
         "linkerd-like" => Linkerd,
         /// A gRPC client, with outlier detection.
         "grpc-like" => Grpc,
+    }
+}
+
+words! {
+    /// What a proxy balances, and what it sees.
+    pub enum Layer {
+        /// Requests; it sees every answer.
+        "l7" => L7,
+        /// Connections, each of which stays with its instance; it sees whether they break.
+        "l4" => L4,
+        /// Connections, whose answers go past it (direct server return).
+        "direct-return" => DirectReturn,
     }
 }
 

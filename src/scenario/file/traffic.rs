@@ -1,6 +1,6 @@
 //! Clients, the network, and the rules of balancing between them.
 
-use super::{LawOrSpan, NoneWord, USERS_MAX};
+use super::{LawOrSpan, NoneWord, USERS_MAX, UnlimitedWord};
 use crate::core::amount::Rate;
 use crate::core::time::Span;
 use crate::scenario::entry::{Entry, Or, OrWord, choice, table, words};
@@ -19,8 +19,24 @@ table! {
         timeout: OrWord<Lasting, NoneWord> = OrWord::absent(),
         /// When a proxy sends a failed attempt to another instance.
         retries: Retries = Entry::fallback(),
+        /// Connections that stay open between requests; without them every request opens its own.
+        connections: OrWord<Connections, NoneWord> = OrWord::absent(),
         /// Distinct users behind the requests (10000 unless given); not with closed traffic, which counts its own.
         users: Option<Whole<1, USERS_MAX>> = None,
+    }
+}
+
+table! {
+    /// Connections that stay open between requests: one for each user.
+    pub struct Connections {
+        /// Closed when so old, as gRPC's MAX_CONNECTION_AGE; none: never.
+        max_age: OrWord<Lasting, NoneWord> = OrWord::absent(),
+        /// An age varies by up to this share of itself.
+        jitter: Percent = Percent::of(10.0),
+        /// Closed when unused for so long; none: never.
+        idle: OrWord<Lasting, NoneWord> = OrWord::absent(),
+        /// Closed after so many requests.
+        max_requests: OrWord<Whole<1, 1_000_000_000>, UnlimitedWord> = OrWord::absent(),
     }
 }
 

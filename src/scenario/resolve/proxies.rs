@@ -6,7 +6,7 @@ use crate::core::proxy::{
 use crate::scenario::check::Check;
 use crate::scenario::entry::{Or, OrWord};
 use crate::scenario::file::{
-    self, Affinity, Backoff, Backups, Balancer, Budget, Failure, File, Initial, Preset, Target, WhenUnhealthy,
+    self, Affinity, Backoff, Backups, Balancer, Budget, Failure, File, Initial, Layer, Preset, Target, WhenUnhealthy,
 };
 use crate::scenario::plan;
 use crate::scenario::tree::KeyPath;
@@ -17,7 +17,9 @@ const STICKY_USERS_MAX: u32 = 10_000_000;
 
 pub(super) fn proxies(file: &File, check: &mut Check<'_>) -> plan::Proxies {
     let proxies = &file.proxies;
+    check_layer(file, check);
     plan::Proxies {
+        layer: layer(proxies.layer),
         count: u16::try_from(proxies.count.small()).unwrap_or(u16::MAX),
         policy: Policy {
             balancer: balancer(&proxies.balancer),
@@ -35,6 +37,52 @@ pub(super) fn proxies(file: &File, check: &mut Check<'_>) -> plan::Proxies {
         queue_timeout: proxies.limits.queue_timeout.0.map(|timeout| timeout.0),
         preset: proxies.preset.map(preset),
     }
+}
+
+const fn layer(layer: Layer) -> plan::Layer {
+    match layer {
+        Layer::L7 => plan::Layer::L7,
+        Layer::L4 => plan::Layer::L4,
+        Layer::DirectReturn => plan::Layer::DirectReturn,
+    }
+}
+
+/// What a balancer of connections cannot have, since it sees no requests, or not even how a connection ends.
+fn check_layer(file: &File, check: &mut Check<'_>) {
+    let (proxies, retries) = (&file.proxies, &file.traffic.retries);
+    let at = KeyPath::from(["proxies"]);
+    let again = KeyPath::from(["traffic", "retries"]);
+    let blind = proxies.layer == Layer::DirectReturn;
+    let (connection, answer) =
+        ("a balancer of connections sees no requests", "answers go past a balancer with direct return");
+    let cases = [
+        (retries.attempts.get() > 0, again.key("attempts"), connection),
+        (retries.try_timeout.0.is_some(), again.key("try-timeout"), connection),
+        (retries.hedge_after.0.is_some(), again.key("hedge-after"), connection),
+        (proxies.limits.queue.0.is_none_or(|queue| queue.get() > 0), at.key("limits").key("queue"), connection),
+        (proxies.timeout.0.is_some(), at.key("timeout"), connection),
+        (cookies(file), at.key("stickiness"), connection),
+        (blind && proxies.passive.0.is_some(), at.key("passive"), answer),
+        (blind && proxies.breaker.0.is_some(), at.key("breaker"), answer),
+        (blind && proxies.ejection.0.is_some(), at.key("ejection"), answer),
+    ];
+    if proxies.layer == Layer::L7 {
+        return;
+    }
+    if file.traffic.connections.0.is_none() {
+        let text = "found a balancer of connections, expected traffic.connections to say how long they stay open";
+        check.complain(&[&at.key("layer"), &KeyPath::from(["traffic", "connections"])], text);
+    }
+    for (given, path, reason) in cases {
+        if given {
+            let text = format!("found a value, expected none with this layer, since {reason}");
+            check.complain(&[&path, &at.key("layer")], text);
+        }
+    }
+}
+
+fn cookies(file: &File) -> bool {
+    file.proxies.stickiness.0.as_ref().is_some_and(|stickiness| stickiness.by == Affinity::Cookie)
 }
 
 fn balancer(balancer: &Balancer) -> Rule {

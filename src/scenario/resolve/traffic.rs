@@ -5,18 +5,37 @@ use crate::core::time::Span;
 use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
 use crate::scenario::file::{Arrivals, Closed, File, Open, Stage, USERS};
-use crate::scenario::plan::{Segment, Source, Spacing, Traffic};
+use crate::scenario::plan::{Connections, Segment, Source, Spacing, Traffic};
 use crate::scenario::trace;
 use crate::scenario::tree::KeyPath;
 
 /// A run with more takes hours; such a scenario is a slip of the pen.
 const REQUESTS_MAX: f64 = 1e9;
 
+/// Every user's connection is remembered.
+const CONNECTED_USERS_MAX: u32 = 1_000_000;
+
 pub(super) fn traffic(file: &mut File, check: &mut Check<'_>) -> Traffic {
     let users = users(file, check);
     let source = source(file, check);
     check_volume(file, &source, check);
-    Traffic { source, timeout: file.traffic.timeout.0.map(|timeout| timeout.0), users }
+    let connections = connections(file, users, check);
+    Traffic { source, timeout: file.traffic.timeout.0.map(|timeout| timeout.0), users, connections }
+}
+
+fn connections(file: &File, users: u32, check: &mut Check<'_>) -> Option<Connections> {
+    let connections = file.traffic.connections.0.as_ref()?;
+    if users > CONNECTED_USERS_MAX {
+        let text = format!("found {users} users, expected at most {CONNECTED_USERS_MAX} where each has a connection");
+        let at = KeyPath::from(["traffic", "users"]);
+        check.complain(&[&at, &KeyPath::from(["traffic", "connections"])], text);
+    }
+    Some(Connections {
+        age: connections.max_age.0.map(|age| age.0),
+        jitter: connections.jitter.share(),
+        idle: connections.idle.0.map(|idle| idle.0),
+        requests: connections.max_requests.0.map(|most| most.small()),
+    })
 }
 
 /// Fills in the default, which hangs on the kind of traffic.
