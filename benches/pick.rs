@@ -49,7 +49,7 @@ impl Traffic {
         self.user = self.user.wrapping_add(1);
         // Bits of no consequence: which of the oldest requests ends next.
         let ask = Ask::of(UserId(self.user % 10_000), 0, Tried::NONE);
-        if let Some((instance, _)) = self.pool.pick(self.now, None, black_box(&ask)) {
+        if let Some((instance, _)) = self.pool.pick(self.now, black_box(&ask)) {
             self.under_way.push_back(instance);
         }
     }

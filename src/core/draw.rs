@@ -45,6 +45,11 @@ const fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// Other 64 random bits from `bits`: the `index`th of a series that belongs to them.
+pub fn further(bits: u64, index: u64) -> u64 {
+    mix(bits.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+}
+
 /// A draw in [0, 1) from 64 random bits, with the 53 bits that an `f64` can hold.
 pub fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)

@@ -96,10 +96,11 @@ pub fn parse_with(text: &str, file: &str, folder: &Path, overrides: &[(&str, &st
     for (path, value) in overrides {
         set::set(&mut tree, path, value, &mut problems);
     }
-    check(&tree, folder, problems)
+    check(&mut tree, folder, problems)
 }
 
-fn check(tree: &Node, folder: &Path, mut problems: Problems) -> Result<Loaded, Problems> {
+fn check(tree: &mut Node, folder: &Path, mut problems: Problems) -> Result<Loaded, Problems> {
+    file::spread(tree);
     let mut file = File::read(tree, &KeyPath::top(), &mut problems);
     let mut check = Check { tree, folder, problems: &mut problems };
     let scenario = resolve(&mut file, &mut check);
@@ -169,9 +170,10 @@ fn files(file: &mut File) -> impl Iterator<Item = &mut units::FileName> {
         names.push(&mut trace.file);
     }
     let think = file.traffic.closed.as_mut().map(|closed| &mut closed.think);
+    let news = Some(&mut file.network.listing_delay);
     let boot = Some(&mut file.fleet.boot);
     let versions = file.versions.0.iter_mut().map(|(_, version)| version.service.as_mut());
-    for law in [think, boot].into_iter().chain(versions).flatten() {
+    for law in [think, news, boot].into_iter().chain(versions).flatten() {
         if let Or::Table(file::Law::Empirical(law)) = law {
             names.push(&mut law.file);
         }

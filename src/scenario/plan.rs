@@ -41,6 +41,8 @@ pub struct Scenario {
     pub strategies: Vec<Named>,
     /// In order of time.
     pub faults: Vec<Fault>,
+    /// In order of time.
+    pub reloads: Vec<Reload>,
     /// How metrics reach a gate.
     pub telemetry: Telemetry,
 }
@@ -54,6 +56,32 @@ pub struct Traffic {
     pub timeout: Option<Span>,
     /// Distinct users behind the requests; at least 1.
     pub users: u32,
+    /// `None`: every request comes over a connection of its own.
+    pub connections: Option<Connections>,
+}
+
+/// Connections that stay open between requests: one for each user.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Connections {
+    /// Closed when so old; `None`: never.
+    pub age: Option<Span>,
+    /// An age varies by up to this share of itself.
+    pub jitter: Share,
+    /// Closed when unused for so long; `None`: never.
+    pub idle: Option<Span>,
+    /// Closed after so many requests; `None`: never.
+    pub requests: Option<u32>,
+}
+
+/// What a proxy balances, and what it sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// Requests; it sees every answer.
+    L7,
+    /// Connections; it sees whether they break.
+    L4,
+    /// Connections, whose answers go past it (direct server return).
+    DirectReturn,
 }
 
 /// Where requests come from.
@@ -105,12 +133,13 @@ pub struct Request {
 }
 
 /// Delays between proxies and instances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     /// One way between a proxy and an instance.
     pub delay: Span,
-    /// From a change of the endpoints or weights to the moment a proxy acts on it.
-    pub listing_delay: Span,
+    /// From a change of the endpoints or weights to the moment a proxy acts on it: drawn for each change and proxy, but
+    /// changes reach a proxy in their order.
+    pub listing_delay: Law,
 }
 
 /// What stands between the clients and the instances.
@@ -118,8 +147,33 @@ pub struct Network {
 pub struct Proxies {
     /// At least 1; each request comes to one of them by chance.
     pub count: u16,
+    /// What they balance. Without `Traffic::connections` every request is a connection.
+    pub layer: Layer,
     /// How each of them treats the instances.
     pub policy: Policy,
+    /// How long a proxy waits for the final answer, retries included; `None`: as long as the client does.
+    pub timeout: Option<Span>,
+    /// How long a request waits at a proxy for a place; `None`: as long as the client does.
+    pub queue_timeout: Option<Span>,
+    /// The system whose defaults were asked for.
+    pub preset: Option<Preset>,
+}
+
+/// A system whose defaults a proxy has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// nginx, open source.
+    Nginx,
+    /// HAProxy.
+    Haproxy,
+    /// Envoy.
+    Envoy,
+    /// The application load balancer of AWS.
+    Alb,
+    /// linkerd2-proxy.
+    Linkerd,
+    /// A gRPC client.
+    Grpc,
 }
 
 /// The instances of the service.
@@ -129,6 +183,8 @@ pub struct Fleet {
     pub size: u32,
     /// Requests one instance works on at once; at least 1.
     pub slots: u32,
+    /// In which order an instance works on its requests.
+    pub discipline: Discipline,
     /// Requests one instance keeps waiting; `None`: without limit.
     pub queue: Option<u32>,
     /// From launch to ready.
@@ -139,8 +195,19 @@ pub struct Fleet {
     pub warm_up: WarmUp,
     /// How an instance ends.
     pub shutdown: Shutdown,
+    /// Of the instances: those that are backups, evenly spread over the order of launch.
+    pub backups: Share,
     /// Per existing instance; zero if not given.
     pub price: Price,
+}
+
+/// In which order an instance works on its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discipline {
+    /// Each has a slot for itself; those beyond wait in the order of arrival.
+    Fifo,
+    /// On all of them at once, as fast as the slots allow; `queue` limits how many there may be beyond the slots.
+    ProcessorSharing,
 }
 
 /// Service times are multiplied by `slowdown` when an instance becomes ready, falling in a straight line to 1.
@@ -181,6 +248,8 @@ pub struct Version {
     pub errors: Errors,
     /// Chance that an instance of this version never becomes ready.
     pub fails_to_start: Share,
+    /// 0 is the first choice of a proxy; backups of the fleet are one below their version's priority.
+    pub priority: u8,
 }
 
 /// The attempts that a version fails.
@@ -301,6 +370,15 @@ pub struct Fault {
     pub silent: bool,
     /// When the dead instance begins to boot again; `None`: never.
     pub restart: Option<Span>,
+}
+
+/// New workers take over from a proxy's old ones, and know nothing but the endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// When; before the horizon.
+    pub at: Moment,
+    /// Which proxy, counted from 0; `None`: all of them.
+    pub proxy: Option<u16>,
 }
 
 /// How metrics reach a gate.

@@ -60,9 +60,23 @@ pub enum Event {
     /// A proxy learns of a new share for the new version.
     Weigh { proxy: u16, share: Share },
     /// A proxy checks an instance.
-    Probe { proxy: u16, instance: InstanceId },
-    /// The answer to a check, or its time-out.
-    Probed { proxy: u16, instance: InstanceId, well: bool },
+    Probe { proxy: u16, instance: InstanceId, chain: u32 },
+    /// The answer to a check that began at `since`, or its time-out.
+    Probed { proxy: u16, instance: InstanceId, chain: u32, well: bool, since: Moment },
+    /// A proxy asked to be woken.
+    ProxyDue(u16),
+    /// A back-off is over; stale unless the flight still carries this number.
+    TryAgain(FlightId, u64),
+    /// An attempt took too long; stale unless the flight still carries this number.
+    TryOver(FlightId, u64),
+    /// A second attempt is due; stale unless the flight still carries this number.
+    Hedge(FlightId, u64),
+    /// A request waited too long for a place; stale unless the flight still carries this number.
+    WaitOver(FlightId, u64),
+    /// A user's connection may be over; stale unless it still carries this number.
+    LinkDue(UserId, u64),
+    /// A proxy loses what it knew.
+    Reload(u32),
     /// Metrics are scraped.
     Scrape,
     /// A scrape reaches the gate.

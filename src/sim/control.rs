@@ -1,6 +1,5 @@
-//! What instances go through, what controllers order, and what proxies learn of it, each in its own time.
+//! What instances go through, and what controllers order.
 
-use crate::core::amount::Share;
 use crate::core::draw::unit;
 use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::Ending;
@@ -10,6 +9,7 @@ use crate::measure::meter::Stage;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Place, Queue};
 use crate::sim::server::{Phase, Server};
+use crate::sim::sharing::Sharing;
 use crate::sim::world::World;
 use rand::Rng;
 
@@ -125,77 +125,6 @@ impl World<'_> {
         }
     }
 
-    /// The endpoints change; every proxy learns of it a listing delay later.
-    fn publish(&mut self, instance: InstanceId, listed: bool) {
-        let delay = self.scenario.network.listing_delay;
-        for proxy in 0..self.scenario.proxies.count {
-            if delay.is_zero() {
-                self.learn_listing(proxy, instance, listed);
-            } else {
-                self.agenda.plan(self.now + delay, Event::List { proxy, instance, listed });
-            }
-        }
-    }
-
-    fn weigh(&mut self, share: Share) {
-        self.meter.weighed(share);
-        let delay = self.scenario.network.listing_delay;
-        for proxy in 0..self.scenario.proxies.count {
-            if delay.is_zero() {
-                self.proxies[usize::from(proxy)].set_share(share);
-            } else {
-                self.agenda.plan(self.now + delay, Event::Weigh { proxy, share });
-            }
-        }
-    }
-
-    /// A proxy learns that an instance is, or is no longer, in the endpoints.
-    pub fn learn_listing(&mut self, proxy: u16, instance: InstanceId, listed: bool) {
-        let server = &mut self.servers[instance.index()];
-        let knows = &mut self.proxies[usize::from(proxy)];
-        if knows.lists(instance) == listed {
-            return;
-        }
-        let was_listed = server.listings > 0;
-        if listed {
-            knows.list(self.now, instance, server.version);
-            server.listings += 1;
-        } else {
-            knows.unlist(self.now, instance);
-            server.listings -= 1;
-        }
-        self.meter.listed(self.now, server.version, listed);
-        let change = i64::from(server.listings > 0) - i64::from(was_listed);
-        if server.available && change != 0 {
-            self.meter.reachable(self.now, change);
-        }
-        if listed {
-            self.plan_first_probe(proxy, instance);
-        }
-    }
-
-    /// Checks start at a random phase of their interval.
-    fn plan_first_probe(&mut self, proxy: u16, instance: InstanceId) {
-        if let Some(checks) = self.scenario.proxies.policy.checks {
-            let mut stream = self.scenario.seed.stream("probe", u64::from(instance.0) << 16 | u64::from(proxy));
-            let phase = checks.interval.scaled(unit(stream.next_u64()));
-            self.agenda.plan(self.now + phase, Event::Probe { proxy, instance });
-        }
-    }
-
-    /// A proxy checks an instance, and will again as long as it lists it.
-    pub fn probe(&mut self, proxy: u16, instance: InstanceId) {
-        let Some(checks) = self.scenario.proxies.policy.checks else { return };
-        if !self.proxies[usize::from(proxy)].lists(instance) {
-            return;
-        }
-        let delay = self.scenario.network.delay;
-        let round_trip = delay + delay;
-        let well = self.servers[instance.index()].accepts() && round_trip <= checks.timeout;
-        self.agenda.plan(self.now + round_trip.min(checks.timeout), Event::Probed { proxy, instance, well });
-        self.agenda.plan(self.now + checks.interval, Event::Probe { proxy, instance });
-    }
-
     /// Begins the graceful shutdown of an instance. One that does not serve has nothing to be graceful about.
     fn drain(&mut self, instance: InstanceId) {
         self.cease_to_be_available(instance);
@@ -223,7 +152,9 @@ impl World<'_> {
             return;
         }
         server.phase = Phase::Finishing;
-        if server.idle() {
+        let idle = server.idle();
+        self.close_all_to(instance, Ending::Served);
+        if idle {
             self.gone(instance);
         }
     }
@@ -252,6 +183,9 @@ impl World<'_> {
         debug_assert!(!server.available, "an instance is made unavailable before its attempts are cut");
         server.busy = 0;
         server.queue = Queue::EMPTY;
+        server.sharing = Sharing::new();
+        server.crowded = false;
+        self.close_all_to(instance, Ending::Reset);
         for flight in self.flights.at(instance) {
             if self.flights[flight].place == Place::Queued {
                 self.meter.queued(-1);

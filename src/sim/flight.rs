@@ -2,7 +2,7 @@
 //! is allocated for a request once as many have been under way at the same time.
 
 use crate::core::ids::{InstanceId, UserId, VersionId};
-use crate::core::proxy::{Ending, Pick, Tried};
+use crate::core::proxy::{Ending, Pick, Tried, Turn};
 use crate::core::time::Moment;
 use crate::sim::agenda::FLIGHTS_MAX;
 
@@ -47,6 +47,12 @@ pub struct Flight {
     pub exposed: bool,
     /// The client gave up: the attempt goes on, but nobody waits.
     pub abandoned: bool,
+    /// Another attempt for the same request, under way at the same time.
+    pub twin: Option<FlightId>,
+    /// Its place in the queue of its proxy; meaningful while it waits there.
+    pub turn: Turn,
+    /// Tells the present attempt, wait or back-off from an earlier one.
+    pub serial: u64,
     queue_next: u32,
     deadline_next: u32,
     deadline_previous: u32,
@@ -61,6 +67,10 @@ pub enum Place {
     Queued,
     /// In a slot of its instance.
     InService,
+    /// In the queue of its proxy.
+    Waiting,
+    /// In its proxy, until the next attempt is due.
+    BackingOff,
 }
 
 impl Flight {
@@ -83,6 +93,9 @@ impl Flight {
             ending: Ending::Served,
             exposed: false,
             abandoned: false,
+            twin: None,
+            turn: Turn(0),
+            serial: 0,
             queue_next: NONE,
             deadline_next: NONE,
             deadline_previous: NONE,
@@ -121,6 +134,8 @@ impl Flights {
     /// The place may be used again.
     #[inline]
     pub fn remove(&mut self, id: FlightId) {
+        // Timers that still run for it are stale from now on.
+        self[id].serial = 0;
         self.free.push(id.0);
     }
 
@@ -157,6 +172,31 @@ impl Flights {
         self[id].expires = Moment::NEVER;
     }
 
+    /// The client that waits for `from` waits for `to` from now on.
+    pub fn hand_over(&mut self, from: FlightId, to: FlightId) {
+        let Flight { expires, deadline_previous, deadline_next, .. } = self[from];
+        if expires == Moment::NEVER {
+            return;
+        }
+        match deadline_previous {
+            NONE => self.first_deadline = to.0,
+            previous => self.all[previous as usize].deadline_next = to.0,
+        }
+        match deadline_next {
+            NONE => self.last_deadline = to.0,
+            next => self.all[next as usize].deadline_previous = to.0,
+        }
+        self[to].expires = expires;
+        self[to].deadline_previous = deadline_previous;
+        self[to].deadline_next = deadline_next;
+        self[from].expires = Moment::NEVER;
+    }
+
+    /// A second entry for the request of `id`, which does not wait for it.
+    pub fn fork(&mut self, id: FlightId) -> FlightId {
+        self.add(Flight { expires: Moment::NEVER, ..self[id] })
+    }
+
     /// The client that gives up first, and when.
     #[inline]
     pub fn next_expiry(&self) -> Option<(Moment, FlightId)> {
@@ -172,7 +212,9 @@ impl Flights {
         for &index in &self.free {
             free[index as usize] = true;
         }
-        let here = |flight: &Flight| flight.pick.instance == instance && flight.place != Place::Travelling;
+        let here = |flight: &Flight| {
+            flight.pick.instance == instance && matches!(flight.place, Place::Queued | Place::InService)
+        };
         let all = self.all.iter().zip(free).enumerate();
         all.filter(|(_, (flight, free))| !free && here(flight)).map(|(index, _)| FlightId(index as u32)).collect()
     }

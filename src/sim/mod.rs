@@ -4,15 +4,20 @@
 //! with the request: when it arrives, who sends it, how much work it is and whether it meets an error are drawn from
 //! streams named by its number, so that every strategy faces the same traffic.
 
+mod again;
 mod agenda;
 mod arrivals;
+mod client;
 mod control;
+mod endpoints;
 mod flight;
 mod heap;
 mod law;
+mod link;
 mod replicate;
 mod request;
 mod server;
+mod sharing;
 mod version;
 mod world;
 

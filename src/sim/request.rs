@@ -1,83 +1,47 @@
-//! The way of a request: client, proxy, instance and back; and again, if the proxy retries.
+//! The way of a request: from its proxy to an instance and back; and again, if the proxy retries.
 
-use crate::core::draw::below;
-use crate::core::ids::UserId;
-use crate::core::proxy::{Ask, Ending, Next};
+use crate::core::draw::{Stream, further};
+use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Ticket};
 use crate::core::time::{Moment, Span};
-use crate::measure::meter::Settled;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId, Place};
 use crate::sim::server::{Phase, slowdown};
 use crate::sim::world::World;
-use rand::Rng;
 
 impl World<'_> {
-    /// Fetches the next open-loop request.
-    pub fn await_arrival(&mut self) {
-        self.arriving = self.arrivals.next();
-        self.agenda.plan_arrival(self.arriving.map(|request| request.at));
-    }
-
-    /// The open-loop source sends a request.
+    /// The proxy sends the request to an instance, lets it wait, or finds none.
     #[inline]
-    pub fn arrive(&mut self) {
-        let request = self.arriving.expect("an arrival was planned for it");
-        self.await_arrival();
-        self.send(self.arrived, request.size as f32, None);
-    }
-
-    /// Closed-loop users start by thinking.
-    pub fn begin_users(&mut self) {
-        if self.closed.is_some() {
-            for user in 0..self.scenario.traffic.users {
-                self.think(UserId(user));
+    pub fn attempt(&mut self, id: FlightId, stream: &mut Stream) {
+        let flight = &self.flights[id];
+        let ask = Ask::of(flight.user, flight.dice, flight.tried);
+        let proxy = flight.proxy;
+        if self.pins
+            && let Some(pick) = self.pinned_to(ask.user)
+        {
+            self.start(id, pick, stream);
+            return;
+        }
+        let cookie = self.cookie_of(ask.user);
+        match self.proxies[usize::from(proxy)].enter(self.now, &ask, cookie, Ticket(id.0)) {
+            Entry::Sent(pick) => {
+                if self.pins {
+                    self.pin(ask.user, proxy, pick);
+                }
+                self.start(id, pick, stream);
+            }
+            Entry::Waits(turn) => self.wait(id, turn),
+            Entry::Refused => {
+                self.meter.shed();
+                self.settle(id, false);
+                self.flights.remove(id);
             }
         }
     }
 
-    fn think(&mut self, user: UserId) {
-        let Some(closed) = &mut self.closed else { return };
-        let turn = u64::from(user.0) << 32 | u64::from(closed.sent[user.index()]);
-        let pause = closed.think.draw(&mut closed.stream.stream(turn), 1.0);
-        self.agenda.plan(self.now + Span::from_nanos(pause), Event::Thought(user));
-    }
-
-    /// A closed-loop user sends the next request.
-    pub fn send_again(&mut self, user: UserId) {
-        let closed = self.closed.as_mut().expect("only closed-loop users think");
-        let number = u64::from(user.0) << 32 | u64::from(closed.sent[user.index()]);
-        closed.sent[user.index()] += 1;
-        self.send(number, 1.0, Some(user));
-    }
-
-    /// A client sends the request that is called `number`; who asks is drawn unless given.
+    /// An attempt leaves its proxy.
     #[inline]
-    fn send(&mut self, number: u64, size: f32, user: Option<UserId>) {
-        self.arrived += 1;
-        self.meter.offered();
-        let mut stream = self.luck.stream(number);
-        let drawn = UserId(below(stream.next_u64(), self.scenario.traffic.users));
-        let mut flight = Flight::new(number, self.now, user.unwrap_or(drawn), size);
-        flight.proxy = below(stream.next_u64(), u32::from(self.scenario.proxies.count)) as u16;
-        flight.dice = stream.next_u64();
-        let id = self.flights.add(flight);
-        if let Some(timeout) = self.scenario.traffic.timeout {
-            self.flights.expire(id, self.now + timeout);
-        }
-        self.attempt(id, &mut stream);
-    }
-
-    /// The proxy sends the request to an instance, or finds none.
-    #[inline]
-    fn attempt(&mut self, id: FlightId, stream: &mut crate::core::draw::Stream) {
+    pub fn start(&mut self, id: FlightId, pick: Pick, stream: &mut Stream) {
         let flight = &mut self.flights[id];
-        let ask = Ask::of(flight.user, flight.dice, flight.tried);
-        let Ok(pick) = self.proxies[usize::from(flight.proxy)].pick(self.now, &ask) else {
-            self.meter.shed();
-            self.settle(id, false);
-            self.flights.remove(id);
-            return;
-        };
         let luck = self.behaviours[pick.version.index()].luck(stream, f64::from(flight.size));
         flight.pick = pick;
         flight.tried.push(pick.instance);
@@ -85,6 +49,9 @@ impl World<'_> {
         flight.work_ns = luck.work_ns;
         flight.exposed |= Some(pick.version) == self.meter.new_version();
         flight.place = Place::Travelling;
+        if self.timed_tries {
+            self.time_attempt(id);
+        }
         let delay = self.scenario.network.delay;
         if delay.is_zero() {
             self.reach_instance(id);
@@ -100,6 +67,8 @@ impl World<'_> {
         let server = &mut self.servers[instance.index()];
         if !server.accepts() {
             self.return_to_proxy(id, Ending::Refused);
+        } else if self.sharing {
+            self.join(id);
         } else if server.busy < self.scenario.fleet.slots {
             self.serve(id);
         } else if self.scenario.fleet.queue.is_none_or(|limit| server.queue.len() < limit) {
@@ -125,30 +94,42 @@ impl World<'_> {
     /// An attempt takes a slot that is free.
     #[inline]
     fn serve(&mut self, id: FlightId) {
+        let work = self.begin_service(id);
         let flight = &mut self.flights[id];
         let server = &mut self.servers[flight.pick.instance.index()];
         server.busy += 1;
         if server.available {
             self.meter.busy(self.now, 1);
         }
+        flight.service = self.agenda.plan_served(self.now + work, id);
+    }
+
+    /// How an attempt will end, and how long its service takes if it has a slot for itself.
+    #[inline]
+    pub fn begin_service(&mut self, id: FlightId) -> Span {
+        let flight = &mut self.flights[id];
+        let server = &self.servers[flight.pick.instance.index()];
         let age = self.now.since(server.ready_at);
         let behaviour = &self.behaviours[flight.pick.version.index()];
         let errs = behaviour.errs(flight.fate, age);
         // The instances of the start are warm and old, though the clock began with them.
         let factor = if server.ready_at == Moment::START { 1.0 } else { slowdown(&self.scenario.fleet.warm_up, age) };
-        let work = match behaviour.error_latency() {
+        flight.ending = if errs { Ending::Error } else { Ending::Served };
+        flight.place = Place::InService;
+        Span::from_nanos(match behaviour.error_latency() {
             Some(latency) if errs => latency.nanos(),
             Some(_) | None if factor == 1.0 => flight.work_ns,
             Some(_) | None => (flight.work_ns as f64 * factor) as u64,
-        };
-        flight.ending = if errs { Ending::Error } else { Ending::Served };
-        flight.place = Place::InService;
-        flight.service = self.agenda.plan_served(self.now + Span::from_nanos(work), id);
+        })
     }
 
     /// A service ends, unless it was cut before.
     #[inline]
     pub fn served(&mut self, id: FlightId, service: u64) {
+        if self.sharing {
+            self.shared_end(id, service);
+            return;
+        }
         let flight = &self.flights[id];
         if flight.place != Place::InService || flight.service != service {
             return;
@@ -180,7 +161,9 @@ impl World<'_> {
         flight.place = Place::Travelling;
         flight.ending = ending;
         let delay = self.scenario.network.delay;
-        if delay.is_zero() {
+        // Under limits the news goes by the agenda even if it takes no time: each end calls the next request, and a long
+        // queue would become a deep recursion.
+        if delay.is_zero() && !self.limited {
             self.reach_proxy(id);
         } else {
             self.agenda.plan_at_proxy(self.now + delay, id);
@@ -190,68 +173,109 @@ impl World<'_> {
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
     #[inline]
     pub fn reach_proxy(&mut self, id: FlightId) {
-        let Flight { ending, pick, proxy, tried, abandoned, .. } = self.flights[id];
+        let Flight { ending, pick, proxy, abandoned, twin, .. } = self.flights[id];
         if abandoned {
             self.flights.remove(id);
             return;
         }
         let good = ending == Ending::Served;
         self.meter.attempted(pick.version, !good, matches!(ending, Ending::Served | Ending::Error));
-        match self.proxies[usize::from(proxy)].finish(self.now, pick, ending, tried.count()) {
-            Next::Retry => self.retry(id),
-            Next::Done => {
-                self.settle(id, good);
-                self.flights.remove(id);
-            }
+        let next = self.finish(id, ending);
+        match (twin, next) {
+            (Some(twin), _) => self.end_one_of_two(id, twin, next),
+            (None, Next::RetryAfter(wait)) => self.retry(id, wait),
+            (None, Next::Done) => self.answer(id, good),
         }
+        self.call_waiting(proxy, Some(pick.instance));
     }
 
-    fn retry(&mut self, id: FlightId) {
-        self.meter.retried();
-        let Flight { number, tried, .. } = self.flights[id];
-        let mut stream = self.retry_luck.stream(number.wrapping_mul(4).wrapping_add(u64::from(tried.count())));
-        self.attempt(id, &mut stream);
+    /// The client gets the answer of this attempt.
+    #[inline]
+    pub fn answer(&mut self, id: FlightId, good: bool) {
+        if self.with_cookies {
+            let Flight { user, pick, ending, .. } = self.flights[id];
+            if matches!(ending, Ending::Served | Ending::Error) {
+                self.set_cookie(user, pick.instance);
+            }
+        }
+        self.settle(id, good);
+        self.flights.remove(id);
+    }
+
+    /// Tells the proxy of the end of an attempt.
+    #[inline]
+    pub fn finish(&mut self, id: FlightId, ending: Ending) -> Next {
+        if self.pins {
+            return self.finish_on_link(id, ending);
+        }
+        let Flight { pick, proxy, tried, dice, .. } = self.flights[id];
+        let dice = further(dice, u64::from(tried.count()));
+        let next = self.proxies[usize::from(proxy)].finish(self.now, pick, ending, tried.count(), dice);
+        self.plan_proxy_due(proxy);
+        next
     }
 
     /// The client gives up. Its proxy closes the connection; the instance does not notice and works on.
     pub fn expire(&mut self, id: FlightId) {
-        let Flight { pick, proxy, tried, .. } = self.flights[id];
-        self.meter.attempted(pick.version, true, false);
-        let next = self.proxies[usize::from(proxy)].finish(self.now, pick, Ending::Abandoned, tried.count());
-        assert_eq!(next, Next::Done, "nobody waits for a retry of an abandoned request");
-        self.flights[id].ending = Ending::Abandoned;
-        self.settle(id, false);
-        self.flights[id].abandoned = true;
-    }
-
-    /// The user request has its final answer.
-    #[inline]
-    fn settle(&mut self, id: FlightId, good: bool) {
-        self.flights.cancel_expiry(id);
-        self.settled += 1;
-        let flight = &self.flights[id];
-        let tried = flight.tried.count() > 0;
-        let answered = matches!(flight.ending, Ending::Served | Ending::Error);
-        let harmed = !good && tried && self.harmed_by_new(flight);
-        self.meter.settled(Settled {
-            user: flight.user,
-            good,
-            latency: self.now.since(flight.sent),
-            answered: (tried && answered).then_some(flight.pick.version),
-            exposed: flight.exposed,
-            harmed,
-        });
-        if self.closed.is_some() {
-            let user = flight.user;
-            self.think(user);
+        let Flight { place, proxy, twin, turn, pick, .. } = self.flights[id];
+        match place {
+            Place::Travelling | Place::Queued | Place::InService => {
+                self.abandon(id, true);
+                if let Some(twin) = twin {
+                    self.abandon(twin, true);
+                }
+                self.flights[id].ending = Ending::Abandoned;
+                self.settle(id, false);
+                self.call_waiting(proxy, Some(pick.instance));
+            }
+            Place::Waiting => {
+                self.proxies[usize::from(proxy)].leave(turn);
+                self.meter.queued(-1);
+                self.fail_at_proxy(id);
+            }
+            Place::BackingOff => {
+                self.proxies[usize::from(proxy)].forgo();
+                self.fail_at_proxy(id);
+            }
         }
     }
 
-    /// Whether a bad request is bad because of the new version: its last attempt was there, and did not meet an error that
-    /// the old version would have answered with too.
-    fn harmed_by_new(&self, flight: &Flight) -> bool {
-        let old = &self.behaviours[self.scenario.running.index()];
-        let old_too = flight.ending == Ending::Error && old.errs_in_the_long_run(flight.fate);
-        Some(flight.pick.version) == self.meter.new_version() && !old_too
+    /// Nobody waits for this attempt any more; `failed`: because there was no answer in time.
+    pub fn abandon(&mut self, id: FlightId, failed: bool) {
+        self.meter.attempted(self.flights[id].pick.version, failed, false);
+        let next = self.finish(id, Ending::Abandoned);
+        assert_eq!(next, Next::Done, "nobody waits for a retry of an abandoned request");
+        self.flights[id].abandoned = true;
+    }
+
+    /// A request ends in its proxy, without an answer of an instance.
+    pub fn fail_at_proxy(&mut self, id: FlightId) {
+        self.flights[id].ending = Ending::Abandoned;
+        self.settle(id, false);
+        self.flights.remove(id);
+    }
+
+    /// Makes the timers that still run for this flight stale, and returns the number of the next ones.
+    pub fn renew(&mut self, id: FlightId) -> u64 {
+        self.serials += 1;
+        self.flights[id].serial = self.serials;
+        self.serials
+    }
+
+    /// The events that carry `serial` still mean this flight.
+    pub fn means(&self, id: FlightId, serial: u64) -> bool {
+        self.flights[id].serial == serial
+    }
+
+    /// Plans what the proxy wants to be woken for.
+    #[inline]
+    pub fn plan_proxy_due(&mut self, proxy: u16) {
+        if self.timed_proxies {
+            let due = self.proxies[usize::from(proxy)].deadline();
+            if due < self.dues[usize::from(proxy)] {
+                self.dues[usize::from(proxy)] = due;
+                self.agenda.plan(due, Event::ProxyDue(proxy));
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use crate::core::ids::VersionId;
 use crate::core::time::{Moment, Span};
 use crate::scenario::plan::WarmUp;
 use crate::sim::flight::Queue;
+use crate::sim::sharing::Sharing;
 
 /// How far an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,10 @@ pub struct Server {
     pub busy: u32,
     /// Attempts that wait for a slot.
     pub queue: Queue,
+    /// What it works on at once, where it does not serve one after the other.
+    pub sharing: Sharing,
+    /// It works on more attempts than it has slots.
+    pub crowded: bool,
     /// When it became ready in this life.
     pub ready_at: Moment,
 }
@@ -55,6 +60,8 @@ impl Server {
             listings: 0,
             busy: 0,
             queue: Queue::EMPTY,
+            sharing: Sharing::new(),
+            crowded: false,
             ready_at: Moment::START,
         }
     }
@@ -65,10 +72,10 @@ impl Server {
         self.phase == Phase::Up
     }
 
-    /// All slots busy and a queue behind them.
+    /// All slots busy and a queue behind them, or more attempts than slots.
     #[inline]
     pub fn saturated(&self) -> bool {
-        !self.queue.is_empty()
+        self.crowded || !self.queue.is_empty()
     }
 
     /// Whether nothing is in its slots or queue.

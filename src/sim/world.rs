@@ -1,20 +1,24 @@
 //! The world in virtual time: it takes one event after the other from the agenda and lets it happen.
 //!
-//! What requests do is in `request.rs`, what instances and controllers do in `control.rs`.
+//! What clients do is in `client.rs`, what requests go through in `request.rs` and `again.rs`, what proxies learn in
+//! `endpoints.rs`, and what instances and controllers do in `control.rs`.
 
+use crate::core::amount::Share;
 use crate::core::draw::{Family, Seed};
-use crate::core::ids::InstanceId;
-use crate::core::proxy::Proxy;
-use crate::core::rollout::{Controller, Input, Order, Sample, Setup, Strategy};
+use crate::core::ids::{InstanceId, VersionId};
+use crate::core::proxy::{Affinity, Proxy};
+use crate::core::rollout::{Controller, Input, Order, Sample, Setup, Split, Strategy};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::{Meter, Stage};
-use crate::scenario::plan::{Law, Request, Scenario, Source};
+use crate::scenario::plan::{Discipline, Law, Layer, Request, Scenario, Source};
 use crate::sim::agenda::{Agenda, Due, Event};
 use crate::sim::arrivals::Arrivals;
 use crate::sim::flight::Flights;
 use crate::sim::law::Sampler;
+use crate::sim::link::Link;
 use crate::sim::server::{Phase, Server};
 use crate::sim::version::Behaviour;
+use rand::Rng;
 use std::collections::VecDeque;
 
 const SECOND: Span = Span::from_secs(1);
@@ -26,7 +30,44 @@ pub(super) struct World<'a> {
     pub end: Moment,
     pub agenda: Agenda,
     pub flights: Flights,
+    /// Every set of workers that ever was; those that a reload replaced finish what they have.
     pub proxies: Vec<Proxy>,
+    /// By the number of a proxy: which of `proxies` takes new requests.
+    pub fronts: Vec<u16>,
+    /// For each of `proxies`: when it is woken next.
+    pub dues: Vec<Moment>,
+    /// By the number of a proxy: the share of the new version that it was told last.
+    pub shares: Vec<Option<Share>>,
+    pub split: Option<(VersionId, Split)>,
+    pub listing_delay: Sampler,
+    pub listing_luck: Family,
+    /// Changes of which proxies were told.
+    pub news_sent: u64,
+    /// By the number of a proxy: when the last change reaches it.
+    pub news_last: Vec<Moment>,
+    /// By instance and proxy: how often checks were begun.
+    pub chains: Vec<u32>,
+    /// By user: where its cookie points, and since when; empty until one is set.
+    pub cookies: Vec<Option<(InstanceId, Moment)>>,
+    /// By user, where connections stay open.
+    pub links: Vec<Link>,
+    pub link_luck: u64,
+    /// Whether a connection leads to one instance for life.
+    pub pins: bool,
+    /// How long a client waits, or its proxy for it.
+    pub patience: Option<Span>,
+    /// Whether instances work on everything at once.
+    pub sharing: bool,
+    /// Whether requests may have to wait at a proxy.
+    pub limited: bool,
+    /// Whether proxies have something to do by themselves.
+    pub timed_proxies: bool,
+    /// Whether single attempts have clocks of their own.
+    pub timed_tries: bool,
+    /// Whether clients carry cookies.
+    pub with_cookies: bool,
+    /// Numbers for what may become stale.
+    pub serials: u64,
     pub servers: Vec<Server>,
     pub behaviours: Vec<Behaviour>,
     pub boot: Sampler,
@@ -60,6 +101,8 @@ impl<'a> World<'a> {
         let seed = scenario.seed;
         let to = scenario.rollout.filter(|_| strategy.is_some()).map(|rollout| rollout.to);
         let split = strategy.and_then(Strategy::split).zip(to).map(|(split, to)| (to, split));
+        let policy = &scenario.proxies.policy;
+        let count = usize::from(scenario.proxies.count);
         World {
             scenario,
             now: Moment::START,
@@ -67,8 +110,28 @@ impl<'a> World<'a> {
             agenda: Agenda::new(),
             flights: Flights::new(),
             proxies: (0..scenario.proxies.count)
-                .map(|number| Proxy::new(scenario.proxies.policy.clone(), split, seed, number))
+                .map(|number| Proxy::new(Moment::START, policy.clone(), split, seed, number))
                 .collect(),
+            fronts: (0..scenario.proxies.count).collect(),
+            dues: vec![Moment::NEVER; count],
+            shares: vec![None; count],
+            split,
+            listing_delay: Sampler::new(&scenario.network.listing_delay),
+            listing_luck: seed.family("listing"),
+            news_sent: 0,
+            news_last: vec![Moment::START; count],
+            chains: Vec::new(),
+            cookies: Vec::new(),
+            links: links(scenario),
+            link_luck: seed.stream("link", 0).next_u64(),
+            pins: scenario.proxies.layer != Layer::L7 && scenario.traffic.connections.is_some(),
+            patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
+            sharing: scenario.fleet.discipline == Discipline::ProcessorSharing,
+            limited: policy.limits.any(),
+            timed_proxies: policy.breaker.is_some() || policy.ejection.is_some(),
+            timed_tries: policy.retries.try_timeout.is_some() || policy.retries.hedge_after.is_some(),
+            with_cookies: policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Cookie),
+            serials: 0,
             servers: Vec::new(),
             behaviours: scenario.versions.iter().map(Behaviour::new).collect(),
             boot: Sampler::new(&scenario.fleet.boot),
@@ -116,6 +179,12 @@ impl<'a> World<'a> {
         }
         for (number, fault) in (0..).zip(&self.scenario.faults) {
             self.agenda.plan(fault.at, Event::Fault(number));
+        }
+        for (number, reload) in (0..).zip(&self.scenario.reloads) {
+            self.agenda.plan(reload.at, Event::Reload(number));
+        }
+        for proxy in 0..self.scenario.proxies.count {
+            self.plan_proxy_due(proxy);
         }
         self.begin_users();
         self.await_arrival();
@@ -174,11 +243,16 @@ impl<'a> World<'a> {
             Event::StopAccepting(instance) => self.stop_accepting(instance),
             Event::Kill(instance) => self.kill(instance),
             Event::List { proxy, instance, listed } => self.learn_listing(proxy, instance, listed),
-            Event::Weigh { proxy, share } => self.proxies[usize::from(proxy)].set_share(share),
-            Event::Probe { proxy, instance } => self.probe(proxy, instance),
-            Event::Probed { proxy, instance, well } => {
-                self.proxies[usize::from(proxy)].probed(self.now, instance, well)
-            }
+            Event::Weigh { proxy, share } => self.learn_share(proxy, share),
+            Event::Probe { proxy, instance, chain } => self.probe(proxy, instance, chain),
+            Event::Probed { proxy, instance, chain, well, since } => self.probed(proxy, instance, chain, well, since),
+            Event::ProxyDue(proxy) => self.proxy_due(proxy),
+            Event::TryAgain(flight, serial) => self.try_again(flight, serial),
+            Event::TryOver(flight, serial) => self.try_over(flight, serial),
+            Event::Hedge(flight, serial) => self.hedge(flight, serial),
+            Event::WaitOver(flight, serial) => self.wait_over(flight, serial),
+            Event::LinkDue(user, serial) => self.link_due(user, serial),
+            Event::Reload(number) => self.reload(number),
             Event::Scrape => self.scrape(),
             Event::Sampled(sample) => self.tell(Input::Sample(sample)),
             Event::Fault(number) => self.strike(number),
@@ -213,4 +287,9 @@ fn closed(scenario: &Scenario, seed: Seed) -> Option<Closed> {
     };
     let sent = vec![0; scenario.traffic.users as usize];
     Some(Closed { think: Sampler::new(think), stream: seed.family("think"), sent })
+}
+
+fn links(scenario: &Scenario) -> Vec<Link> {
+    let users = scenario.traffic.connections.map_or(0, |_| scenario.traffic.users);
+    vec![Link::CLOSED; users as usize]
 }

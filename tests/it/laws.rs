@@ -25,7 +25,36 @@ struct World {
     errors: u32,
     fails_to_start: u32,
     fault: Option<(u32, bool)>,
+    /// Whether users keep their connections, and how.
+    connections: &'static str,
+    /// What proxies do beyond picking, and how they try again: lines of `proxies` and of `traffic.retries`.
+    care: Vec<&'static str>,
+    again: Vec<&'static str>,
+    discipline: &'static str,
 }
+
+/// Each alone and all together, these are options of `proxies`.
+const CARE: [&str; 9] = [
+    "health: { interval: 1s, fast-interval: 300ms, down-interval: 2s, timeout: 100ms, fall: 2, initial: up }",
+    "passive: { max-fails: 2, fail-timeout: 5s }",
+    "breaker: { failures: 2, penalty: 1s, penalty-max: 8s }",
+    "ejection: { interval: 2s, base: 3s, share: 30%, consecutive-gateway: 3, success-rate: { hosts: 2, requests: 5, factor: 1 }, failure-share: { hosts: 1, requests: 5, threshold: 50% } }",
+    "when-unhealthy: { panic: { below: 60% } }",
+    "limits: { per-instance: 3, requests: 20, queue: 15, queue-timeout: 300ms }",
+    "stickiness: { by: cookie, lifetime: 10s, through-drain: true }",
+    "backups: overflow",
+    "timeout: 900ms",
+];
+
+/// And these of `traffic.retries`.
+const AGAIN: [&str; 6] = [
+    "target: same, redispatch: true",
+    "budget: { deposits: { share: 50%, per-second: 1 } }",
+    "backoff: { jittered: { base: 25ms, max: 250ms } }",
+    "try-timeout: 150ms",
+    "hedge-after: 40ms",
+    "on: [refused, reset, error]",
+];
 
 const STRATEGIES: &str = "strategies:
   recreate: { gate: { samples: 30, window: 20s }, bake: 20s }
@@ -56,22 +85,26 @@ impl World {
         };
         format!(
             "name: law\nseed: {}\nwarm-up: 5s\nhorizon: 120s\n\
-             traffic: {{ open: {{ stages: [ {{ rate: {}/s, for: 120s }} ] }}{timeout}, retries: {{ attempts: {} }}, users: 50 }}\n\
+             traffic: {{ open: {{ stages: [ {{ rate: {}/s, for: 120s }} ] }}{timeout}{}, retries: {{ attempts: {}{} }}, users: 50 }}\n\
              network: {{ delay: {}ms, listing-delay: {}ms }}\n\
-             proxies: {{ count: {}, balancer: {{ {}: {{}} }} }}\n\
-             fleet: {{ size: {}, slots: {}, queue: {queue}, boot: {}s, min-ready: {}s, shutdown: {{ delay: {delay}s, drain: {} s }}, price: 0.10 USD/h }}\n\
+             proxies: {{ count: {}, balancer: {{ {}: {{}} }}{} }}\n\
+             fleet: {{ size: {}, slots: {}, queue: {queue}, discipline: {}, boot: {}s, min-ready: {}s, shutdown: {{ delay: {delay}s, drain: {} s }}, price: 0.10 USD/h }}\n\
              slo: {{ bad-request-price: 0.01 USD }}\n\
              telemetry: {{ scrape: 2s, delay: 1s }}\n\
-             versions:\n  v1: {{ service: {} }}\n{new}{deploy}{faults}",
+             versions:\n  v1: {{ service: {} }}\n{new}{deploy}{faults}{EVENTS}",
             self.seed,
             self.rate,
+            self.connections,
             self.retries,
+            joined(&self.again),
             self.delay_ms,
             self.listing_ms,
             self.proxies,
             self.balancer,
+            joined(&self.care),
             self.size,
             self.slots,
+            self.discipline,
             self.boot_s,
             self.min_ready_s,
             delay + drain,
@@ -79,6 +112,13 @@ impl World {
         )
         .replace(" s }", "s }")
     }
+}
+
+/// Every proxy is reloaded in the middle of things.
+const EVENTS: &str = "events: [ { reload: { at: 15s } }, { reload: { at: 40s, proxy: 0 } } ]\n";
+
+fn joined(options: &[&str]) -> String {
+    options.iter().map(|option| format!(", {option}")).collect()
 }
 
 fn worlds() -> impl Strategy<Value = World> {
@@ -94,32 +134,47 @@ fn worlds() -> impl Strategy<Value = World> {
     let network = (0_u32..20, 0_u32..3_000, 1_u32..4, balancer);
     let trouble =
         (0_u32..40, prop::sample::select(vec![0_u32, 0, 30, 100]), prop::option::of((6_u32..60, any::<bool>())));
-    (0_u64..1_000, fleet, traffic, network, trouble).prop_map(|(seed, fleet, traffic, network, trouble)| {
-        let (size, slots, queue, boot_s, shutdown, min_ready_s) = fleet;
-        let (rate, service, timeout_ms, retries) = traffic;
-        let (delay_ms, listing_ms, proxies, balancer) = network;
-        let (errors, fails_to_start, fault) = trouble;
-        World {
-            seed,
-            size,
-            slots,
-            queue,
-            rate,
-            service,
-            timeout_ms,
-            retries,
-            delay_ms,
-            listing_ms,
-            proxies,
-            balancer,
-            boot_s,
-            shutdown,
-            min_ready_s,
-            errors,
-            fails_to_start,
-            fault,
-        }
-    })
+    let care = prop::sample::subsequence(CARE.to_vec(), 0..=CARE.len());
+    let again = prop::sample::subsequence(AGAIN.to_vec(), 0..=AGAIN.len());
+    let discipline = prop::sample::select(vec!["fifo", "processor-sharing"]);
+    let connections = prop::sample::select(vec![
+        "",
+        ", connections: {}",
+        ", connections: { max-age: 8s, idle: 500ms, max-requests: 40 }",
+    ]);
+    let options = (care, again, discipline, connections);
+    (0_u64..1_000, fleet, traffic, network, trouble, options).prop_map(
+        |(seed, fleet, traffic, network, trouble, options)| {
+            let (size, slots, queue, boot_s, shutdown, min_ready_s) = fleet;
+            let (rate, service, timeout_ms, retries) = traffic;
+            let (delay_ms, listing_ms, proxies, balancer) = network;
+            let (errors, fails_to_start, fault) = trouble;
+            World {
+                seed,
+                size,
+                slots,
+                queue,
+                rate,
+                service,
+                timeout_ms,
+                retries,
+                delay_ms,
+                listing_ms,
+                proxies,
+                balancer,
+                boot_s,
+                shutdown,
+                min_ready_s,
+                errors,
+                fails_to_start,
+                fault,
+                care: options.0,
+                again: options.1,
+                discipline: options.2,
+                connections: options.3,
+            }
+        },
+    )
 }
 
 /// Requests that were sent are settled or under way, second by second.
@@ -206,8 +261,19 @@ proptest! {
     }
 
     #[test]
+    fn a_balancer_of_connections_conserves_them_too(world in worlds(), direct in any::<bool>()) {
+        let layer = if direct { "layer: direct-return" } else { "layer: l4" };
+        let pinned = World {
+            connections: ", connections: { max-age: 8s, idle: 2s }",
+            care: vec![layer, CARE[0]], again: Vec::new(), retries: 0, ..world
+        };
+        check(&pinned, &forecast(&pinned.yaml(true)));
+    }
+
+    #[test]
     fn without_rollout_faults_and_limits_nothing_is_lost(world in worlds()) {
-        let calm = World { timeout_ms: None, queue: None, fault: None, ..world };
+        let calm =
+            World { timeout_ms: None, queue: None, fault: None, care: Vec::new(), again: Vec::new(), ..world };
         let forecast = forecast(&calm.yaml(false));
         check(&calm, &forecast);
         let metrics = &forecast.strategies[0].metrics;
@@ -220,7 +286,7 @@ proptest! {
     #[test]
     fn a_healthy_rollout_that_waits_for_the_proxies_loses_nothing(world in worlds()) {
         let healthy = World {
-            timeout_ms: None, queue: None, fault: None, errors: 0, fails_to_start: 0,
+            timeout_ms: None, queue: None, fault: None, errors: 0, fails_to_start: 0, care: Vec::new(), again: Vec::new(),
             service: "20ms", rate: 1 + world.rate / 8, shutdown: (4, 30), ..world
         };
         let forecast = forecast(&healthy.yaml(true));

@@ -4,6 +4,7 @@ mod deploy;
 mod lab;
 mod laws;
 mod program;
+mod proxies;
 mod real_balancers;
 mod stories;
 mod theory;

@@ -157,7 +157,7 @@ fn ours(rule: &Rule, weights: [u32; 3], backends: &[Backend]) -> String {
         let key = Some(KEYS[number % KEYS.len()].as_bytes());
         let client = Some(Client::V4(CLIENTS[number % CLIENTS.len()]));
         let ask = Ask { key, client, ..Ask::of(UserId(0), 0, Tried::NONE) };
-        let (instance, _) = pool.pick(Moment::START, None, &ask).expect("three instances");
+        let (instance, _) = pool.pick(Moment::START, &ask).expect("three instances");
         pool.end(Moment::START, instance, Span::ZERO);
         char::from(b'a' + instance.0 as u8)
     };

@@ -139,3 +139,36 @@ fn retries_multiply_attempts_as_a_geometric_series_does() {
     });
     assert!((attempts - 1.75).abs() < half, "{attempts} ± {half}");
 }
+
+#[test]
+fn processor_sharing_responds_alike_for_every_law_of_service() {
+    // M/G/1-PS: a mean of 1 / (1 − ρ) service times, whatever the law.
+    let hyper = "{ hyper-exponential: { branches: [ { share: 80%, mean: 5ms }, { share: 20%, mean: 30ms } ] } }";
+    for law in ["10ms", EXPONENTIAL, hyper, "{ erlang: { mean: 10ms, stages: 4 } }"] {
+        for load in [0.5, 0.8] {
+            let expected = 1.0 / (1.0 - load);
+            let (mean, half) = over_seeds(|seed| {
+                let yaml = queue(1, load, "unlimited", law, 1_500, seed)
+                    .replace("slots: 1", "slots: 1, discipline: processor-sharing");
+                value(metrics(&forecast(&yaml), "stay").latency_ms_mean) / MEAN_MS
+            });
+            assert!(half < 0.12 * expected, "± {half} is too wide");
+            assert!(
+                (mean - expected).abs() < half + 0.001 * expected,
+                "{law} at {load}: {mean} ± {half}, theory {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn under_processor_sharing_an_attempt_takes_its_work_over_what_is_left_of_the_load() {
+    // Errors take 1 ms and good answers 15 ms: x / (1 − ρ) for the good, though the mean work is 10 ms.
+    let (mean, half) = over_seeds(|seed| {
+        let yaml = queue(1, 0.7, "unlimited", "15ms", 1_500, seed)
+            .replace("slots: 1", "slots: 1, discipline: processor-sharing")
+            .replace("service: 15ms", "service: 15ms, errors: { rate: 35.714285714%, latency: 1ms }");
+        value(metrics(&forecast(&yaml), "stay").latency_ms_mean)
+    });
+    assert!((mean - 50.0).abs() < half + 0.05, "{mean} ± {half}, theory 50");
+}

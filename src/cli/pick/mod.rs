@@ -150,7 +150,7 @@ impl<'a> Bench<'a> {
         let client = cycle(&self.plan.clients, number).copied();
         let ask = Ask { key: key.map(str::as_bytes), client, ..Ask::of(UserId(number), 0, Tried::NONE) };
         let now = self.now(number);
-        let Some((instance, _)) = self.pool.pick(now, None, &ask) else { return NOBODY };
+        let Some((instance, _)) = self.pool.pick(now, &ask) else { return NOBODY };
         if self.plan.hold == 0 {
             self.end(now, instance);
         } else {

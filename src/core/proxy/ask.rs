@@ -87,6 +87,11 @@ impl Tried {
         self.count += 1;
     }
 
+    /// Where the last attempt went.
+    pub fn last(&self) -> Option<InstanceId> {
+        self.instances[..usize::from(self.count)].last().copied()
+    }
+
     pub(super) fn iter(&self) -> std::slice::Iter<'_, InstanceId> {
         self.instances[..usize::from(self.count)].iter()
     }

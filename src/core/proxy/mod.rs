@@ -2,36 +2,57 @@
 //!
 //! A service may have many proxies; each knows only what it was told and what it saw itself. Nothing here gives orders,
 //! reads a clock or allocates for a request. A driver calls [`Proxy::pick`] for each attempt, then [`Proxy::finish`]
-//! exactly once; it tells of endpoint changes, weights and probe results when they reach *this* proxy.
+//! exactly once; it tells of endpoint changes, weights and probe results when they reach *this* proxy, and calls
+//! [`Proxy::tick`] at the moment that [`Proxy::deadline`] names.
 
 mod ask;
 mod balance;
+mod bars;
+mod breaker;
+mod eject;
 mod health;
+mod level;
 mod policy;
 mod pool;
+mod queue;
 mod retry;
 mod route;
+mod side;
+mod sticky;
+mod waiting;
+mod watch;
 
 pub use ask::{Ask, Client, Pick, Report, Tried};
 pub use balance::rule::*;
 pub use health::Ending;
-pub use policy::{Checks, MAX_RETRIES, Passive, Policy, Retries, RetryOn};
+pub use policy::{
+    Affinity, AllOut, Backoff, Breaker, Budget, Checks, Ejection, FailureShare, Initial, LEVELS, Limits, MAX_RETRIES,
+    Passive, Policy, Retries, RetryOn, Spill, Sticky, SuccessRate, Target,
+};
 pub use pool::{Listing, Pool, Standing};
-pub use retry::retries_allowed;
+pub use waiting::{Ticket, Turn};
 
 use crate::core::amount::Share;
 use crate::core::draw::Seed;
-use crate::core::ids::{InstanceId, VersionId};
+use crate::core::ids::{InstanceId, UserId, VersionId};
 use crate::core::rollout::Split;
-use crate::core::time::Moment;
+use crate::core::time::{Moment, Span};
+use bars::Bars;
 use pool::End;
+use retry::Purse;
 use route::Route;
+use side::{Side, Spot};
+use sticky::Table;
+use waiting::Waiting;
+use watch::Watch;
 
 /// Why no instance was picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// None is listed, or none of the listed ones is thought to be alive and untried.
     NoInstance,
+    /// There would be one, but for a limit.
+    Full,
 }
 
 /// What to do once an attempt has ended.
@@ -39,8 +60,49 @@ pub enum Refusal {
 pub enum Next {
     /// The ending is the client's answer.
     Done,
-    /// Ask again for the same request.
+    /// Ask again for the same request, so much later, or say with [`Proxy::forgo`] that nobody will.
+    RetryAfter(Span),
+}
+
+/// What became of a request that came to a proxy, or came back to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It goes there.
+    Sent(Pick),
+    /// It waits for a free place, and is called by [`Proxy::call_next`].
+    Waits(Turn),
+    /// Nobody takes it, and it may not wait.
+    Refused,
+}
+
+/// Why an attempt goes nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Miss {
+    Nobody,
+    /// Somebody of this side would take it, or only this instance would, were it not for a limit.
+    Full {
+        side: usize,
+        only: Option<InstanceId>,
+    },
+}
+
+impl Miss {
+    const fn refusal(self) -> Refusal {
+        match self {
+            Miss::Nobody => Refusal::NoInstance,
+            Miss::Full { .. } => Refusal::Full,
+        }
+    }
+}
+
+/// Which attempt of a request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    First,
+    /// Was allowed by [`Next::RetryAfter`], and counts since then.
     Retry,
+    /// Runs beside another one.
+    Hedge,
 }
 
 /// One proxy: its policy and everything it has learnt.
@@ -48,40 +110,70 @@ pub enum Next {
 pub struct Proxy {
     policy: Policy,
     route: Route,
-    /// One pool that every instance shares, or one for each side of a split.
-    pools: [Pool; 2],
+    /// One side that every instance shares, or both sides of a split.
+    sides: [Side; 2],
+    watch: Watch,
+    purse: Purse,
+    users: Table,
+    waiting: Waiting,
     active: u32,
+    /// Retries under way or in their back-off.
     retrying: u32,
 }
 
 impl Proxy {
-    /// Proxy `number`, which knows no instance. Without `split` all versions share one pool; with it, requests are first
-    /// split between `split`'s version and all others, starting with a share of zero.
-    pub fn new(policy: Policy, split: Option<(VersionId, Split)>, seed: Seed, number: u16) -> Proxy {
-        let family = seed.family("balancer");
-        let pools = [0, 1].map(|side| Pool::new(&policy.balancer, family.stream(u64::from(number) << 1 | side)));
-        Proxy { policy, route: Route::new(split), pools, active: 0, retrying: 0 }
+    /// Proxy `number`, which begins at `now` and knows no instance. Without `split` all versions share one pool; with it,
+    /// requests are first split between `split`'s version and all others, starting with a share of zero.
+    pub fn new(now: Moment, policy: Policy, split: Option<(VersionId, Split)>, seed: Seed, number: u16) -> Proxy {
+        let streams = seed.family("balancer");
+        let side = |side| Side::new(&policy, streams, u64::from(number) << 1 | side);
+        Proxy {
+            sides: [side(0), side(1)],
+            watch: Watch::new(now, &policy),
+            purse: Purse::new(policy.retries.budget),
+            users: Table::default(),
+            waiting: Waiting::default(),
+            route: Route::new(split),
+            active: 0,
+            retrying: 0,
+            policy,
+        }
     }
 
-    /// The endpoints now include `instance`; it counts as healthy until seen otherwise. Listing it twice changes nothing.
-    /// What is listed at the very start of time has long been there.
-    pub fn list(&mut self, now: Moment, instance: InstanceId, version: VersionId) {
+    /// The endpoints now include `instance`; what it counts as until its first check is for the policy to say, unless it
+    /// is `known` to be up. Listing it twice changes nothing. What is listed at the very start of time has long been there.
+    pub fn list(&mut self, now: Moment, instance: InstanceId, version: VersionId, level: u8, known: bool) {
+        if self.lists(instance) {
+            return;
+        }
+        let up = self.meet(instance, known);
         let weight = self.policy.weights.get(version.index()).copied().unwrap_or(1);
         let [a, b, c, d] = instance.0.to_be_bytes();
         let name = format!("10.{}.{c}.{d}:80", u16::from(b) + u16::from(a) * 256);
-        self.pools[self.route.side(version)].list(now, &Listing { instance, version, name: &name, weight });
+        let side = &mut self.sides[self.route.side(version)];
+        side.list(now, &Listing { instance, version, name: &name, weight }, level);
+        for bar in [Bars::EJECTED, Bars::BROKEN] {
+            side.bar(now, instance, bar, false);
+        }
+        side.bar(now, instance, Bars::DOWN, !up);
     }
 
     /// The endpoints no longer include `instance`; attempts under way go on.
     pub fn unlist(&mut self, now: Moment, instance: InstanceId) {
-        for pool in &mut self.pools {
-            pool.unlist(now, instance);
+        let through_drain = self.policy.sticky.is_some_and(|sticky| sticky.through_drain);
+        for side in &mut self.sides {
+            if through_drain {
+                side.bar(now, instance, Bars::DRAINING, true);
+            } else {
+                side.unlist(now, instance);
+            }
         }
+        self.waiting.release(instance);
     }
 
     /// Whether `instance` is in this proxy's endpoints.
     pub fn lists(&self, instance: InstanceId) -> bool {
-        self.pools.iter().any(|pool| pool.lists(instance))
+        self.sides.iter().any(|side| side.lists(instance))
     }
 
     /// From now on the new version gets `share` of the requests; has no effect without a split.
@@ -89,57 +181,164 @@ impl Proxy {
         self.route.set_share(share);
     }
 
-    /// Chooses an instance for one attempt.
+    /// Chooses an instance for the first attempt of a request, or for a retry that was allowed; it does not wait.
     ///
     /// # Errors
-    /// [`Refusal::NoInstance`] when the pool that the request is routed to has nobody to offer.
+    /// [`Refusal::NoInstance`] when the pool that the request is routed to has nobody to offer, [`Refusal::Full`] when
+    /// it would have but for a limit. A retry that nobody takes is forgotten.
     #[inline]
     pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
+        let kind = self.note_request(now, ask);
+        self.choose(now, ask, None, kind).map_err(|miss| {
+            if kind == Kind::Retry {
+                self.forgo();
+            }
+            miss.refusal()
+        })
+    }
+
+    /// As [`Proxy::pick`], for a request that waits if it must and may; `cookie` is the instance that its cookie names.
+    #[inline]
+    pub fn enter(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, ticket: Ticket) -> Entry {
+        let kind = self.note_request(now, ask);
+        match self.choose(now, ask, cookie, kind) {
+            Ok(pick) => Entry::Sent(pick),
+            Err(Miss::Full { side, only }) if self.waiting.len() < self.policy.limits.queue => {
+                self.queue(ask, ticket, side, only, kind)
+            }
+            Err(_) => {
+                if kind == Kind::Retry {
+                    self.forgo();
+                }
+                Entry::Refused
+            }
+        }
+    }
+
+    #[inline]
+    fn note_request(&mut self, now: Moment, ask: &Ask<'_>) -> Kind {
+        if ask.tried.count() > 0 {
+            return Kind::Retry;
+        }
+        if self.purse.keeps_books() {
+            self.purse.request(now);
+        }
+        Kind::First
+    }
+
+    /// Chooses another instance for a request that already has an attempt under way.
+    ///
+    /// # Errors
+    /// As [`Proxy::pick`].
+    pub fn pick_hedge(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
+        self.choose(now, ask, None, Kind::Hedge).map_err(Miss::refusal)
+    }
+
+    #[inline]
+    fn choose(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Result<Pick, Miss> {
+        if self.active >= self.policy.limits.requests {
+            return Err(Miss::Full { side: self.route.choose(ask), only: None });
+        }
+        if (self.policy.sticky.is_some() || kind == Kind::Retry)
+            && let Some((side, instance)) = self.wanted(now, ask, cookie, kind)
+        {
+            return match self.sides[side].accepts(now, instance, true, true) {
+                Some(spot) => Ok(self.send(now, side, spot, ask.user, kind)),
+                None => Err(Miss::Full { side, only: Some(instance) }),
+            };
+        }
         let side = self.route.choose(ask);
-        let (instance, version) = self.pools[side].pick(now, self.policy.passive, ask).ok_or(Refusal::NoInstance)?;
-        let retry = ask.tried.count() > 0;
+        let again = kind == Kind::Retry && self.policy.retries.target == Target::Any;
+        let tried = if again { Tried::NONE } else { ask.tried };
+        match self.sides[side].choose(now, &Ask { tried, ..*ask }) {
+            Some(spot) => Ok(self.send(now, side, spot, ask.user, kind)),
+            None if self.limited() && self.sides[side].is_full(now, &tried) => Err(Miss::Full { side, only: None }),
+            None => Err(Miss::Nobody),
+        }
+    }
+
+    /// Whether instances can be full at all.
+    fn limited(&self) -> bool {
+        self.policy.limits.per_instance < u32::MAX
+    }
+
+    /// The side and the instance that this attempt must go to; `None`: the balancer decides.
+    fn wanted(
+        &self,
+        now: Moment,
+        ask: &Ask<'_>,
+        cookie: Option<InstanceId>,
+        kind: Kind,
+    ) -> Option<(usize, InstanceId)> {
+        let retries = &self.policy.retries;
+        if kind == Kind::Retry {
+            let last = ask.tried.last().filter(|_| retries.stays(ask.tried.count()))?;
+            return self.side_of(now, last, true);
+        }
+        let sticky = self.policy.sticky.filter(|_| kind == Kind::First)?;
+        let wanted = match sticky.by {
+            Affinity::Cookie => cookie?,
+            Affinity::Source => self.users.find(now, ask.user, sticky.lifetime)?,
+        };
+        self.side_of(now, wanted, sticky.through_drain)
+    }
+
+    fn side_of(&self, now: Moment, instance: InstanceId, draining: bool) -> Option<(usize, InstanceId)> {
+        let side = self.sides.iter().position(|side| side.accepts(now, instance, draining, false).is_some())?;
+        Some((side, instance))
+    }
+
+    #[inline]
+    fn send(&mut self, now: Moment, side: usize, spot: Spot, user: UserId, kind: Kind) -> Pick {
+        let (instance, version) = self.sides[side].send(now, spot);
         self.active += 1;
-        self.retrying += u32::from(retry);
-        Ok(Pick { instance, version, retry, at: now })
+        self.watch_pick(now, instance);
+        if self.policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Source) {
+            self.users.note(now, user, instance);
+        }
+        Pick { instance, version, retry: kind == Kind::Retry, at: now }
     }
 
     /// Takes note of how an attempt ended, and says whether the request should be tried again. `attempts` is how many
-    /// the request has had, this one included.
+    /// the request has had, this one included; `dice` are random bits that belong to this ending.
     #[inline]
-    pub fn finish(&mut self, now: Moment, pick: Pick, ending: Ending, attempts: u8) -> Next {
+    pub fn finish(&mut self, now: Moment, pick: Pick, ending: Ending, attempts: u8, dice: u64) -> Next {
         self.active -= 1;
         self.retrying -= u32::from(pick.retry);
-        let fault = ending.counts_as_failure(self.policy.retries.on);
+        let retries = self.policy.retries;
         let side = self.route.side(pick.version);
+        let fault = ending.counts_as_failure(retries.on);
         let end = End { now, latency: now.since(pick.at), fault, served: ending == Ending::Served };
-        self.pools[side].finish(pick.instance, &end, self.policy.passive);
-        if ending.may_be_retried(self.policy.retries.on)
-            && attempts <= self.policy.retries.attempts
-            && self.retrying < retries_allowed(self.policy.retries.budget, self.active + 1)
-        {
-            return Next::Retry;
+        self.sides[side].finish(pick.instance, &end);
+        if self.watch.minds_endings {
+            self.watch_ending(now, side, pick.instance, ending, dice);
+        }
+        let failed = ending.may_be_retried(retries.on);
+        if self.purse.keeps_books() && ending != Ending::Abandoned {
+            self.purse.ended(!failed);
+        }
+        if failed && attempts <= retries.attempts && self.purse.withdraw(now, self.retrying, self.active + 1) {
+            self.retrying += 1;
+            return Next::RetryAfter(retries.wait(attempts, dice));
         }
         Next::Done
     }
 
-    /// An active check of `instance` was answered well or not.
-    pub fn probed(&mut self, now: Moment, instance: InstanceId, well: bool) {
-        let Some(checks) = self.policy.checks else { return };
-        for pool in &mut self.pools {
-            pool.probed(now, instance, well, checks);
-        }
+    /// A retry that was allowed will not be made.
+    pub fn forgo(&mut self) {
+        self.retrying -= 1;
     }
 
     /// `instance` says how loaded it is.
     pub fn report(&mut self, now: Moment, instance: InstanceId, report: &Report) {
-        for pool in &mut self.pools {
-            pool.report(now, instance, report);
+        for side in &mut self.sides {
+            side.report(now, instance, report);
         }
     }
 
     /// Whether slow start is on but protects nothing, because every instance of a pool is in it.
     pub fn slow_start_protects_nothing(&self, now: Moment) -> bool {
-        self.pools.iter().any(|pool| pool.slow_start_protects_nothing(now))
+        self.sides.iter().any(|side| side.slow_start_protects_nothing(now))
     }
 
     /// Attempts under way.

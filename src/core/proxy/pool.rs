@@ -3,8 +3,9 @@
 use crate::core::draw::Stream;
 use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::balance::{Algorithm, Balancer, Change, Turn};
-use crate::core::proxy::health::{Checked, Fails};
-use crate::core::proxy::{Ask, Checks, Passive, Report, Rule, Tried};
+use crate::core::proxy::bars::Bars;
+use crate::core::proxy::health::Fails;
+use crate::core::proxy::{Ask, Passive, Report, Rule, Tried};
 use crate::core::time::{Moment, Span};
 
 const NOWHERE: u32 = u32::MAX;
@@ -25,7 +26,11 @@ pub(super) struct Member {
     pub name: Box<str>,
     /// When it joined or came back; `START` for those that were there before the proxy.
     pub since: Moment,
-    checked: Checked,
+    bars: Bars,
+    /// Whether it belongs to the structures of a balancer that forgets those known to be out, or of weight 0.
+    in_play: bool,
+    /// Attempts that it may have under way.
+    limit: u32,
     pub fails: Fails,
 }
 
@@ -40,21 +45,23 @@ impl Member {
             current: 0,
             name: listing.name.into(),
             since,
-            checked: Checked::up(),
+            bars: Bars::NONE,
+            in_play: listing.weight > 0,
+            limit: u32::MAX,
             fails: Fails::default(),
         }
     }
 
-    /// Whether health takes part in no decision about it: it can only be passed over for having been tried.
+    /// Whether health and limits take part in no decision about it: it can only be passed over for having been tried.
     #[inline]
     pub fn is_clean(&self) -> bool {
-        self.checked.up && self.effective == self.weight && !self.fails.any()
+        !self.bars.meets(Bars::ANY) && self.effective == self.weight && !self.fails.any() && self.active < self.limit
     }
 
-    /// Whether it belongs to the structures of a balancer that forgets those known to be down, or of weight 0.
+    /// Whether it belongs to the structures of a balancer that forgets those known to be out, or of weight 0.
     #[inline]
     pub fn in_play(&self) -> bool {
-        self.checked.up && self.weight > 0
+        self.in_play
     }
 }
 
@@ -65,6 +72,10 @@ pub(super) struct Eligible<'a> {
     /// `None` where failures do not count, as with nginx's only server.
     pub passive: Option<Passive>,
     pub tried: &'a Tried,
+    /// Whoever has one of these is out.
+    pub shut: Bars,
+    /// Whether those who are full are out.
+    pub limited: bool,
     /// By instance: its place, or `NOWHERE`.
     pub places: &'a [u32],
 }
@@ -72,7 +83,8 @@ pub(super) struct Eligible<'a> {
 impl<'a> Eligible<'a> {
     #[inline]
     pub fn admits(&self, member: &Member) -> bool {
-        member.checked.up
+        !member.bars.meets(self.shut)
+            && (member.active < member.limit || !self.limited)
             && self.passive.is_none_or(|passive| !member.fails.out(self.now, passive))
             && (self.tried.count() == 0 || !self.tried.has(member.instance))
     }
@@ -134,12 +146,33 @@ pub struct Pool {
     /// By instance: where it stands in `members`, or `NOWHERE`.
     places: Vec<u32>,
     stream: Stream,
+    passive: Option<Passive>,
+    /// Attempts that each member may have under way.
+    limit: u32,
+    /// Health is disregarded: everybody is in play.
+    open: bool,
+    /// Members that do not drain, and those of them who are healthy.
+    census: (u32, u32),
 }
 
 impl Pool {
     /// A pool without members; `stream` is all the chance that the balancer has.
     pub fn new(rule: &Rule, stream: Stream) -> Pool {
-        Pool { balancer: Balancer::new(rule), members: Vec::new(), places: Vec::new(), stream }
+        Pool {
+            balancer: Balancer::new(rule),
+            members: Vec::new(),
+            places: Vec::new(),
+            stream,
+            passive: None,
+            limit: u32::MAX,
+            open: false,
+            census: (0, 0),
+        }
+    }
+
+    /// The same, in which failed attempts count as `passive` says, and members take up to `limit` attempts at once.
+    pub fn guarded(self, passive: Option<Passive>, limit: u32) -> Pool {
+        Pool { passive, limit, ..self }
     }
 
     /// The plain rule of the same name, for comparison.
@@ -159,7 +192,8 @@ impl Pool {
         let place = self.members.len();
         self.balancer.change(&mut self.members, Change::Joining, now);
         self.places[listing.instance.index()] = place as u32;
-        self.members.push(Member::new(listing, now));
+        self.members.push(Member { limit: self.limit, ..Member::new(listing, now) });
+        self.count(place, 1);
         self.balancer.change(&mut self.members, Change::Joined(place), now);
     }
 
@@ -167,6 +201,7 @@ impl Pool {
     pub fn unlist(&mut self, now: Moment, instance: InstanceId) {
         let Some(place) = self.place(instance) else { return };
         self.balancer.change(&mut self.members, Change::Leaving(place), now);
+        self.count(place, -1);
         self.members.remove(place);
         self.places[instance.index()] = NOWHERE;
         for (place, member) in self.members.iter().enumerate().skip(place) {
@@ -179,8 +214,10 @@ impl Pool {
     pub fn weigh(&mut self, now: Moment, instance: InstanceId, weight: u32) {
         let Some(place) = self.place(instance) else { return };
         self.balancer.change(&mut self.members, Change::Weighing(place), now);
+        let shut = self.shut();
         let member = &mut self.members[place];
         (member.weight, member.effective) = (i64::from(weight), i64::from(weight));
+        member.in_play = weight > 0 && !member.bars.meets(shut);
         self.balancer.change(&mut self.members, Change::Weighed(place), now);
     }
 
@@ -191,31 +228,85 @@ impl Pool {
 
     /// Chooses a member for one attempt, which is active from now on.
     #[inline]
-    pub fn pick(&mut self, now: Moment, passive: Option<Passive>, ask: &Ask<'_>) -> Option<(InstanceId, VersionId)> {
-        let passive = self.passive(passive);
-        let eligible = Eligible { now, passive, tried: &ask.tried, places: &self.places };
+    pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Option<(InstanceId, VersionId)> {
+        let place = self.choose(now, ask)?;
+        Some(self.send(now, place))
+    }
+
+    /// The place of the member that the balancer picks.
+    #[inline]
+    pub(super) fn choose(&mut self, now: Moment, ask: &Ask<'_>) -> Option<usize> {
+        let passive = if self.open { None } else { self.passive() };
+        self.balance(now, ask, passive)
+    }
+
+    /// The same, though failed attempts speak against everybody.
+    pub(super) fn choose_anyone(&mut self, now: Moment, ask: &Ask<'_>) -> Option<usize> {
+        self.balance(now, ask, None)
+    }
+
+    #[inline]
+    fn balance(&mut self, now: Moment, ask: &Ask<'_>, passive: Option<Passive>) -> Option<usize> {
+        let shut = self.shut();
+        let eligible = Eligible { now, passive, tried: &ask.tried, shut, limited: true, places: &self.places };
         let mut turn = Turn { ask, eligible, stream: &mut self.stream };
-        let place = self.balancer.pick(&mut self.members, &mut turn)?;
+        self.balancer.pick(&mut self.members, &mut turn)
+    }
+
+    /// The member at `place` gets an attempt.
+    #[inline]
+    pub(super) fn send(&mut self, now: Moment, place: usize) -> (InstanceId, VersionId) {
+        let passive = self.passive();
         let member = &mut self.members[place];
         member.active += 1;
+        let full = member.active == member.limit;
         if let Some(passive) = passive {
             member.fails.picked(now, passive);
         }
         let answer = (member.instance, member.version);
         self.balancer.moved(&mut self.members, place, now);
-        Some(answer)
+        if full {
+            self.balancer.change(&mut self.members, Change::Reviewed(place), now);
+        }
+        answer
+    }
+
+    /// Whether `admits` lets somebody in, and the first of those.
+    pub(super) fn first(&self, admits: impl Fn(&Pool, usize) -> bool) -> Option<usize> {
+        (0..self.members.len()).find(|&place| admits(self, place))
+    }
+
+    /// Whether the member at `place` may get an attempt. `draining`: though it drains; `limited`: if it has room.
+    pub(super) fn admits(&self, now: Moment, place: usize, tried: &Tried, draining: bool, limited: bool) -> bool {
+        let shut = if draining { Bars::HEALTH } else { Bars::ANY };
+        let eligible = Eligible { now, passive: self.passive(), tried, shut, limited, places: &self.places };
+        eligible.admits(&self.members[place])
+    }
+
+    /// The place of `instance`, if it is a member.
+    #[inline]
+    pub(super) fn place(&self, instance: InstanceId) -> Option<usize> {
+        match self.places.get(instance.index()) {
+            None | Some(&NOWHERE) => None,
+            Some(&place) => Some(place as usize),
+        }
+    }
+
+    /// Who stands at `place`.
+    pub(super) fn at(&self, place: usize) -> InstanceId {
+        self.members[place].instance
     }
 
     /// An attempt on `instance` ended. It may have left the endpoints since.
     #[inline]
-    pub(super) fn finish(&mut self, instance: InstanceId, end: &End, passive: Option<Passive>) {
+    pub(super) fn finish(&mut self, instance: InstanceId, end: &End) {
         let Some(place) = self.place(instance) else { return };
-        let passive = self.passive(passive);
+        let passive = self.passive();
         let member = &mut self.members[place];
+        let was_clean = member.is_clean();
         // An instance that left and came back starts at zero, and then sees its old attempts end.
         let counted = member.active > 0;
         member.active -= u32::from(counted);
-        let was_clean = member.is_clean();
         match passive {
             None => {}
             Some(_) if !end.fault => member.fails.succeeded(),
@@ -236,7 +327,7 @@ impl Pool {
 
     /// As [`Pool::pick`] and the end of its attempt, for whoever drives a pool alone.
     pub fn end(&mut self, now: Moment, instance: InstanceId, latency: Span) {
-        self.finish(instance, &End { now, latency, fault: false, served: true }, None);
+        self.finish(instance, &End { now, latency, fault: false, served: true });
     }
 
     /// An attempt that somebody else sent to `instance` is under way there.
@@ -254,34 +345,83 @@ impl Pool {
         }
     }
 
-    /// An active check of a member was answered well or not.
-    pub(super) fn probed(&mut self, now: Moment, instance: InstanceId, well: bool, checks: Checks) {
-        if let Some(place) = self.place(instance) {
-            let was_up = self.members[place].checked.up;
-            self.members[place].checked.answer(well, checks);
-            self.health_changed(now, place, was_up);
-        }
-    }
-
     /// The member is known to be up or down, whoever found out.
     pub fn mark(&mut self, now: Moment, instance: InstanceId, up: bool) {
-        if let Some(place) = self.place(instance) {
-            let was_up = self.members[place].checked.up;
-            self.members[place].checked = Checked::marked(up);
-            self.health_changed(now, place, was_up);
+        self.bar(now, instance, Bars::DOWN, !up);
+    }
+
+    /// Sets or clears a bar of a member.
+    pub(super) fn bar(&mut self, now: Moment, instance: InstanceId, bar: Bars, on: bool) {
+        let Some(place) = self.place(instance) else { return };
+        if self.members[place].bars.meets(bar) == on {
+            return;
+        }
+        self.count(place, -1);
+        self.members[place].bars.set(bar, on);
+        self.count(place, 1);
+        self.review(now, place);
+    }
+
+    /// Whether health is disregarded from now on.
+    pub(super) fn set_open(&mut self, now: Moment, open: bool) {
+        if self.open != open {
+            self.open = open;
+            (0..self.members.len()).for_each(|place| self.review(now, place));
         }
     }
 
-    fn health_changed(&mut self, now: Moment, place: usize, was_up: bool) {
-        let member = &mut self.members[place];
-        if member.checked.up == was_up {
+    /// Members that do not drain, and those of them who are healthy.
+    pub(super) fn census(&self) -> (u32, u32) {
+        self.census
+    }
+
+    /// Members that are barred by `bar`.
+    pub(super) fn barred(&self, bar: Bars) -> u32 {
+        self.members.iter().filter(|member| member.bars.meets(bar)).count() as u32
+    }
+
+    /// Everybody, in the order of listing.
+    pub(super) fn instances(&self) -> impl Iterator<Item = InstanceId> {
+        self.members.iter().map(|member| member.instance)
+    }
+
+    /// Whether `instance` is a member, and does not merely drain.
+    pub(super) fn has(&self, instance: InstanceId) -> bool {
+        self.place(instance).is_some_and(|place| !self.members[place].bars.meets(Bars::DRAINING))
+    }
+
+    /// A member enters or leaves the census; those who drain are not counted.
+    fn count(&mut self, place: usize, by: i32) {
+        let bars = self.members[place].bars;
+        if bars.meets(Bars::DRAINING) {
             return;
         }
-        if member.checked.up {
-            member.since = now;
+        let add = |count: &mut u32| *count = count.checked_add_signed(by).expect("who leaves was counted");
+        add(&mut self.census.0);
+        if !bars.meets(Bars::HEALTH) {
+            add(&mut self.census.1);
         }
-        let change = if member.checked.up { Change::Up(place) } else { Change::Down(place) };
-        self.balancer.change(&mut self.members, change, now);
+    }
+
+    /// Whoever has one of these is out.
+    #[inline]
+    fn shut(&self) -> Bars {
+        if self.open { Bars::DRAINING } else { Bars::ANY }
+    }
+
+    /// Tells the balancer what became of a member whose bars changed, or whose bars count differently now.
+    fn review(&mut self, now: Moment, place: usize) {
+        let shut = self.shut();
+        let member = &mut self.members[place];
+        let in_play = member.weight > 0 && !member.bars.meets(shut);
+        if member.in_play != in_play {
+            member.in_play = in_play;
+            if in_play {
+                member.since = now;
+            }
+            let change = if in_play { Change::Up(place) } else { Change::Down(place) };
+            self.balancer.change(&mut self.members, change, now);
+        }
         self.balancer.change(&mut self.members, Change::Reviewed(place), now);
     }
 
@@ -310,15 +450,7 @@ impl Pool {
 
     /// nginx never marks the only server of an upstream as failed.
     #[inline]
-    fn passive(&self, passive: Option<Passive>) -> Option<Passive> {
-        if self.members.len() > 1 { passive } else { None }
-    }
-
-    #[inline]
-    fn place(&self, instance: InstanceId) -> Option<usize> {
-        match self.places.get(instance.index()) {
-            None | Some(&NOWHERE) => None,
-            Some(&place) => Some(place as usize),
-        }
+    fn passive(&self) -> Option<Passive> {
+        if self.members.len() > 1 { self.passive } else { None }
     }
 }

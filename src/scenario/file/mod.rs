@@ -4,6 +4,8 @@
 //! fills in.
 
 pub(super) mod balancer;
+mod preset;
+mod proxies;
 mod service;
 mod strategy;
 mod target;
@@ -13,10 +15,12 @@ use super::entry::{Entry, Keyword, Named, table};
 use super::units::{Lasting, Name, Whole};
 use crate::core::time::Span;
 
-pub(super) use service::{Branch, Errors, Fleet, Law, LawOrSpan, LawTable, Version};
+pub(super) use preset::spread;
+pub(super) use proxies::{Affinity, Backups, Initial, Layer, Limits, Preset, Proxies, WhenUnhealthy};
+pub(super) use service::{Branch, Discipline, Errors, Fleet, Law, LawOrSpan, LawTable, UnlimitedWord, Version};
 pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
-pub(super) use target::{Fault, Rollout, Slo, Telemetry};
-pub(super) use traffic::{Arrivals, Closed, Failure, Network, Open, Proxies, Stage, Trace, Traffic};
+pub(super) use target::{Event, Fault, Rollout, Slo, Telemetry};
+pub(super) use traffic::{Arrivals, Backoff, Budget, Closed, Failure, Network, Open, Stage, Target, Trace, Traffic};
 
 /// Users behind open-loop traffic.
 pub(super) const USERS: Whole<1, USERS_MAX> = Whole::of(10_000);
@@ -68,6 +72,8 @@ table! {
         strategies: Strategies = Strategies(Vec::new()),
         /// What breaks by itself.
         faults: Vec<Fault> = Vec::new(),
+        /// What somebody does to the proxies.
+        events: Vec<Event> = Vec::new(),
         /// How metrics reach a gate.
         telemetry: Telemetry = Entry::fallback(),
     }

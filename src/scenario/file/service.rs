@@ -1,7 +1,7 @@
 //! The service: its fleet, its versions, and the laws of their durations.
 
 use crate::core::time::Span;
-use crate::scenario::entry::{Entry, Keyword, Or, OrWord, choice, table};
+use crate::scenario::entry::{Entry, Keyword, Or, OrWord, choice, table, words};
 use crate::scenario::units::{Above, AtLeast, FileName, HourlyPrice, Lasting, Name, Percent, TimeUnit, Whole};
 
 /// `queue: unlimited`.
@@ -19,6 +19,8 @@ table! {
         size: Whole<1, 100_000>,
         /// Requests one instance works on at once.
         slots: Whole<1, 1_000_000>,
+        /// In which order an instance works on its requests.
+        discipline: Discipline = Discipline::Fifo,
         /// Requests one instance keeps waiting beyond those it works on.
         queue: OrWord<Whole<0, 1_000_000_000>, UnlimitedWord> = OrWord::absent(),
         /// From launch to ready.
@@ -29,8 +31,20 @@ table! {
         warm_up: WarmUp = Entry::fallback(),
         /// How an instance ends.
         shutdown: Shutdown = Entry::fallback(),
+        /// Share of the instances that are backups, spread evenly over the order of launch; below 100%.
+        backups: Percent = Percent::of(0.0),
         /// What an existing instance costs.
         price: Option<HourlyPrice> = None,
+    }
+}
+
+words! {
+    /// In which order an instance works on its requests.
+    pub enum Discipline {
+        /// Each has a slot for itself; those beyond wait in the order of arrival.
+        "fifo" => Fifo,
+        /// On all of them at once, as fast as the slots allow.
+        "processor-sharing" => ProcessorSharing,
     }
 }
 
@@ -65,6 +79,8 @@ table! {
         errors: Option<Or<Percent, Errors>> = None,
         /// Chance that an instance never becomes ready; 0% unless given.
         fails_to_start: Option<Percent> = None,
+        /// 0, which holds unless given, is the first choice of a proxy; backups are one below their version.
+        priority: Option<Whole<0, 2>> = None,
     }
 }
 

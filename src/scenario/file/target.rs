@@ -86,6 +86,33 @@ table! {
     }
 }
 
+choice! {
+    /// Something that somebody does to the proxies.
+    pub enum Event {
+        /// New workers take over, and know nothing but the endpoints.
+        "reload" => Reload(Reload),
+    }
+}
+
+/// `proxy: all`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scenario) struct AllWord;
+
+impl Keyword for AllWord {
+    const WORD: &'static str = "all";
+}
+
+table! {
+    /// A proxy loses its balancer's state, its tables and what it thought of the instances; old workers finish what
+    /// they have.
+    pub struct Reload {
+        /// When.
+        at: Span,
+        /// Which proxy, counted from 0.
+        proxy: OrWord<Whole<0, 999>, AllWord> = OrWord::absent(),
+    }
+}
+
 table! {
     /// How metrics reach a gate.
     pub struct Telemetry {

@@ -1,11 +1,10 @@
-//! Clients, the network, and the proxies in between.
+//! Clients, the network, and the rules of balancing between them.
 
-use super::balancer::Balancer;
-use super::{LawOrSpan, NoneWord, USERS_MAX};
+use super::{LawOrSpan, NoneWord, USERS_MAX, UnlimitedWord};
 use crate::core::amount::Rate;
 use crate::core::time::Span;
-use crate::scenario::entry::{Entry, Named, OrWord, table, words};
-use crate::scenario::units::{Above, Every, FileName, Lasting, Percent, Whole};
+use crate::scenario::entry::{Entry, Or, OrWord, choice, table, words};
+use crate::scenario::units::{Above, FileName, Lasting, Percent, Whole};
 
 table! {
     /// Who sends requests, and when: exactly one of open, trace and closed.
@@ -20,8 +19,24 @@ table! {
         timeout: OrWord<Lasting, NoneWord> = OrWord::absent(),
         /// When a proxy sends a failed attempt to another instance.
         retries: Retries = Entry::fallback(),
+        /// Connections that stay open between requests; without them every request opens its own.
+        connections: OrWord<Connections, NoneWord> = OrWord::absent(),
         /// Distinct users behind the requests (10000 unless given); not with closed traffic, which counts its own.
         users: Option<Whole<1, USERS_MAX>> = None,
+    }
+}
+
+table! {
+    /// Connections that stay open between requests: one for each user.
+    pub struct Connections {
+        /// Closed when so old, as gRPC's MAX_CONNECTION_AGE; none: never.
+        max_age: OrWord<Lasting, NoneWord> = OrWord::absent(),
+        /// An age varies by up to this share of itself.
+        jitter: Percent = Percent::of(10.0),
+        /// Closed when unused for so long; none: never.
+        idle: OrWord<Lasting, NoneWord> = OrWord::absent(),
+        /// Closed after so many requests.
+        max_requests: OrWord<Whole<1, 1_000_000_000>, UnlimitedWord> = OrWord::absent(),
     }
 }
 
@@ -87,10 +102,116 @@ table! {
     pub struct Retries {
         /// Attempts beyond the first.
         attempts: Whole<0, 3> = Whole::of(0),
-        /// Retries under way may be at most this share of a proxy's active requests.
-        budget: OrWord<Percent, NoneWord> = OrWord::absent(),
+        /// Retries under way may be at most this share of a proxy's active requests, or another kind of budget.
+        budget: Or<OrWord<Percent, NoneWord>, Budget> = Or::Leaf(OrWord::absent()),
         /// Which failed attempts may be retried.
         on: Vec<Failure> = vec![Failure::Refused, Failure::Reset],
+        /// Where a retry goes.
+        target: Target = Target::Other,
+        /// With the target same: whether the last retry goes to another instance (HAProxy's option redispatch).
+        redispatch: bool = false,
+        /// How long a retry waits.
+        backoff: Backoff = Backoff::Off(Plain {}),
+        /// An attempt without an answer is given up after this long; none: never.
+        try_timeout: OrWord<Lasting, NoneWord> = OrWord::absent(),
+        /// A request without an answer gets a second attempt after this long, and the first answer wins; none: never.
+        hedge_after: OrWord<Lasting, NoneWord> = OrWord::absent(),
+    }
+}
+
+words! {
+    /// Where a retry goes.
+    pub enum Target {
+        /// To an instance that the request was not sent to before (nginx).
+        "other" => Other,
+        /// Wherever the balancer sends it (Envoy).
+        "any" => Any,
+        /// To the same instance (HAProxy).
+        "same" => Same,
+    }
+}
+
+choice! {
+    /// How long a retry waits.
+    pub enum Backoff {
+        /// Not at all.
+        "off" => Off(Plain),
+        /// Always as long, but not when it is moved to another instance (HAProxy).
+        "fixed" => Fixed(FixedWait),
+        /// By chance, up to a bound that doubles (Envoy).
+        "jittered" => Jittered(JitteredWait),
+    }
+}
+
+table! {
+    /// Always as long.
+    pub struct FixedWait {
+        /// How long.
+        wait: Lasting = Lasting(Span::from_secs(1)),
+    }
+}
+
+table! {
+    /// The n-th retry waits by chance up to (2ⁿ − 1) times base.
+    pub struct JitteredWait {
+        /// What is doubled.
+        base: Lasting = Lasting(Span::from_millis(25)),
+        /// The longest wait.
+        max: Lasting = Lasting(Span::from_millis(250)),
+    }
+}
+
+choice! {
+    /// How many retries there may be in all.
+    pub enum Budget {
+        /// At once at most a share of the active requests (Envoy's retry budget).
+        "active" => Active(ActiveBudget),
+        /// At once at most so many (Envoy's circuit breaker).
+        "at-once" => AtOnce(AtOnceBudget),
+        /// Requests pay for retries (Finagle, linkerd).
+        "deposits" => Deposits(DepositBudget),
+        /// Failures use tokens up (gRPC's retry throttling).
+        "tokens" => Tokens(TokenBudget),
+    }
+}
+
+table! {
+    /// At once at most a share of the active requests.
+    pub struct ActiveBudget {
+        /// Of a proxy's active requests.
+        share: Percent,
+        /// So many are always allowed.
+        floor: Whole<0, 1_000_000> = Whole::of(3),
+    }
+}
+
+table! {
+    /// At once at most so many.
+    pub struct AtOnceBudget {
+        /// How many.
+        retries: Whole<0, 1_000_000>,
+    }
+}
+
+table! {
+    /// Each request pays for a part of a retry.
+    pub struct DepositBudget {
+        /// Retries per request.
+        share: Percent,
+        /// For how long a request counts.
+        lasts: Lasting = Lasting(Span::from_secs(10)),
+        /// Retries in a second that cost nothing.
+        per_second: Whole<0, 100_000> = Whole::of(10),
+    }
+}
+
+table! {
+    /// A failure takes a token; retries stop while half or more of them are gone.
+    pub struct TokenBudget {
+        /// At the start and at most.
+        max: Whole<1, 1_000>,
+        /// Tokens for a success; three digits count.
+        ratio: Above<0> = Above(0.1),
     }
 }
 
@@ -103,6 +224,8 @@ words! {
         "reset" => Reset,
         /// The instance answered with an error.
         "error" => Error,
+        /// The instance did not answer within try-timeout.
+        "timeout" => Timeout,
     }
 }
 
@@ -111,47 +234,12 @@ table! {
     pub struct Network {
         /// One way between a proxy and an instance.
         delay: Span = Span::ZERO,
-        /// From a change of the endpoints to the moment a proxy acts on it.
-        listing_delay: Span = Span::ZERO,
+        /// From a change of the endpoints to the moment a proxy acts on it; a law is drawn from for each change and proxy.
+        listing_delay: LawOrSpan = Or::Leaf(Span::ZERO),
     }
 }
 
 table! {
-    /// What stands between the clients and the instances.
-    pub struct Proxies {
-        /// How many, each blind to what the others do.
-        count: Whole<1, 1_000> = Whole::of(1),
-        /// How a proxy picks an instance.
-        balancer: Balancer = Balancer::LeastConnections(Entry::fallback()),
-        /// Weight of an instance by its version, for balancers with weights; 1 where none is given.
-        weights: Named<Whole<1, 256>> = Named(Vec::new()),
-        /// Active health checks; none unless given.
-        health: Option<Health> = None,
-        /// Instances that fail requests are avoided for a while; off unless given.
-        passive: Option<Passive> = None,
-    }
-}
-
-table! {
-    /// Active health checks.
-    pub struct Health {
-        /// Between two checks of an instance.
-        interval: Every<10> = Every(Span::from_secs(2)),
-        /// A check without an answer fails after this long.
-        timeout: Lasting = Lasting(Span::from_secs(1)),
-        /// Successes in a row that bring an instance back.
-        rise: Whole<1, 1_000> = Whole::of(2),
-        /// Failures in a row that take it out.
-        fall: Whole<1, 1_000> = Whole::of(3),
-    }
-}
-
-table! {
-    /// Passive health, as nginx's `max_fails` and `fail_timeout`.
-    pub struct Passive {
-        /// Failures within fail-timeout that take an instance out.
-        max_fails: Whole<1, 1_000_000> = Whole::of(1),
-        /// For how long.
-        fail_timeout: Lasting = Lasting(Span::from_secs(10)),
-    }
+    /// Nothing to set.
+    pub struct Plain {}
 }

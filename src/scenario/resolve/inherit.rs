@@ -5,7 +5,7 @@ use crate::scenario::entry::Or;
 use crate::scenario::file::{File, Version};
 use crate::scenario::problem::nearest;
 use crate::scenario::tree::{KeyPath, quote};
-use crate::scenario::units::Percent;
+use crate::scenario::units::{Percent, Whole};
 
 /// For each version, the index of the version that its service law was written for; afterwards every version stands
 /// for itself.
@@ -59,6 +59,7 @@ fn complete(file: &File, chain: &[usize]) -> (String, Version) {
         service: said().find_map(|version| version.service.clone()),
         errors: said().find_map(|version| version.errors.clone()).or(Some(Or::Leaf(none))),
         fails_to_start: said().find_map(|version| version.fails_to_start).or(Some(none)),
+        priority: said().find_map(|version| version.priority).or(Some(Whole::of(0))),
     };
     (file.versions.0[chain[0]].0.clone(), version)
 }

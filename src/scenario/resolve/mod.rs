@@ -6,6 +6,7 @@
 mod balancer;
 mod inherit;
 mod law;
+mod proxies;
 mod service;
 mod strategy;
 mod target;
@@ -35,8 +36,8 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
         warm_up: file.warm_up,
         horizon: file.horizon.0,
         traffic: traffic::traffic(file, check),
-        network: Network { delay: file.network.delay, listing_delay: file.network.listing_delay },
-        proxies: traffic::proxies(file, check),
+        network: network(file, check),
+        proxies: proxies::proxies(file, check),
         fleet: service::fleet(file, check),
         versions,
         running,
@@ -44,8 +45,15 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
         rollout,
         strategies: strategy::strategies(file, check),
         faults: target::faults(file, check),
+        reloads: target::reloads(file, check),
         telemetry: Telemetry { scrape: file.telemetry.scrape.0, delay: file.telemetry.delay },
     }
+}
+
+fn network(file: &File, check: &mut Check<'_>) -> Network {
+    let at = KeyPath::from(["network", "listing-delay"]);
+    let listing_delay = law::law(&file.network.listing_delay, law::Sizes::NoRequest, &at, check);
+    Network { delay: file.network.delay, listing_delay }
 }
 
 fn check_times(file: &File, check: &mut Check<'_>) {

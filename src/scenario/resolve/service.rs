@@ -2,9 +2,10 @@
 
 use super::inherit::inherit;
 use super::law::{Sizes, law};
+use crate::core::amount::Share;
 use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
-use crate::scenario::file::{CURRENCY, Errors, File, LawOrSpan};
+use crate::scenario::file::{CURRENCY, Discipline, Errors, File, LawOrSpan};
 use crate::scenario::plan::{self, Fleet, Price, Shutdown, Version, WarmUp};
 use crate::scenario::tree::KeyPath;
 use crate::scenario::units::{Money, Percent};
@@ -37,6 +38,7 @@ pub(super) fn versions(file: &mut File, check: &mut Check<'_>) -> Vec<Version> {
             service: laws[source].clone().unwrap_or(plan::Law::Constant(Default::default())),
             errors: errors(version.errors.as_ref()),
             fails_to_start: version.fails_to_start.unwrap_or(Percent::of(0.0)).share(),
+            priority: version.priority.map_or(0, |priority| priority.small() as u8),
         })
         .collect()
 }
@@ -63,13 +65,27 @@ pub(super) fn fleet(file: &File, check: &mut Check<'_>) -> Fleet {
     Fleet {
         size: fleet.size.small(),
         slots: fleet.slots.small(),
+        discipline: match fleet.discipline {
+            Discipline::Fifo => plan::Discipline::Fifo,
+            Discipline::ProcessorSharing => plan::Discipline::ProcessorSharing,
+        },
         queue: fleet.queue.0.map(|queue| queue.small()),
         boot: boot(&fleet.boot, &at.key("boot"), check),
         min_ready: fleet.min_ready,
         warm_up: WarmUp { lasts: fleet.warm_up.r#for, slowdown: fleet.warm_up.slowdown.0 },
         shutdown: shutdown(file, &at.key("shutdown"), check),
+        backups: backups(file, check),
         price: price(file, check),
     }
+}
+
+fn backups(file: &File, check: &mut Check<'_>) -> Share {
+    let backups = file.fleet.backups;
+    if backups.value() >= 100.0 {
+        let text = "found 100%, expected a percentage below, since backups stand in for others";
+        check.complain(&[&KeyPath::from(["fleet", "backups"])], text);
+    }
+    backups.share()
 }
 
 fn boot(written: &LawOrSpan, at: &KeyPath, check: &mut Check<'_>) -> plan::Law {

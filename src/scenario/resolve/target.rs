@@ -5,9 +5,12 @@ use crate::core::ids::VersionId;
 use crate::core::slo::{Objective, TimeSlice};
 use crate::core::time::{Moment, Span};
 use crate::scenario::check::Check;
-use crate::scenario::file::{Fault, File};
+use crate::scenario::file::{Event, Fault, File};
 use crate::scenario::plan::{self, Downtime, Slo};
 use crate::scenario::tree::KeyPath;
+
+/// What the simulator can tell apart.
+const WORKERS_MAX: u64 = 60_000;
 
 pub(super) fn slo(file: &File, check: &mut Check<'_>) -> Slo {
     let slo = &file.slo;
@@ -78,6 +81,36 @@ fn version(file: &File, name: &str, at: &KeyPath, check: &mut Check<'_>) -> Vers
     let index = find(file, name, at, check).unwrap_or_default();
     // More versions than fit have been refused by now.
     VersionId(u8::try_from(index).unwrap_or_default())
+}
+
+pub(super) fn reloads(file: &File, check: &mut Check<'_>) -> Vec<plan::Reload> {
+    let mut reloads = Vec::new();
+    for (index, event) in file.events.iter().enumerate() {
+        let Event::Reload(reload) = event;
+        let at = KeyPath::from(["events"]).index(index).key("reload");
+        check_event(file, reload.at, &at.key("at"), check);
+        let proxy = reload.proxy.0.map(|proxy| proxy.small() as u16);
+        let count = file.proxies.count.small();
+        if let Some(proxy) = proxy.filter(|&proxy| u32::from(proxy) >= count) {
+            let text = format!("found {proxy}, expected a number below the {count} of proxies.count, or all");
+            check.complain(&[&at.key("proxy"), &KeyPath::from(["proxies", "count"])], text);
+        }
+        reloads.push(plan::Reload { at: Moment::START + reload.at, proxy });
+    }
+    let workers = u64::from(file.proxies.count.small()) * (reloads.len() as u64 + 1);
+    if workers > WORKERS_MAX {
+        let text = format!("found reloads that make {workers} generations of proxies, expected at most {WORKERS_MAX}");
+        check.complain(&[&KeyPath::from(["events"]), &KeyPath::from(["proxies", "count"])], text);
+    }
+    reloads.sort_by_key(|reload| reload.at);
+    reloads
+}
+
+fn check_event(file: &File, found: Span, at: &KeyPath, check: &mut Check<'_>) {
+    if found >= file.horizon.0 {
+        let text = format!("found {found}, expected a time before the horizon of {}", file.horizon.0);
+        check.complain(&[at, &KeyPath::from(["horizon"])], text);
+    }
 }
 
 pub(super) fn faults(file: &File, check: &mut Check<'_>) -> Vec<plan::Fault> {

@@ -1,25 +1,41 @@
-//! Traffic and proxies.
+//! Traffic.
 
-use super::balancer::rule;
-use super::inherit::find;
 use super::law::{Sizes, law};
-use crate::core::proxy::{Checks, Passive, Policy, Retries, RetryOn, Rule};
 use crate::core::time::Span;
 use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
-use crate::scenario::file::{Arrivals, Closed, Failure, File, Open, Stage, USERS};
-use crate::scenario::plan::{Proxies, Segment, Source, Spacing, Traffic};
+use crate::scenario::file::{Arrivals, Closed, File, Open, Stage, USERS};
+use crate::scenario::plan::{Connections, Segment, Source, Spacing, Traffic};
 use crate::scenario::trace;
 use crate::scenario::tree::KeyPath;
 
 /// A run with more takes hours; such a scenario is a slip of the pen.
 const REQUESTS_MAX: f64 = 1e9;
 
+/// Every user's connection is remembered.
+const CONNECTED_USERS_MAX: u32 = 1_000_000;
+
 pub(super) fn traffic(file: &mut File, check: &mut Check<'_>) -> Traffic {
     let users = users(file, check);
     let source = source(file, check);
     check_volume(file, &source, check);
-    Traffic { source, timeout: file.traffic.timeout.0.map(|timeout| timeout.0), users }
+    let connections = connections(file, users, check);
+    Traffic { source, timeout: file.traffic.timeout.0.map(|timeout| timeout.0), users, connections }
+}
+
+fn connections(file: &File, users: u32, check: &mut Check<'_>) -> Option<Connections> {
+    let connections = file.traffic.connections.0.as_ref()?;
+    if users > CONNECTED_USERS_MAX {
+        let text = format!("found {users} users, expected at most {CONNECTED_USERS_MAX} where each has a connection");
+        let at = KeyPath::from(["traffic", "users"]);
+        check.complain(&[&at, &KeyPath::from(["traffic", "connections"])], text);
+    }
+    Some(Connections {
+        age: connections.max_age.0.map(|age| age.0),
+        jitter: connections.jitter.share(),
+        idle: connections.idle.0.map(|idle| idle.0),
+        requests: connections.max_requests.0.map(|most| most.small()),
+    })
 }
 
 /// Fills in the default, which hangs on the kind of traffic.
@@ -90,60 +106,5 @@ fn check_volume(file: &File, source: &Source, check: &mut Check<'_>) {
     if requests > REQUESTS_MAX {
         let text = format!("found about {requests:.0} requests until the horizon, expected at most {REQUESTS_MAX:.0}");
         check.complain(&[&KeyPath::from(["traffic"]), &KeyPath::from(["horizon"])], text);
-    }
-}
-
-pub(super) fn proxies(file: &File, check: &mut Check<'_>) -> Proxies {
-    let proxies = &file.proxies;
-    let balancer = rule(&proxies.balancer, &KeyPath::from(["proxies", "balancer"]), check);
-    Proxies {
-        count: u16::try_from(proxies.count.small()).unwrap_or(u16::MAX),
-        policy: Policy {
-            weights: weights(file, &balancer, check),
-            balancer,
-            checks: proxies.health.as_ref().map(|health| Checks {
-                interval: health.interval.0,
-                timeout: health.timeout.0,
-                rise: health.rise.small(),
-                fall: health.fall.small(),
-            }),
-            passive: proxies
-                .passive
-                .as_ref()
-                .map(|passive| Passive { max_fails: passive.max_fails.small(), fail_timeout: passive.fail_timeout.0 }),
-            retries: retries(file, check),
-        },
-    }
-}
-
-/// By version; refused where the balancer knows none.
-fn weights(file: &File, rule: &Rule, check: &mut Check<'_>) -> Vec<u32> {
-    let at = KeyPath::from(["proxies", "weights"]);
-    let mut weights = vec![1; file.versions.0.len()];
-    if !file.proxies.weights.0.is_empty() && !rule.is_weighted() {
-        let (word, _) = file.proxies.balancer.parts();
-        let text = format!("found weights, but the balancer {word} knows none");
-        check.complain(&[&at, &KeyPath::from(["proxies", "balancer"])], text);
-    }
-    for (version, weight) in &file.proxies.weights.0 {
-        if let Some(index) = find(file, version, &at.key(version), check) {
-            weights[index] = weight.small();
-        }
-    }
-    weights
-}
-
-fn retries(file: &File, check: &mut Check<'_>) -> Retries {
-    let retries = &file.traffic.retries;
-    let at = KeyPath::from(["traffic", "retries", "on"]);
-    if retries.on.is_empty() && retries.attempts.get() > 0 {
-        let text = "found an empty list, expected at least one of: refused, reset, error";
-        check.complain(&[&at], text);
-    }
-    let on = |failure| retries.on.contains(&failure);
-    Retries {
-        attempts: u8::try_from(retries.attempts.small()).unwrap_or(u8::MAX),
-        budget: retries.budget.0.map(|budget| budget.share()),
-        on: RetryOn { refused: on(Failure::Refused), reset: on(Failure::Reset), error: on(Failure::Error) },
     }
 }

@@ -265,3 +265,18 @@ fn a_suggestion_is_made_only_if_one_word_is_closest() {
         assert_eq!(found, expected, "{word}");
     }
 }
+
+#[test]
+fn a_balancer_of_connections_is_refused_what_only_one_of_requests_can_do() {
+    let text = |layer: &str| {
+        format!(
+            "{{ name: x, horizon: 1m, traffic: {{ open: {{ stages: [ {{ rate: 1/s, for: 1m }} ] }}, \
+             retries: {{ attempts: 1 }}, connections: {{}} }}, proxies: {{ layer: {layer}, passive: {{}} }}, \
+             fleet: {{ size: 1, slots: 1 }}, versions: {{ v1: {{ service: 1ms }} }} }}"
+        )
+    };
+    assert!(problems(&text("l7")).is_empty());
+    assert_eq!(problems(&text("l4")).len(), 1);
+    assert!(problems(&text("l4"))[0].contains("a balancer of connections sees no requests"));
+    assert_eq!(problems(&text("direct-return")).len(), 2);
+}

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::{FULL, SAMPLE, good, sample};
 use crate::core::amount::Amount;
-use crate::core::proxy::Rule;
+use crate::core::proxy::{AllOut, Budget, Rule, Spill};
 use crate::core::rollout::{Split, Strategy};
 use crate::core::time::{Moment, Span};
 use crate::scenario::plan::{Law, Source, Spacing};
@@ -66,7 +66,7 @@ fn everything_that_may_be_left_out_has_its_default() {
     assert_eq!(scenario.slo.objective.window, Span::from_secs(30 * 86_400));
     assert!(scenario.rollout.is_none() && scenario.strategies.is_empty());
     let retries = scenario.proxies.policy.retries;
-    assert_eq!((retries.attempts, retries.budget), (0, None));
+    assert_eq!((retries.attempts, retries.budget), (0, Budget::Unlimited));
     assert!(retries.on.refused && retries.on.reset && !retries.on.error);
 }
 
@@ -136,7 +136,8 @@ fn values_can_be_replaced_before_reading() {
     ];
     let scenario = sample(&overrides).expect("the values are good").scenario;
     assert_eq!(scenario.proxies.policy.retries.attempts, 0);
-    assert_eq!(scenario.proxies.policy.retries.budget.map(|share| share.value()), Some(0.2));
+    let Budget::Active { share, floor } = scenario.proxies.policy.retries.budget else { panic!("it is a share") };
+    assert_eq!((share.value(), floor), (0.2, 3));
     assert_eq!(scenario.telemetry.scrape, Span::from_secs(1));
     assert_eq!(scenario.proxies.policy.balancer, Rule::NginxRoundRobin);
     assert_eq!(scenario.versions[1].errors, scenario.versions[0].errors);
@@ -161,5 +162,29 @@ fn a_path_leads_from_one_folder_to_another() {
     for (path, folder, expected) in cases {
         let found = relative(Path::new(path), Path::new(folder));
         assert_eq!(found, PathBuf::from(expected), "{path} from {folder}");
+    }
+}
+
+#[test]
+fn a_preset_gives_what_the_file_does_not() {
+    let text = |proxies: &str| {
+        format!(
+            "{{ name: x, horizon: 1m, traffic: {{ open: {{ stages: [ {{ rate: 1/s, for: 1m }} ] }} }}, \
+             proxies: {{ {proxies} }}, fleet: {{ size: 1, slots: 1 }}, versions: {{ v1: {{ service: 1ms }} }} }}"
+        )
+    };
+    let policy = |proxies: &str| good(&text(proxies)).scenario.proxies.policy;
+    let envoy = policy("preset: envoy-like");
+    assert!(matches!(envoy.all_out, AllOut::Panic { .. }));
+    assert_eq!((envoy.spill, envoy.retries.budget), (Spill::Overflow, Budget::AtOnce(3)));
+    assert_eq!(envoy.ejection.expect("it ejects").consecutive_errors, Some(5));
+    assert_eq!(policy("preset: envoy-like, ejection: none").ejection, None);
+    assert_eq!(policy("preset: envoy-like, when-unhealthy: { open: {} }").all_out, AllOut::Open);
+    let alb = policy("preset: alb-like, health: { rise: 2 }").checks.expect("it checks");
+    assert_eq!((alb.interval, alb.rise, alb.fall), (Span::from_secs(30), 2, 2));
+    for preset in ["nginx-like", "haproxy-like", "envoy-like", "alb-like", "linkerd-like", "grpc-like"] {
+        let loaded = good(&text(&format!("preset: {preset}")));
+        let again = parse(&loaded.run_yaml(Path::new("")), "run.yaml", Path::new("")).expect("it is good");
+        assert_eq!(again.scenario, loaded.scenario, "{preset}");
     }
 }

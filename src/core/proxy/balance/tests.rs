@@ -13,7 +13,11 @@ fn list(pool: &mut Pool, now: Moment, id: u32, name: &str, weight: u32) {
 }
 
 fn pool(rule: &Rule, weights: &[u32]) -> Pool {
-    let mut pool = Pool::new(rule, Seed(1).stream("balancer", 0));
+    guarded_pool(rule, weights, None)
+}
+
+fn guarded_pool(rule: &Rule, weights: &[u32], passive: Option<Passive>) -> Pool {
+    let mut pool = Pool::new(rule, Seed(1).stream("balancer", 0)).guarded(passive, u32::MAX);
     for (id, &weight) in (0..).zip(weights) {
         list(&mut pool, Moment::START, id, &format!("10.0.0.{}:80", id + 1), weight);
     }
@@ -29,7 +33,7 @@ fn ask() -> Ask<'static> {
 }
 
 fn pick_at(pool: &mut Pool, now: Moment) -> u32 {
-    let (instance, _) = pool.pick(now, None, &ask()).expect("someone is eligible");
+    let (instance, _) = pool.pick(now, &ask()).expect("someone is eligible");
     instance.0
 }
 
@@ -46,7 +50,7 @@ fn letters(pool: &mut Pool, count: usize) -> String {
 
 fn by_key(pool: &mut Pool, key: &str) -> u32 {
     let ask = Ask { key: Some(key.as_bytes()), ..ask() };
-    let (instance, _) = pool.pick(Moment::START, None, &ask).expect("someone is eligible");
+    let (instance, _) = pool.pick(Moment::START, &ask).expect("someone is eligible");
     pool.end(Moment::START, instance, Span::ZERO);
     instance.0
 }
@@ -121,15 +125,15 @@ fn haproxy_sends_in_proportion_to_weights() {
 fn a_weight_cut_by_a_failure_climbs_back_by_one_a_pick() {
     let passive = Some(Passive { max_fails: 5, fail_timeout: Span::from_secs(10) });
     for rule in [Rule::NginxRoundRobin, Rule::NginxLeastConnections] {
-        let mut pool = pool(&rule, &[10, 10]);
-        let (first, _) = pool.pick(at(0), passive, &ask()).expect("two are eligible");
+        let mut pool = guarded_pool(&rule, &[10, 10], passive);
+        let (first, _) = pool.pick(at(0), &ask()).expect("two are eligible");
         let end = End { now: at(0), latency: Span::ZERO, fault: true, served: false };
-        pool.finish(first, &end, passive);
+        pool.finish(first, &end);
         let mut seen = Vec::new();
         for _ in 0..4 {
             seen.push(pool.standings(at(0)).next().expect("two members").effective);
-            let (picked, _) = pool.pick(at(0), passive, &ask()).expect("two are eligible");
-            pool.finish(picked, &End { fault: false, ..end }, passive);
+            let (picked, _) = pool.pick(at(0), &ask()).expect("two are eligible");
+            pool.finish(picked, &End { fault: false, ..end });
         }
         assert_eq!(seen, [8.0, 9.0, 10.0, 10.0], "{rule:?}");
     }
@@ -149,7 +153,7 @@ fn nginx_hashes_addresses_as_the_real_one() {
         for (count, index) in (2..).zip(indexes) {
             let mut pool = pool(&Rule::NginxIpHash, &vec![1; count]);
             let ask = Ask { client: Some(Client::V4(address)), ..ask() };
-            let (instance, _) = pool.pick(Moment::START, None, &ask).expect("all are eligible");
+            let (instance, _) = pool.pick(Moment::START, &ask).expect("all are eligible");
             assert_eq!(instance.0, index, "{address:?} among {count}");
         }
     }
@@ -312,7 +316,7 @@ fn bounds_on_loads_hold_in_both_conventions() {
         let mut pool = pool(&rule, &[1; 4]);
         for _ in 0..8 {
             let key = Ask { key: Some(b"the same for all"), ..ask() };
-            pool.pick(at(0), None, &key).expect("four are eligible");
+            pool.pick(at(0), &key).expect("four are eligible");
         }
         let largest = pool.standings(at(0)).map(|standing| standing.active).max();
         assert_eq!(largest, Some(most), "{rule:?}");
@@ -344,7 +348,9 @@ fn compare(rule: &Rule, case: u64, weights: &[u32]) {
     let mut stream = Seed(case).stream("history", 0);
     let mut dice = move |sides: u32| below(stream.next_u64(), sides);
     let passive = Some(Passive { max_fails: 1 + dice(3), fail_timeout: Span::from_secs(3) });
-    let mut pools = [Pool::new(rule, Seed(1).stream("a", 0)), Pool::plain(rule, Seed(1).stream("a", 0))];
+    let limit = if dice(2) == 0 { u32::MAX } else { 1 + dice(6) };
+    let pools = [Pool::new(rule, Seed(1).stream("a", 0)), Pool::plain(rule, Seed(1).stream("a", 0))];
+    let mut pools = pools.map(|pool| pool.guarded(passive, limit));
     let mut under_way = Vec::new();
     let mut known = 0;
     let mut now = Moment::START;
@@ -372,7 +378,7 @@ fn compare(rule: &Rule, case: u64, weights: &[u32]) {
                 let id = under_way.swap_remove(dice(under_way.len() as u32) as usize);
                 let fault = dice(12) == 0;
                 let end = End { now, latency: Span::ZERO, fault, served: !fault };
-                pools.iter_mut().for_each(|pool| pool.finish(id, &end, passive));
+                pools.iter_mut().for_each(|pool| pool.finish(id, &end));
             }
             _ => {
                 let mut tried = Tried::NONE;
@@ -381,8 +387,8 @@ fn compare(rule: &Rule, case: u64, weights: &[u32]) {
                 }
                 let ask = Ask { tried, ..ask() };
                 let [index, plain] = &mut pools;
-                let picked = index.pick(now, passive, &ask);
-                assert_eq!(picked, plain.pick(now, passive, &ask), "{rule:?}, case {case}, step {step}");
+                let picked = index.pick(now, &ask);
+                assert_eq!(picked, plain.pick(now, &ask), "{rule:?}, case {case}, step {step}");
                 under_way.extend(picked.map(|(id, _)| id));
             }
         }

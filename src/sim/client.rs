@@ -1,0 +1,135 @@
+//! Clients: who sends a request, and what it came to.
+
+use crate::core::draw::{Stream, below};
+use crate::core::ids::{InstanceId, UserId};
+use crate::core::proxy::{Affinity, Ending};
+use crate::core::time::Span;
+use crate::measure::meter::Settled;
+use crate::sim::agenda::Event;
+use crate::sim::flight::{Flight, FlightId};
+use crate::sim::world::World;
+use rand::Rng;
+
+/// Draws of a request's stream that come before those of its first attempt.
+const DRAWS_OF_REQUEST: usize = 3;
+
+impl World<'_> {
+    /// Fetches the next open-loop request.
+    pub fn await_arrival(&mut self) {
+        self.arriving = self.arrivals.next();
+        self.agenda.plan_arrival(self.arriving.map(|request| request.at));
+    }
+
+    /// The open-loop source sends a request.
+    #[inline]
+    pub fn arrive(&mut self) {
+        let request = self.arriving.expect("an arrival was planned for it");
+        self.await_arrival();
+        self.send(self.arrived, request.size as f32, None);
+    }
+
+    /// Closed-loop users start by thinking.
+    pub fn begin_users(&mut self) {
+        if self.closed.is_some() {
+            for user in 0..self.scenario.traffic.users {
+                self.think(UserId(user));
+            }
+        }
+    }
+
+    fn think(&mut self, user: UserId) {
+        let Some(closed) = &mut self.closed else { return };
+        let turn = u64::from(user.0) << 32 | u64::from(closed.sent[user.index()]);
+        let pause = closed.think.draw(&mut closed.stream.stream(turn), 1.0);
+        self.agenda.plan(self.now + Span::from_nanos(pause), Event::Thought(user));
+    }
+
+    /// A closed-loop user sends the next request.
+    pub fn send_again(&mut self, user: UserId) {
+        let closed = self.closed.as_mut().expect("only closed-loop users think");
+        let number = u64::from(user.0) << 32 | u64::from(closed.sent[user.index()]);
+        closed.sent[user.index()] += 1;
+        self.send(number, 1.0, Some(user));
+    }
+
+    /// A client sends the request that is called `number`; who asks is drawn unless given.
+    #[inline]
+    fn send(&mut self, number: u64, size: f32, user: Option<UserId>) {
+        self.arrived += 1;
+        self.meter.offered();
+        let mut stream = self.luck.stream(number);
+        let drawn = UserId(below(stream.next_u64(), self.scenario.traffic.users));
+        let mut flight = Flight::new(number, self.now, user.unwrap_or(drawn), size);
+        let proxy = below(stream.next_u64(), u32::from(self.scenario.proxies.count));
+        flight.dice = stream.next_u64();
+        let front = self.front_of(flight.user, proxy as u16);
+        flight.proxy = self.fronts[usize::from(front)];
+        let id = self.flights.add(flight);
+        if let Some(patience) = self.patience {
+            self.flights.expire(id, self.now + patience);
+        }
+        self.attempt(id, &mut stream);
+    }
+
+    /// The stream of the next attempt of a request.
+    pub fn luck_of(&self, id: FlightId) -> Stream {
+        let Flight { number, tried, .. } = self.flights[id];
+        if tried.count() > 0 {
+            return self.retry_luck.stream(number.wrapping_mul(4).wrapping_add(u64::from(tried.count())));
+        }
+        let mut stream = self.luck.stream(number);
+        for _ in 0..DRAWS_OF_REQUEST {
+            stream.next_u64();
+        }
+        stream
+    }
+
+    /// The instance that the user's cookie names.
+    pub fn cookie_of(&self, user: UserId) -> Option<InstanceId> {
+        let sticky = self.scenario.proxies.policy.sticky?;
+        let (instance, seen) = (*self.cookies.get(user.index())?)?;
+        let fresh = sticky.lifetime.is_none_or(|lifetime| self.now.since(seen) <= lifetime);
+        fresh.then_some(instance)
+    }
+
+    /// The user's client has a cookie from now on.
+    pub fn set_cookie(&mut self, user: UserId, instance: InstanceId) {
+        if self.scenario.proxies.policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Cookie) {
+            if self.cookies.is_empty() {
+                self.cookies = vec![None; self.scenario.traffic.users as usize];
+            }
+            self.cookies[user.index()] = Some((instance, self.now));
+        }
+    }
+
+    /// The user request has its final answer.
+    #[inline]
+    pub fn settle(&mut self, id: FlightId, good: bool) {
+        self.flights.cancel_expiry(id);
+        self.settled += 1;
+        let flight = &self.flights[id];
+        let tried = flight.tried.count() > 0;
+        let answered = matches!(flight.ending, Ending::Served | Ending::Error);
+        let harmed = !good && tried && self.harmed_by_new(flight);
+        self.meter.settled(Settled {
+            user: flight.user,
+            good,
+            latency: self.now.since(flight.sent),
+            answered: (tried && answered).then_some(flight.pick.version),
+            exposed: flight.exposed,
+            harmed,
+        });
+        if self.closed.is_some() {
+            let user = flight.user;
+            self.think(user);
+        }
+    }
+
+    /// Whether a bad request is bad because of the new version: its last attempt was there, and did not meet an error that
+    /// the old version would have answered with too.
+    fn harmed_by_new(&self, flight: &Flight) -> bool {
+        let old = &self.behaviours[self.scenario.running.index()];
+        let old_too = flight.ending == Ending::Error && old.errs_in_the_long_run(flight.fate);
+        Some(flight.pick.version) == self.meter.new_version() && !old_too
+    }
+}
