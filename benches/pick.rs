@@ -28,8 +28,13 @@ impl Traffic {
             let listing = Listing { instance: InstanceId(id), version: VersionId(0), name: &name, weight: 1 };
             pool.list(Moment::START, &listing);
             let load = f64::from(id % 7 + 1) / 10.0;
-            let report =
-                Report { in_flight: DEPTH, utilisation: load, per_second: 100.0, errors_per_second: 0.0, latency_s: load };
+            let report = Report {
+                in_flight: DEPTH,
+                utilisation: load,
+                per_second: 100.0,
+                errors_per_second: 0.0,
+                latency_s: load,
+            };
             pool.report(Moment::START, InstanceId(id), &report);
         }
         let mut traffic = Traffic { pool, now: Moment::START, user: 0, under_way: VecDeque::new() };

@@ -59,7 +59,9 @@ pub struct Check {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: rollcast pick --balancer nginx-round-robin --instances a=5,b=1,c=1 --requests 7\nprints:  a a b a c a a")]
+#[command(
+    after_help = "Example: rollcast pick --balancer nginx-round-robin --instances a=5,b=1,c=1 --requests 7\nprints:  a a b a c a a"
+)]
 pub struct Pick {
     /// Name of the balancer as in a scenario, or a table with its options: 'envoy-least-request: { bias: 0 }'
     #[arg(long, value_name = "BALANCER")]

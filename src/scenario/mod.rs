@@ -29,12 +29,12 @@ use std::path::{Component, Path, PathBuf};
 use self::check::Check;
 use self::entry::{Entry, Or};
 use self::file::File;
-use self::problem::{Place, SourceKind};
 use self::file::balancer::Balancer;
+use self::problem::{Place, SourceKind};
 use self::resolve::{resolve, rule};
+use self::tree::{Data, KeyPath, Node};
 use crate::core::proxy::Rule;
 use crate::core::time::Span;
-use self::tree::{Data, KeyPath, Node};
 
 pub use self::problem::{Problem, Problems};
 

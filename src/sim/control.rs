@@ -159,6 +159,7 @@ impl World<'_> {
         let was_listed = server.listings > 0;
         if listed {
             knows.list(self.now, instance, server.version);
+            self.unprotected |= knows.slow_start_protects_nothing(self.now);
             server.listings += 1;
         } else {
             knows.unlist(self.now, instance);

@@ -2,7 +2,7 @@
 
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
-use crate::measure::forecast::{Forecast, StrategyForecast};
+use crate::measure::forecast::{Forecast, Note, StrategyForecast};
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
 use crate::sim::world::World;
@@ -13,8 +13,18 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// Runs `scenario` under `strategy`; `None` stays with the running version.
 pub fn run(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> StrategyForecast {
+    run_and_note(scenario, name, strategy).0
+}
+
+fn run_and_note(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> (StrategyForecast, Option<Note>) {
     let world = World::new(scenario, strategy).run();
-    summarise(name, world.meter, &terms(scenario))
+    let note = world.unprotected.then(|| Note {
+        id: format!("slow-start-{name}"),
+        text: format!(
+            "{name}: slow start protected nothing, since at some time all instances of a pool were in it at once"
+        ),
+    });
+    (summarise(name, world.meter, &terms(scenario)), note)
 }
 
 /// Runs `stay` and every strategy of `scenario`, and takes differences to `stay`. `done` is called after each run, from
@@ -23,23 +33,23 @@ pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
     let stay = (STAY, None);
     let named = scenario.strategies.iter().map(|named| (named.name.as_str(), Some(&named.strategy)));
     let runs: Vec<_> = std::iter::once(stay).chain(named).collect();
-    let mut strategies: Vec<StrategyForecast> = runs
+    let (mut strategies, notes): (Vec<StrategyForecast>, Vec<Option<Note>>) = runs
         .into_par_iter()
         .map(|(name, strategy)| {
-            let result = run(scenario, name, strategy);
+            let result = run_and_note(scenario, name, strategy);
             done();
             result
         })
-        .collect();
+        .unzip();
     let cost_of_stay = strategies[0].metrics.cost;
     for strategy in &mut strategies {
         let metrics = &mut strategy.metrics;
         metrics.extra_cost = metrics.cost.zip(cost_of_stay).map(|(cost, stay)| cost - stay);
     }
-    assemble(scenario, strategies)
+    assemble(scenario, strategies, notes.into_iter().flatten().collect())
 }
 
-fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>) -> Forecast {
+fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>, notes: Vec<Note>) -> Forecast {
     let name = |id: crate::core::ids::VersionId| scenario.versions[id.index()].name.clone();
     Forecast {
         scenario: scenario.name.clone(),
@@ -53,7 +63,7 @@ fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>) -> Forecast 
         old_version: name(scenario.running),
         new_version: scenario.rollout.map(|rollout| name(rollout.to)),
         strategies,
-        notes: Vec::new(),
+        notes,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The way of a request: client, proxy, instance and back; and again, if the proxy retries.
 
 use crate::core::draw::below;
-use crate::core::ids::UserId;
-use crate::core::proxy::{Ask, Ending, Next};
+use crate::core::ids::{InstanceId, UserId};
+use crate::core::proxy::{Ask, Ending, Next, Report};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::Settled;
 use crate::sim::agenda::Event;
@@ -154,8 +154,12 @@ impl World<'_> {
             return;
         }
         let (instance, ending) = (flight.pick.instance, flight.ending);
+        let reported = self.scenario.proxies.policy.balancer.wants_reports();
         let server = &mut self.servers[instance.index()];
         server.busy -= 1;
+        if reported {
+            server.answers.note(self.now, ending == Ending::Error);
+        }
         if server.available {
             self.meter.busy(self.now, -1);
         }
@@ -197,6 +201,7 @@ impl World<'_> {
         }
         let good = ending == Ending::Served;
         self.meter.attempted(pick.version, !good, matches!(ending, Ending::Served | Ending::Error));
+        self.report(proxy, pick.instance);
         match self.proxies[usize::from(proxy)].finish(self.now, pick, ending, tried.count()) {
             Next::Retry => self.retry(id),
             Next::Done => {
@@ -204,6 +209,22 @@ impl World<'_> {
                 self.flights.remove(id);
             }
         }
+    }
+
+    /// With an answer, an instance says how loaded it is, if the balancer cares.
+    #[inline]
+    fn report(&mut self, proxy: u16, instance: InstanceId) {
+        if !self.scenario.proxies.policy.balancer.wants_reports() {
+            return;
+        }
+        let server = &self.servers[instance.index()];
+        let [per_second, errors_per_second] = server.answers.per_second(self.now);
+        let in_flight = server.busy + server.queue.len();
+        let utilisation = f64::from(server.busy) / f64::from(self.scenario.fleet.slots);
+        // Little's law: what is in flight is the rate times the time.
+        let latency_s = if per_second > 0.0 { f64::from(in_flight) / per_second } else { 0.0 };
+        let report = Report { in_flight, utilisation, per_second, errors_per_second, latency_s };
+        self.proxies[usize::from(proxy)].report(self.now, instance, &report);
     }
 
     fn retry(&mut self, id: FlightId) {

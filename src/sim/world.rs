@@ -45,6 +45,8 @@ pub(super) struct World<'a> {
     pub arrived: u64,
     pub closed: Option<Closed>,
     pub settled: u64,
+    /// Whether slow start was once on for every instance that a proxy knew, and so protected nothing.
+    pub unprotected: bool,
 }
 
 /// Users who wait for their answers.
@@ -85,6 +87,7 @@ impl<'a> World<'a> {
             arrived: 0,
             closed: closed(scenario, seed),
             settled: 0,
+            unprotected: false,
         }
     }
 
@@ -177,7 +180,9 @@ impl<'a> World<'a> {
             Event::List { proxy, instance, listed } => self.learn_listing(proxy, instance, listed),
             Event::Weigh { proxy, share } => self.proxies[usize::from(proxy)].set_share(share),
             Event::Probe { proxy, instance } => self.probe(proxy, instance),
-            Event::Probed { proxy, instance, well } => self.proxies[usize::from(proxy)].probed(self.now, instance, well),
+            Event::Probed { proxy, instance, well } => {
+                self.proxies[usize::from(proxy)].probed(self.now, instance, well)
+            }
             Event::Scrape => self.scrape(),
             Event::Sampled(sample) => self.tell(Input::Sample(sample)),
             Event::Fault(number) => self.strike(number),

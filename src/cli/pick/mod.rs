@@ -54,11 +54,9 @@ impl What {
     fn name(&self) -> &str {
         match self {
             What::Add(instance) => &instance.name,
-            What::Remove(name)
-            | What::Down(name)
-            | What::Up(name)
-            | What::Weight(name, _)
-            | What::Active(name, _) => name,
+            What::Remove(name) | What::Down(name) | What::Up(name) | What::Weight(name, _) | What::Active(name, _) => {
+                name
+            }
         }
     }
 }

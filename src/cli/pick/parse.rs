@@ -58,7 +58,11 @@ pub fn plan(arguments: &Pick) -> Result<Plan, Complaints> {
     check_names(&reports, "report", &instances, &events, &mut complaints);
     let (Some(rule), true) = (rule, complaints.0.is_empty()) else { return Err(complaints) };
     Ok(Plan {
-        rule: if arguments.seed.is_some() || arguments.balancer.contains("random-start") { rule } else { from_first(rule) },
+        rule: if arguments.seed.is_some() || arguments.balancer.contains("random-start") {
+            rule
+        } else {
+            from_first(rule)
+        },
         instances,
         requests: arguments.requests,
         keys: list(arguments.keys.as_deref()).into_iter().map(str::to_owned).collect(),
@@ -147,7 +151,9 @@ fn report(text: &str) -> Result<Report, String> {
         Some([per_second, utilisation]) => (*per_second, *utilisation, 0.0),
         Some([per_second, utilisation, errors]) => (*per_second, *utilisation, *errors),
         Some(_) | None => {
-            return Err(format!("found '{text}', expected answers a second/utilisation/errors a second, e.g. 100/0.5/0"));
+            return Err(format!(
+                "found '{text}', expected answers a second/utilisation/errors a second, e.g. 100/0.5/0"
+            ));
         }
     };
     Ok(Report { in_flight: 0, utilisation, per_second, errors_per_second, latency_s: 0.0 })
@@ -181,7 +187,9 @@ fn events(arguments: &Pick, instances: &[Instance], complaints: &mut Complaints)
             What::Add(_) if listed => complaints.0.push(format!("--at {event}: there is an instance {name} already")),
             What::Add(added) => known.push(&added.name),
             _ if !listed => {
-                complaints.0.push(format!("--at {event}: found no instance {name}, expected one of: {}", known.join(", ")));
+                complaints
+                    .0
+                    .push(format!("--at {event}: found no instance {name}, expected one of: {}", known.join(", ")));
             }
             What::Remove(_) => known.retain(|other| *other != name),
             What::Down(_) | What::Up(_) | What::Weight(..) | What::Active(..) => {}

@@ -96,8 +96,7 @@ impl Proxy {
     #[inline]
     pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
         let side = self.route.choose(ask);
-        let (instance, version) =
-            self.pools[side].pick(now, self.policy.passive, ask).ok_or(Refusal::NoInstance)?;
+        let (instance, version) = self.pools[side].pick(now, self.policy.passive, ask).ok_or(Refusal::NoInstance)?;
         let retry = ask.tried.count() > 0;
         self.active += 1;
         self.retrying += u32::from(retry);

@@ -96,7 +96,10 @@ fn envoy_slow_start(slow_start: &EnvoySlowStart) -> SlowStart {
 fn alb_round_robin(lasts: Option<Span>, at: &KeyPath, check: &mut Check<'_>) -> Rule {
     let [least, most] = ALB_SLOW_START;
     if let Some(lasts) = lasts.filter(|lasts| !(least..=most).contains(lasts)) {
-        check.complain(&[at], format!("found {lasts}, expected a time from {least} to {most}, as the load balancer has it"));
+        check.complain(
+            &[at],
+            format!("found {lasts}, expected a time from {least} to {most}, as the load balancer has it"),
+        );
     }
     Rule::AlbRoundRobin(lasts.map(SlowStart::Alb))
 }

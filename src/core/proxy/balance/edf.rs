@@ -69,7 +69,9 @@ impl Schedule {
 /// What is done where weights are equal.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    Rotation { random_start: bool },
+    Rotation {
+        random_start: bool,
+    },
     Least(LeastRequest),
     /// Always deadlines.
     Traefik,

@@ -270,7 +270,8 @@ mod tests {
     use crate::core::proxy::pool::Listing;
 
     fn members(names: &[&str], weights: &[u32]) -> Vec<Member> {
-        let listing = |(id, (&name, &weight))| Listing { instance: InstanceId(id), version: VersionId(0), name, weight };
+        let listing =
+            |(id, (&name, &weight))| Listing { instance: InstanceId(id), version: VersionId(0), name, weight };
         (0..).zip(names.iter().zip(weights)).map(|all| Member::new(&listing(all), Moment::START)).collect()
     }
 
@@ -304,7 +305,9 @@ mod tests {
             let hosts: Vec<(u32, f64)> =
                 (0..).zip(weights).map(|(place, &weight)| (place, f64::from(weight) / f64::from(total))).collect();
             let ring = ring(&members(names, weights), &hosts, options);
-            (0..names.len() as u32).map(|place| ring.iter().filter(|point| point.1 == place).count()).collect::<Vec<_>>()
+            (0..names.len() as u32)
+                .map(|place| ring.iter().filter(|point| point.1 == place).count())
+                .collect::<Vec<_>>()
         };
         assert_eq!(points(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"], &[1; 10]), [103; 10]);
         assert_eq!(points(&["a", "b"], &[1, 2]), [342, 684]);

@@ -34,9 +34,7 @@ pub(super) fn murmur2(bytes: &[u8]) -> u64 {
 
 /// FNV-1a, 64 bits.
 pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// Bob Jenkins' integer hash times a prime, which HAProxy calls avalanche.
@@ -52,9 +50,9 @@ pub(super) fn avalanche(mut a: u32) -> u32 {
 
 /// HAProxy's default for keys.
 pub(super) fn sdbm(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0_u32, |hash, &byte| {
-        u32::from(byte).wrapping_add(hash << 6).wrapping_add(hash << 16).wrapping_sub(hash)
-    })
+    bytes
+        .iter()
+        .fold(0_u32, |hash, &byte| u32::from(byte).wrapping_add(hash << 6).wrapping_add(hash << 16).wrapping_sub(hash))
 }
 
 /// Bernstein's hash, as HAProxy has it.

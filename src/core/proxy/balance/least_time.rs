@@ -32,7 +32,8 @@ impl Average {
     fn learn(&mut self, sample: Span) {
         // 0.5 rounds; the rest is the moving average with a weight of one twentieth.
         let sample = sample.nanos() as f64 / 1e6;
-        self.ms = if self.ms == 0 { sample as u64 } else { (0.5 + 0.05 * sample.floor() + 0.95 * self.ms as f64) as u64 };
+        self.ms =
+            if self.ms == 0 { sample as u64 } else { (0.5 + 0.05 * sample.floor() + 0.95 * self.ms as f64) as u64 };
     }
 
     /// Estimated time to finish one more.
@@ -161,9 +162,8 @@ impl Mean {
 
 impl Algorithm for TraefikLeastTime {
     fn pick(&mut self, members: &mut [Member], turn: &mut Turn<'_>) -> Option<usize> {
-        let score = |place: usize, mean: &Mean| {
-            mean.ms() * f64::from(members[place].active + 1) / members[place].weight as f64
-        };
+        let score =
+            |place: usize, mean: &Mean| mean.ms() * f64::from(members[place].active + 1) / members[place].weight as f64;
         let mut best: Option<(f64, f64, usize)> = None;
         for (place, mean) in self.means.iter().enumerate() {
             if members[place].weight == 0 || !turn.eligible.admits(&members[place]) {

@@ -47,7 +47,13 @@ impl Lottery {
     }
 
     /// An eligible member within nginx's number of tries; those found as `not` count as tries too.
-    fn draw_eligible(&self, members: &[Member], turn: &mut Turn<'_>, not: Option<usize>, tries: &mut u32) -> Option<usize> {
+    fn draw_eligible(
+        &self,
+        members: &[Member],
+        turn: &mut Turn<'_>,
+        not: Option<usize>,
+        tries: &mut u32,
+    ) -> Option<usize> {
         while *tries <= TRIES {
             let place = self.draw(turn)?;
             if Some(place) != not && turn.eligible.admits(&members[place]) {

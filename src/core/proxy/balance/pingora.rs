@@ -41,7 +41,10 @@ impl Lists {
             return Some(first);
         }
         let others = self.unique.iter().map(|_| at(&self.unique, next()));
-        others.into_iter().find(|&place| eligible.admits(&members[place])).or_else(|| any_from(members, eligible, first))
+        others
+            .into_iter()
+            .find(|&place| eligible.admits(&members[place]))
+            .or_else(|| any_from(members, eligible, first))
     }
 }
 

@@ -17,7 +17,8 @@ pub(in crate::core::proxy) struct Rendezvous {
 impl Algorithm for Rendezvous {
     fn pick(&mut self, members: &mut [Member], turn: &mut Turn<'_>) -> Option<usize> {
         let key = turn.ask.with_key(|key| xxh64(key, 0));
-        let eligible = (0..members.len()).filter(|&place| turn.eligible.admits(&members[place]) && members[place].weight > 0);
+        let eligible =
+            (0..members.len()).filter(|&place| turn.eligible.admits(&members[place]) && members[place].weight > 0);
         let scored = eligible.map(|place| (score(key, self.seeds[place], members[place].weight), place));
         scored.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, place)| place)
     }

@@ -17,8 +17,7 @@ impl Algorithm for Rotation {
     fn pick(&mut self, members: &mut [Member], turn: &mut Turn<'_>) -> Option<usize> {
         let start = if self.next < members.len() { self.next } else { 0 };
         let first = members.get(start)?;
-        let place =
-            if turn.eligible.admits(first) { start } else { any_from(members, turn.eligible, start)? };
+        let place = if turn.eligible.admits(first) { start } else { any_from(members, turn.eligible, start)? };
         self.next = place + 1;
         Some(place)
     }

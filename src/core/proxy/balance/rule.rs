@@ -324,10 +324,7 @@ impl Rule {
 
     /// Whether it goes by what instances report of their load.
     pub const fn wants_reports(&self) -> bool {
-        matches!(
-            self,
-            Rule::GrpcWeightedRoundRobin(_) | Rule::EnvoyClientSideWeightedRoundRobin(_) | Rule::Prequal(_)
-        )
+        matches!(self, Rule::GrpcWeightedRoundRobin(_) | Rule::EnvoyClientSideWeightedRoundRobin(_) | Rule::Prequal(_))
     }
 }
 

@@ -245,7 +245,8 @@ fn a_load_balancer_spares_a_newcomer_only_beside_someone_warm() {
 fn haproxys_slow_start_is_not_for_those_of_the_process_start() {
     let rule = Rule::HaproxyRoundRobin(Some(SlowStart::Haproxy(Span::from_secs(60))));
     let mut pool = pool(&rule, &[1, 1]);
-    let effective = |pool: &Pool, now| pool.standings(now).map(|standing| standing.effective * 16.0).collect::<Vec<_>>();
+    let effective =
+        |pool: &Pool, now| pool.standings(now).map(|standing| standing.effective * 16.0).collect::<Vec<_>>();
     assert_eq!(effective(&pool, at(1)), [16.0, 16.0]);
     pool.mark(at(1_000), InstanceId(1), false);
     assert_eq!(letters(&mut pool, 3), "aaa");
