@@ -276,6 +276,7 @@ fn pick_prints_whom_a_balancer_picks() {
         ("nginx-ip-hash", "--instances a,b,c --clients 8.8.8.8,10.0.0.9 --requests 4", "c a c a"),
         ("haproxy-round-robin", "--instances a=5,b=1,c=1 --requests 7", "a a a b a a c"),
         ("nginx-round-robin", "--instances a,b --requests 6 --at 2:weight:a=2", "a b a b a a"),
+        ("grpc-weighted-round-robin", "--instances a=1,b=3,c=6 --requests 12", "b c c b c c b c c a b c"),
         ("first: { max-connections: 1 }", "--instances a,b --hold 5 --requests 3", "a b -"),
     ];
     for (balancer, options, expected) in cases {
