@@ -60,7 +60,7 @@ pub fn plan(arguments: &Pick) -> Result<Plan, Complaints> {
         check_weights(rule, &arguments.balancer, &instances, &mut complaints);
     }
     let (Some(mut rule), true) = (rule, complaints.0.is_empty()) else { return Err(complaints) };
-    if reports.is_empty() && rule.wants_reports() {
+    if reports.is_empty() && takes_weights_as_reports(&rule) {
         rule = believing_at_once(rule);
         reports = instances.iter().map(report_of_weight).collect();
     }
@@ -85,12 +85,16 @@ pub fn plan(arguments: &Pick) -> Result<Plan, Complaints> {
 
 /// Balancers that go by reports take the weights as such; others without weights want none.
 fn check_weights(rule: &Rule, balancer: &str, instances: &[Instance], complaints: &mut Complaints) {
-    if rule.is_weighted() || rule.wants_reports() {
+    if rule.is_weighted() || takes_weights_as_reports(rule) {
         return;
     }
     for Instance { name, weight } in instances.iter().filter(|instance| instance.weight != 1) {
         complaints.0.push(format!("--instances {name}={weight}: the balancer {balancer} knows no weights"));
     }
+}
+
+const fn takes_weights_as_reports(rule: &Rule) -> bool {
+    matches!(rule, Rule::GrpcWeightedRoundRobin(_) | Rule::EnvoyClientSideWeightedRoundRobin(_))
 }
 
 /// A report that is worth the weight.
