@@ -68,7 +68,10 @@ impl World<'_> {
             // What serves since before the start has long been checked.
             let known = self.now == Moment::START;
             let now = self.now;
-            self.front(proxy).list(now, instance, version, level, known);
+            let front = self.front(proxy);
+            front.list(now, instance, version, level, known);
+            let unprotected = front.slow_start_protects_nothing(now);
+            self.unprotected |= unprotected;
             self.servers[instance.index()].listings += 1;
         } else {
             let now = self.now;

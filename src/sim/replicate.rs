@@ -3,7 +3,7 @@
 use crate::core::ids::VersionId;
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
-use crate::measure::forecast::{Forecast, StrategyForecast};
+use crate::measure::forecast::{Forecast, Note, StrategyForecast};
 use crate::measure::note::notes;
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
@@ -15,8 +15,18 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// Runs `scenario` under `strategy`; `None` stays with the running version.
 pub fn run(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> StrategyForecast {
+    run_and_note(scenario, name, strategy).0
+}
+
+fn run_and_note(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> (StrategyForecast, Option<Note>) {
     let world = World::new(scenario, strategy).run();
-    summarise(name, world.meter, &terms(scenario))
+    let note = world.unprotected.then(|| Note {
+        id: "slow-start-useless".to_owned(),
+        text: format!(
+            "{name}: slow start protected nothing, since at some time all instances of a pool were in it at once"
+        ),
+    });
+    (summarise(name, world.meter, &terms(scenario)), note)
 }
 
 /// Runs `stay` and every strategy of `scenario`, and takes differences to `stay`. `done` is called after each run, from
@@ -25,23 +35,23 @@ pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
     let stay = (STAY, None);
     let named = scenario.strategies.iter().map(|named| (named.name.as_str(), Some(&named.strategy)));
     let runs: Vec<_> = std::iter::once(stay).chain(named).collect();
-    let mut strategies: Vec<StrategyForecast> = runs
+    let (mut strategies, findings): (Vec<StrategyForecast>, Vec<Option<Note>>) = runs
         .into_par_iter()
         .map(|(name, strategy)| {
-            let result = run(scenario, name, strategy);
+            let result = run_and_note(scenario, name, strategy);
             done();
             result
         })
-        .collect();
+        .unzip();
     let cost_of_stay = strategies[0].metrics.cost;
     for strategy in &mut strategies {
         let metrics = &mut strategy.metrics;
         metrics.extra_cost = metrics.cost.zip(cost_of_stay).map(|(cost, stay)| cost - stay);
     }
-    assemble(scenario, strategies)
+    assemble(scenario, strategies, findings.into_iter().flatten().collect())
 }
 
-fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>) -> Forecast {
+fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
     let name = |id: VersionId| scenario.versions[id.index()].name.clone();
     let mut forecast = Forecast {
         scenario: scenario.name.clone(),
@@ -55,9 +65,10 @@ fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>) -> Forecast 
         old_version: name(scenario.running),
         new_version: scenario.rollout.map(|rollout| name(rollout.to)),
         strategies,
-        notes: Vec::new(),
+        notes: findings,
     };
-    forecast.notes = notes(&forecast, scenario.slo.objective.requests.is_some());
+    let limits = notes(&forecast, scenario.slo.objective.requests.is_some());
+    forecast.notes.extend(limits);
     forecast
 }
 

@@ -1,7 +1,8 @@
 //! The way of a request: from its proxy to an instance and back; and again, if the proxy retries.
 
 use crate::core::draw::{Stream, further};
-use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Ticket};
+use crate::core::ids::InstanceId;
+use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket};
 use crate::core::time::{Moment, Span};
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId, Place};
@@ -135,8 +136,12 @@ impl World<'_> {
             return;
         }
         let (instance, ending) = (flight.pick.instance, flight.ending);
+        let reported = self.scenario.proxies.policy.balancer.wants_reports();
         let server = &mut self.servers[instance.index()];
         server.busy -= 1;
+        if reported {
+            server.answers.note(self.now, ending == Ending::Error);
+        }
         if server.available {
             self.meter.busy(self.now, -1);
         }
@@ -180,6 +185,7 @@ impl World<'_> {
         }
         let good = ending == Ending::Served;
         self.meter.attempted(pick.version, !good, matches!(ending, Ending::Served | Ending::Error));
+        self.report(proxy, pick.instance);
         let next = self.finish(id, ending);
         match (twin, next) {
             (Some(twin), _) => self.end_one_of_two(id, twin, next),
@@ -187,6 +193,22 @@ impl World<'_> {
             (None, Next::Done) => self.answer(id, good),
         }
         self.call_waiting(proxy, Some(pick.instance));
+    }
+
+    /// With an answer, an instance says how loaded it is, if the balancer cares.
+    #[inline]
+    fn report(&mut self, proxy: u16, instance: InstanceId) {
+        if !self.scenario.proxies.policy.balancer.wants_reports() {
+            return;
+        }
+        let server = &self.servers[instance.index()];
+        let [per_second, errors_per_second] = server.answers.per_second(self.now);
+        let in_flight = server.busy + server.queue.len();
+        let utilisation = f64::from(server.busy) / f64::from(self.scenario.fleet.slots);
+        // Little's law: what is in flight is the rate times the time.
+        let latency_s = if per_second > 0.0 { f64::from(in_flight) / per_second } else { 0.0 };
+        let report = Report { in_flight, utilisation, per_second, errors_per_second, latency_s };
+        self.proxies[usize::from(proxy)].report(self.now, instance, &report);
     }
 
     /// The client gets the answer of this attempt.

@@ -44,6 +44,8 @@ pub struct Server {
     pub sharing: Sharing,
     /// It works on more attempts than it has slots.
     pub crowded: bool,
+    /// Its answers a second, for balancers that go by reports.
+    pub answers: Answers,
     /// When it became ready in this life.
     pub ready_at: Moment,
 }
@@ -62,6 +64,7 @@ impl Server {
             queue: Queue::EMPTY,
             sharing: Sharing::new(),
             crowded: false,
+            answers: Answers::default(),
             ready_at: Moment::START,
         }
     }
@@ -81,6 +84,34 @@ impl Server {
     /// Whether nothing is in its slots or queue.
     pub fn idle(&self) -> bool {
         self.busy == 0 && self.queue.is_empty()
+    }
+}
+
+/// Answers and errors of this second and of the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answers {
+    second: u64,
+    now: [u32; 2],
+    before: [u32; 2],
+}
+
+impl Answers {
+    /// One more answer.
+    #[inline]
+    pub fn note(&mut self, now: Moment, error: bool) {
+        let second = now.whole_seconds();
+        if second != self.second {
+            self.before = if second == self.second + 1 { self.now } else { [0; 2] };
+            (self.second, self.now) = (second, [0; 2]);
+        }
+        self.now[0] += 1;
+        self.now[1] += u32::from(error);
+    }
+
+    /// Answers and errors in the second before `now`, as far as two counters tell.
+    pub fn per_second(&self, now: Moment) -> [f64; 2] {
+        let part = (now.nanos() % 1_000_000_000) as f64 / 1e9;
+        [0, 1].map(|kind| f64::from(self.now[kind]) + f64::from(self.before[kind]) * (1.0 - part))
     }
 }
 

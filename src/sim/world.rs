@@ -86,6 +86,8 @@ pub(super) struct World<'a> {
     pub arrived: u64,
     pub closed: Option<Closed>,
     pub settled: u64,
+    /// Whether slow start was once on for every instance that a proxy knew, and so protected nothing.
+    pub unprotected: bool,
 }
 
 /// Users who wait for their answers.
@@ -148,6 +150,7 @@ impl<'a> World<'a> {
             arrived: 0,
             closed: closed(scenario, seed),
             settled: 0,
+            unprotected: false,
         }
     }
 

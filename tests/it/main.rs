@@ -1,5 +1,6 @@
 //! The integration tests, as one binary: theory, laws, deploy arithmetic, the scenarios' promises, and the program.
 
+mod balancers;
 mod deploy;
 mod lab;
 mod laws;

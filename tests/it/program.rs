@@ -294,3 +294,52 @@ fn an_interrupt_ends_a_run_and_leaves_nothing_behind() {
         assert!(!left.exists() || files(&left).is_empty(), "nothing is left behind");
     }
 }
+
+fn picked(arguments: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = output(folder.path(), &[&["pick"], arguments].concat());
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    text(&run.stdout).trim_end().to_owned()
+}
+
+#[test]
+fn pick_prints_whom_a_balancer_picks() {
+    let cases = [
+        ("nginx-round-robin", "--instances a=5,b=1,c=1 --requests 7", "a a b a c a a"),
+        ("round-robin", "--instances a,b,c --requests 6 --at 2:down:c --at 4:up:c", "a b a b c a"),
+        ("round-robin", "--instances a,b --requests 5 --at 2:add:c --at 3:remove:a", "a b c b c"),
+        ("least-connections", "--instances a,b --requests 4 --hold 9 --at 0:active:a=2", "b b a b"),
+        ("nginx-hash", "--instances a,b,c --keys a,b,c --requests 6", "c a c c a c"),
+        ("nginx-ip-hash", "--instances a,b,c --clients 8.8.8.8,10.0.0.9 --requests 4", "c a c a"),
+        ("haproxy-round-robin", "--instances a=5,b=1,c=1 --requests 7", "a a a b a a c"),
+        ("nginx-round-robin", "--instances a,b --requests 6 --at 2:weight:a=2", "a b a b a a"),
+        ("grpc-weighted-round-robin", "--instances a=1,b=3,c=6 --requests 12", "b c c b c c b c c a b c"),
+        ("first: { max-connections: 1 }", "--instances a,b --hold 5 --requests 3", "a b -"),
+    ];
+    for (balancer, options, expected) in cases {
+        let options: Vec<&str> = ["--balancer", balancer].into_iter().chain(options.split(' ')).collect();
+        assert_eq!(picked(&options), expected, "{options:?}");
+    }
+}
+
+#[test]
+fn pick_shows_the_state_behind_every_decision() {
+    let options = "--balancer nginx-round-robin --instances a=5,b=1 --requests 2 --hold 1 --json";
+    let shown = picked(&options.split(' ').collect::<Vec<_>>());
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("it is JSON");
+    let second = &shown["picks"][1];
+    assert_eq!((&second["picked"], &second["before"][0]["current"]), (&"a".into(), &(-1.0).into()));
+    assert_eq!((&second["before"][0]["in_flight"], &second["after"][0]["in_flight"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn pick_names_all_that_is_wrong_at_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = "pick --balancer round-robbin --instances a,a,b=0 --at 1:remove:z --interval 10";
+    let run = output(folder.path(), &options.split(' ').collect::<Vec<_>>());
+    assert_eq!(run.status.code(), Some(2));
+    let told = text(&run.stderr);
+    for part in ["did you mean 'round-robin'?", "twice", "b=0", "no instance z", "--interval 10"] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+}

@@ -135,7 +135,8 @@ impl<'a> Bench<'a> {
             self.held.pop_front();
             self.end(now, instance);
         }
-        while let Some(event) = self.events.pop_front_if(|event| event.after <= number) {
+        while let Some(&event) = self.events.front().filter(|event| event.after <= number) {
+            self.events.pop_front();
             self.happen(now, &event.what);
         }
         for (name, report) in &self.plan.reports {

@@ -46,7 +46,7 @@ pub fn plan(arguments: &Pick) -> Result<Plan, Complaints> {
     let instances = instances(arguments, &mut complaints);
     let events = events(arguments, &instances, &mut complaints);
     let latencies = by_instance(arguments.latency.as_deref(), "latency", span, &mut complaints);
-    let reports = by_instance(arguments.report.as_deref(), "report", report, &mut complaints);
+    let mut reports = by_instance(arguments.report.as_deref(), "report", report, &mut complaints);
     let interval = complaints.note("interval", &arguments.interval, span(&arguments.interval));
     let clients = list(arguments.clients.as_deref());
     let clients: Vec<Option<Client>> =
@@ -56,7 +56,14 @@ pub fn plan(arguments: &Pick) -> Result<Plan, Complaints> {
     }
     check_names(&latencies, "latency", &instances, &events, &mut complaints);
     check_names(&reports, "report", &instances, &events, &mut complaints);
-    let (Some(rule), true) = (rule, complaints.0.is_empty()) else { return Err(complaints) };
+    if let Some(rule) = &rule {
+        check_weights(rule, &arguments.balancer, &instances, &mut complaints);
+    }
+    let (Some(mut rule), true) = (rule, complaints.0.is_empty()) else { return Err(complaints) };
+    if reports.is_empty() && takes_weights_as_reports(&rule) {
+        rule = believing_at_once(rule);
+        reports = instances.iter().map(report_of_weight).collect();
+    }
     Ok(Plan {
         rule: if arguments.seed.is_some() || arguments.balancer.contains("random-start") {
             rule
@@ -74,6 +81,40 @@ pub fn plan(arguments: &Pick) -> Result<Plan, Complaints> {
         interval: interval.unwrap_or_default(),
         seed: arguments.seed.unwrap_or(1),
     })
+}
+
+/// Balancers that go by reports take the weights as such; others without weights want none.
+fn check_weights(rule: &Rule, balancer: &str, instances: &[Instance], complaints: &mut Complaints) {
+    if rule.is_weighted() || takes_weights_as_reports(rule) {
+        return;
+    }
+    for Instance { name, weight } in instances.iter().filter(|instance| instance.weight != 1) {
+        complaints.0.push(format!("--instances {name}={weight}: the balancer {balancer} knows no weights"));
+    }
+}
+
+const fn takes_weights_as_reports(rule: &Rule) -> bool {
+    matches!(rule, Rule::GrpcWeightedRoundRobin(_) | Rule::EnvoyClientSideWeightedRoundRobin(_))
+}
+
+/// A report that is worth the weight.
+fn report_of_weight(instance: &Instance) -> (String, Report) {
+    let per_second = f64::from(instance.weight);
+    let report = Report { in_flight: 0, utilisation: 1.0, per_second, errors_per_second: 0.0, latency_s: 0.0 };
+    (instance.name.clone(), report)
+}
+
+/// Weights given on the bench are meant, however new.
+fn believing_at_once(rule: Rule) -> Rule {
+    match rule {
+        Rule::GrpcWeightedRoundRobin(options) => {
+            Rule::GrpcWeightedRoundRobin(crate::core::proxy::Reported { blackout: Span::ZERO, ..options })
+        }
+        Rule::EnvoyClientSideWeightedRoundRobin(options) => {
+            Rule::EnvoyClientSideWeightedRoundRobin(crate::core::proxy::Reported { blackout: Span::ZERO, ..options })
+        }
+        other => other,
+    }
 }
 
 /// Without a seed nothing starts at random.

@@ -98,15 +98,15 @@ choice! {
         "first" => First(First),
         /// nginx's default: smooth weighted rotation.
         "nginx-round-robin" => NginxRoundRobin(NginxPlain),
-        /// nginx's least_conn: fewest requests in flight from this proxy for the weight.
+        /// nginx's `least_conn`: fewest requests in flight from this proxy for the weight.
         "nginx-least-connections" => NginxLeastConnections(NginxPlain),
-        /// nginx's least_time last_byte.
+        /// nginx's `least_time` `last_byte`.
         "nginx-least-time" => NginxLeastTime(NginxPlain),
         /// nginx's random.
         "nginx-random" => NginxRandom(NginxPlain),
-        /// nginx's random two least_conn.
+        /// nginx's random two `least_conn`.
         "nginx-random-two" => NginxRandomTwo(NginxPlain),
-        /// nginx's ip_hash.
+        /// nginx's `ip_hash`.
         "nginx-ip-hash" => NginxIpHash(NginxPlain),
         /// nginx's hash.
         "nginx-hash" => NginxHash(NginxPlain),
@@ -120,25 +120,25 @@ choice! {
         "haproxy-least-connections" => HaproxyLeastConnections(HaproxySlow),
         /// HAProxy's random.
         "haproxy-random" => HaproxyRandom(HaproxyRandom),
-        /// HAProxy's uri, hdr, url_param, hash and source.
+        /// HAProxy's uri, hdr, `url_param`, hash and source.
         "haproxy-hash" => HaproxyHash(HaproxyHash),
-        /// Envoy's ROUND_ROBIN.
+        /// Envoy's `ROUND_ROBIN`.
         "envoy-round-robin" => EnvoyRoundRobin(EnvoyRoundRobin),
-        /// Envoy's LEAST_REQUEST.
+        /// Envoy's `LEAST_REQUEST`.
         "envoy-least-request" => EnvoyLeastRequest(LeastRequest),
         /// Envoy's RANDOM; no weights.
         "envoy-random" => EnvoyRandom(EnvoyPlain),
-        /// Envoy's RING_HASH.
+        /// Envoy's `RING_HASH`.
         "envoy-ring-hash" => EnvoyRingHash(RingHash),
         /// Envoy's MAGLEV.
         "envoy-maglev" => EnvoyMaglev(MaglevTable),
         /// Envoy's client-side weighted round robin, by load reports; no configured weights.
         "envoy-client-side-weighted-round-robin" => EnvoyClientSideWeightedRoundRobin(LoadReports),
-        /// gRPC's weighted_round_robin, by load reports; no configured weights.
+        /// gRPC's `weighted_round_robin`, by load reports; no configured weights.
         "grpc-weighted-round-robin" => GrpcWeightedRoundRobin(LoadReports),
-        /// Pingora's RoundRobin, which is not smooth.
+        /// Pingora's `RoundRobin`, which is not smooth.
         "pingora-round-robin" => PingoraRoundRobin(SystemPlain),
-        /// Pingora's FNVHash.
+        /// Pingora's `FNVHash`.
         "pingora-hash" => PingoraHash(SystemPlain),
         /// As ketama.
         "pingora-ketama" => PingoraKetama(SystemPlain),
@@ -152,13 +152,13 @@ choice! {
         "traefik-rendezvous" => TraefikRendezvous(SystemPlain),
         /// Finagle's p2c: two-choices.
         "finagle-two-choices" => FinagleTwoChoices(SystemPlain),
-        /// Finagle's p2c_peak_ewma, with one probe for a newcomer; no weights.
+        /// Finagle's `p2c_peak_ewma`, with one probe for a newcomer; no weights.
         "finagle-peak-ewma" => FinaglePeakEwma(FinagleEwma),
         /// Prequal: probes of requests in flight and latency; no weights.
         "prequal" => Prequal(Prequal),
-        /// An application load balancer's round_robin; no weights.
+        /// An application load balancer's `round_robin`; no weights.
         "alb-round-robin" => AlbRoundRobin(AlbSlow),
-        /// An application load balancer's least_outstanding_requests; no weights.
+        /// An application load balancer's `least_outstanding_requests`; no weights.
         "alb-least-outstanding" => AlbLeastOutstanding(AlbPlain),
     }
 }

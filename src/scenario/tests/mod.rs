@@ -1,6 +1,7 @@
 //! Whole scenarios, good and bad.
 
 mod bad;
+mod balancers;
 mod good;
 mod random;
 mod schema;

@@ -86,6 +86,8 @@ struct Class {
     tree: Tournament,
     /// By active attempts.
     levels: Vec<Level>,
+    /// What the picked member has yet to pay; it does when its attempt counts, so that its key changes once.
+    owed: i64,
 }
 
 /// Members of one weight with equally many active attempts.
@@ -222,7 +224,7 @@ impl Least {
         }
         let place = turn.place as usize;
         match self.homes[place] {
-            Some(home) => self.classes[usize::from(home)].pay(place, turn.total),
+            Some(home) => self.classes[usize::from(home)].owed = turn.total,
             None => members[place].current -= turn.total,
         }
         Some(place)
@@ -268,7 +270,7 @@ impl Least {
         let member = &members[place];
         let home = self.classes.iter().position(|class| class.weight == member.weight).unwrap_or_else(|| {
             let tree = Tournament::new(members.len());
-            self.classes.push(Class { weight: member.weight, tree, levels: Vec::new() });
+            self.classes.push(Class { weight: member.weight, tree, levels: Vec::new(), owed: 0 });
             self.classes.len() - 1
         });
         self.classes[home].join(place, member.active, member.current);
@@ -287,11 +289,8 @@ impl Class {
     fn pick(&mut self) -> Option<usize> {
         let first = self.first()?;
         let total = self.gain(first.active, self.levels[first.active as usize].count > 1);
-        let place = first.place as usize;
-        if total > 0 {
-            self.pay(place, total);
-        }
-        Some(place)
+        self.owed = total;
+        Some(first.place as usize)
     }
 
     /// In a tie everyone on the level gains its weight; returns what they gained together.
@@ -316,16 +315,11 @@ impl Class {
     }
 
     #[inline]
-    fn pay(&mut self, place: usize, total: i64) {
-        let entry = self.entry(place);
-        self.tree.set(place, Entry { value: entry.value - total, ..entry }.key());
-    }
-
-    #[inline]
     fn relevel(&mut self, place: usize, active: u32) {
-        let current = self.current(place);
         let entry = self.entry(place);
-        self.levels[entry.active as usize].count -= 1;
+        let level = &mut self.levels[entry.active as usize];
+        level.count -= 1;
+        let current = entry.value + level.offset - std::mem::take(&mut self.owed);
         self.join(place, active, current);
     }
 

@@ -77,9 +77,9 @@ impl Algorithm for NginxLeastTime {
             return smooth::pick(members, turn.eligible);
         }
         let now = turn.eligible.now;
-        let ((least, by), several, mut best) = self.tied(members, turn)?;
-        let mut total = 0;
-        for place in best..members.len() {
+        let ((least, by), several, first) = self.tied(members, turn)?;
+        let (mut best, mut total) = (first, 0);
+        for place in first..members.len() {
             let (eta, weight) = self.score(members, place, now);
             let ties = eta * by as u64 == least * weight as u64;
             if several && ties && turn.eligible.admits(&members[place]) {

@@ -73,7 +73,7 @@ mod tests {
             let mut keys = vec![None; count as usize];
             for _ in 0..1_000 {
                 let place = below(stream.next_u64(), count) as usize;
-                keys[place] = (stream.next_u64() % 4 > 0).then(|| u128::from(stream.next_u64() % 50));
+                keys[place] = (below(stream.next_u64(), 4) > 0).then(|| u128::from(stream.next_u64() % 50));
                 match keys[place] {
                     Some(key) => tree.set(place, key),
                     None => tree.remove(place),

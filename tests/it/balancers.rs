@@ -1,0 +1,69 @@
+//! Balancers in the simulator: all of them serve, and the power of two choices is what theory and simulation say it is.
+
+use crate::lab::{forecast, metrics, over_seeds, value};
+use rollcast::scenario::balancers;
+
+fn service(balancer: &str, seed: u64, size: u32, load: f64, seconds: u32) -> String {
+    let rate = load * f64::from(size) * 100.0;
+    format!(
+        "name: balancers\nseed: {seed}\nwarm-up: {}s\nhorizon: {seconds}s\n\
+         traffic: {{ open: {{ stages: [ {{ rate: {rate}/s, for: {seconds}s }} ] }} }}\n\
+         proxies: {{ balancer: {balancer} }}\n\
+         fleet: {{ size: {size}, slots: 1 }}\n\
+         versions: {{ v1: {{ service: {{ exponential: {{ mean: 10ms }} }} }} }}\n",
+        seconds / 10
+    )
+}
+
+#[test]
+fn every_balancer_serves_a_service_that_is_lightly_loaded() {
+    for name in balancers() {
+        let balancer = if *name == "first" { "{ first: { max-connections: 3 } }" } else { name };
+        let run = || forecast(&service(balancer, 3, 8, 0.3, 60));
+        let (once, again) = (run(), run());
+        let (once, again) = (metrics(&once, "stay"), metrics(&again, "stay"));
+        assert!(value(once.requests) > 10_000.0, "{name}");
+        assert_eq!(once.latency_ms_mean, again.latency_ms_mean, "{name} repeats");
+    }
+}
+
+#[test]
+fn two_choices_of_three_respond_as_simulations_elsewhere_say() {
+    let replacing = "{ two-choices: { replacement: true } }";
+    for (balancer, expected) in [("two-choices", 4.255), (replacing, 4.627), ("envoy-least-request", 4.627)] {
+        let (mean, half) = over_seeds(|seed| {
+            let forecast = forecast(&service(balancer, seed, 3, 0.9, 2_000));
+            value(metrics(&forecast, "stay").latency_ms_mean) / 10.0
+        });
+        assert!((mean - expected).abs() < half + 0.02, "{balancer}: {mean} ± {half}, expected {expected}");
+    }
+}
+
+#[test]
+fn power_of_two_over_a_hundred_is_near_its_limit() {
+    let (mean, half) = over_seeds(|seed| {
+        let forecast = forecast(&service("two-choices", seed, 100, 0.9, 100));
+        value(metrics(&forecast, "stay").latency_ms_mean) / 10.0
+    });
+    assert!((mean - 2.650).abs() < half + 0.02, "{mean} ± {half}");
+}
+
+#[test]
+fn slow_start_that_protects_nothing_is_reported() {
+    let yaml = |balancer: &str| {
+        format!(
+            "name: slow\nhorizon: 300s\ntraffic: {{ open: {{ stages: [ {{ rate: 50/s, for: 300s }} ] }} }}\n\
+             proxies: {{ balancer: {balancer} }}\n\
+             fleet: {{ size: 4, slots: 4, boot: 5s }}\n\
+             versions: {{ v1: {{ service: 10ms }}, v2: {{ like: v1 }} }}\n\
+             rollout: {{ at: 20s, from: v1, to: v2 }}\nstrategies: {{ recreate: {{}}, rolling: {{}} }}\n"
+        )
+    };
+    let noted = |balancer: &str| -> Vec<String> {
+        let notes = forecast(&yaml(balancer)).notes.into_iter();
+        notes.filter(|note| note.id == "slow-start-useless").map(|note| note.text).collect()
+    };
+    let notes = noted("{ envoy-round-robin: { slow-start: { window: 60s } } }");
+    assert!(notes.iter().any(|text| text.starts_with("recreate: ")), "{notes:?}");
+    assert!(noted("envoy-round-robin").is_empty());
+}
