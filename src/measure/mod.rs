@@ -4,6 +4,7 @@
 //! of `docs/metrics.md`. Nothing here knows a clock or an engine.
 
 pub mod burn;
+mod drift;
 pub mod forecast;
 pub mod gauge;
 pub mod meter;

@@ -5,6 +5,7 @@ use crate::core::time::Moment;
 use crate::measure::forecast::{Forecast, StrategyForecast};
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
+use crate::sim::notes::notes;
 use crate::sim::world::World;
 use rayon::prelude::*;
 
@@ -52,8 +53,8 @@ fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>) -> Forecast 
         rollout_at_s: scenario.rollout.map(|rollout| rollout.at.seconds()),
         old_version: name(scenario.running),
         new_version: scenario.rollout.map(|rollout| name(rollout.to)),
+        notes: notes(scenario, &strategies),
         strategies,
-        notes: Vec::new(),
     }
 }
 

@@ -42,6 +42,9 @@ impl World<'_> {
     #[inline]
     pub fn start(&mut self, id: FlightId, pick: Pick, stream: &mut Stream) {
         let flight = &mut self.flights[id];
+        if flight.tried.count() == 0 {
+            self.meter.routed(pick.version);
+        }
         let luck = self.behaviours[pick.version.index()].luck(stream, f64::from(flight.size));
         flight.pick = pick;
         flight.tried.push(pick.instance);
