@@ -21,7 +21,7 @@ impl World<'_> {
             self.start(id, pick, stream);
             return;
         }
-        let cookie = self.cookie_of(ask.user);
+        let cookie = if self.with_cookies { self.cookie_of(ask.user) } else { None };
         match self.proxies[usize::from(proxy)].enter(self.now, &ask, cookie, Ticket(id.0)) {
             Entry::Sent(pick) => {
                 if self.pins {
@@ -214,7 +214,9 @@ impl World<'_> {
         let Flight { pick, proxy, tried, dice, .. } = self.flights[id];
         let dice = further(dice, u64::from(tried.count()));
         let next = self.proxies[usize::from(proxy)].finish(self.now, pick, ending, tried.count(), dice);
-        self.plan_proxy_due(proxy);
+        if self.timed_proxies {
+            self.plan_proxy_due(proxy);
+        }
         next
     }
 

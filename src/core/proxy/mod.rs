@@ -159,6 +159,9 @@ pub struct Proxy {
     pools: [Pool; 2],
     watch: Watch,
     purse: Purse,
+    keeps_books: bool,
+    /// Whether any pick is more than the balancer's: users stick, instances are on probation.
+    remembers: bool,
     users: Table,
     waiting: Waiting,
     active: u32,
@@ -174,6 +177,8 @@ impl Proxy {
             pools: [Pool::new(&policy), Pool::new(&policy)],
             watch: Watch::new(now, &policy),
             purse: Purse::new(policy.retries.budget),
+            keeps_books: Purse::new(policy.retries.budget).keeps_books(),
+            remembers: policy.sticky.is_some() || policy.breaker.is_some(),
             users: Table::default(),
             waiting: Waiting::default(),
             route: Route::new(split),
@@ -260,7 +265,7 @@ impl Proxy {
         if ask.tried.count() > 0 {
             return Kind::Retry;
         }
-        if self.purse.keeps_books() {
+        if self.keeps_books {
             self.purse.request(now);
         }
         Kind::First
@@ -279,7 +284,7 @@ impl Proxy {
         if self.active >= self.policy.limits.requests {
             return Err(Miss::Full { side: self.route.choose(ask), only: None });
         }
-        if (self.policy.sticky.is_some() || kind == Kind::Retry)
+        if (self.remembers || kind == Kind::Retry)
             && let Some((side, instance)) = self.wanted(now, ask, cookie, kind)
         {
             return match self.pools[side].accepts(now, instance, true, true) {
@@ -322,11 +327,17 @@ impl Proxy {
     fn send(&mut self, now: Moment, side: usize, place: usize, user: UserId, kind: Kind) -> Pick {
         let (instance, version) = self.pools[side].send(now, place);
         self.active += 1;
+        if self.remembers {
+            self.remember(now, user, instance);
+        }
+        Pick { instance, version, retry: kind == Kind::Retry }
+    }
+
+    fn remember(&mut self, now: Moment, user: UserId, instance: InstanceId) {
         self.watch_pick(instance);
         if self.policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Source) {
             self.users.note(now, user, instance);
         }
-        Pick { instance, version, retry: kind == Kind::Retry }
     }
 
     /// Takes note of how an attempt ended, and says whether the request should be tried again. `attempts` is how many
@@ -335,21 +346,29 @@ impl Proxy {
     pub fn finish(&mut self, now: Moment, pick: Pick, ending: Ending, attempts: u8, dice: u64) -> Next {
         self.active -= 1;
         self.retrying -= u32::from(pick.retry);
-        let retries = self.policy.retries;
+        let on = self.policy.retries.on;
         let side = self.route.side(pick.version);
-        self.pools[side].finish(now, pick.instance, ending.counts_as_failure(retries.on));
+        self.pools[side].finish(now, pick.instance, ending.counts_as_failure(on));
         if self.watch.minds_endings {
             self.watch_ending(now, side, pick.instance, ending, dice);
         }
-        let failed = ending.may_be_retried(retries.on);
-        if self.purse.keeps_books() && ending != Ending::Abandoned {
+        let failed = ending.may_be_retried(on);
+        if self.keeps_books && ending != Ending::Abandoned {
             self.purse.ended(!failed);
         }
-        if failed && attempts <= retries.attempts && self.purse.withdraw(now, self.retrying, self.active + 1) {
-            self.retrying += 1;
-            return Next::RetryAfter(retries.wait(attempts, dice));
+        if failed && attempts <= self.policy.retries.attempts {
+            self.allow_retry(now, attempts, dice)
+        } else {
+            Next::Done
         }
-        Next::Done
+    }
+
+    fn allow_retry(&mut self, now: Moment, attempts: u8, dice: u64) -> Next {
+        if !self.purse.withdraw(now, self.retrying, self.active + 1) {
+            return Next::Done;
+        }
+        self.retrying += 1;
+        Next::RetryAfter(self.policy.retries.wait(attempts, dice))
     }
 
     /// A retry that was allowed will not be made.
