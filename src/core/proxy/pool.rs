@@ -27,7 +27,11 @@ impl Bars {
     /// No longer listed: only for users who stick to it.
     pub const DRAINING: Bars = Bars(8);
 
+    /// It has as many attempts under way as it may.
+    const FULL: Bars = Bars(0x100);
     const HEALTH: Bars = Bars(7);
+    /// Who has none of these is picked as a rule.
+    const USUAL: Bars = Bars(0x10f);
 
     pub const fn or(self, other: Bars) -> Bars {
         Bars(self.0 | other.0)
@@ -93,21 +97,18 @@ pub(super) struct Eligible<'a> {
     pub tried: &'a Tried,
     /// Whoever has one of these is out.
     pub shut: Bars,
-    /// Whoever has so many attempts under way is full.
-    pub limit: u32,
 }
 
 impl Eligible<'_> {
     /// Nobody is out.
     #[cfg(test)]
     pub fn anyone(now: Moment) -> Eligible<'static> {
-        Eligible { now, passive: None, tried: &Tried::NONE, shut: Bars::NONE, limit: u32::MAX }
+        Eligible { now, passive: None, tried: &Tried::NONE, shut: Bars::NONE }
     }
 
     #[inline]
     pub fn admits(&self, member: &Member) -> bool {
         !member.bars.meets(self.shut)
-            && member.active < self.limit
             && self.passive.is_none_or(|passive| !member.fails.out(self.now, passive))
             && (self.tried.count() == 0 || !self.tried.has(member.instance))
     }
@@ -227,7 +228,7 @@ impl Pool {
     #[inline]
     pub fn pick(&mut self, now: Moment, dice: u64, tried: &Tried) -> Option<usize> {
         let passive = self.passive();
-        let plain = Eligible { now, passive, tried, shut: Bars::HEALTH.or(Bars::DRAINING), limit: self.limit };
+        let plain = Eligible { now, passive, tried, shut: Bars::USUAL };
         if self.plain {
             let found = self.balance(plain);
             return if found.is_none() && self.all_out == AllOut::Open { self.pick_anyone(plain) } else { found };
@@ -261,7 +262,9 @@ impl Pool {
         let others = Bars::but_level(level);
         match self.outlook.gates[level] {
             Gate::Well => self.balance(Eligible { shut: plain.shut.or(others), ..plain }),
-            Gate::All => self.balance(Eligible { shut: Bars::DRAINING.or(others), passive: None, ..plain }),
+            Gate::All => {
+                self.balance(Eligible { shut: Bars::DRAINING.or(Bars::FULL).or(others), passive: None, ..plain })
+            }
             Gate::Nobody => None,
         }
     }
@@ -269,11 +272,11 @@ impl Pool {
     /// Fail-open: nobody is healthy, so that everybody is asked, unless somebody was and is merely full or was tried.
     fn pick_anyone(&mut self, plain: Eligible<'_>) -> Option<usize> {
         let nobody = Tried::NONE;
-        let healthy = Eligible { tried: &nobody, limit: u32::MAX, ..plain };
+        let healthy = Eligible { tried: &nobody, shut: Bars::HEALTH.or(Bars::DRAINING), ..plain };
         if self.members.iter().any(|member| healthy.admits(member)) {
             return None;
         }
-        self.balance(Eligible { shut: Bars::DRAINING, passive: None, ..plain })
+        self.balance(Eligible { shut: Bars::DRAINING.or(Bars::FULL), passive: None, ..plain })
     }
 
     #[inline]
@@ -288,8 +291,8 @@ impl Pool {
     pub fn accepts(&self, now: Moment, instance: InstanceId, draining: bool, limit: bool) -> Option<usize> {
         let place = self.place(instance)?;
         let shut = if draining { Bars::HEALTH } else { Bars::HEALTH.or(Bars::DRAINING) };
-        let limit = if limit { self.limit } else { u32::MAX };
-        let eligible = Eligible { now, passive: self.passive(), tried: &Tried::NONE, shut, limit };
+        let shut = if limit { shut.or(Bars::FULL) } else { shut };
+        let eligible = Eligible { now, passive: self.passive(), tried: &Tried::NONE, shut };
         eligible.admits(&self.members[place]).then_some(place)
     }
 
@@ -302,7 +305,7 @@ impl Pool {
     /// Whether somebody would be picked if nobody were full.
     pub fn is_full(&self, now: Moment, tried: &Tried) -> bool {
         let shut = Bars::HEALTH.or(Bars::DRAINING);
-        let eligible = Eligible { now, passive: self.passive(), tried, shut, limit: u32::MAX };
+        let eligible = Eligible { now, passive: self.passive(), tried, shut };
         self.limit < u32::MAX && self.members.iter().any(|member| eligible.admits(member))
     }
 
@@ -312,6 +315,9 @@ impl Pool {
         let passive = self.passive();
         let member = &mut self.members[place];
         member.active += 1;
+        if member.active >= self.limit {
+            member.bars.set(Bars::FULL, true);
+        }
         if let Some(passive) = passive {
             member.fails.picked(now, passive);
         }
@@ -326,6 +332,9 @@ impl Pool {
         let member = &mut self.members[place];
         // An instance that left and came back starts at zero, and then sees its old attempts end.
         member.active = member.active.saturating_sub(1);
+        if member.active < self.limit {
+            member.bars.set(Bars::FULL, false);
+        }
         match (passive, fault) {
             (None, _) => {}
             (Some(_), false) => member.fails.succeeded(),
