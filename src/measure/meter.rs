@@ -6,6 +6,7 @@ use crate::core::amount::Share;
 use crate::core::ids::{UserId, VersionId};
 use crate::core::rollout::{Phase, Tally};
 use crate::core::time::{Moment, Span};
+use crate::measure::drift::Drift;
 use crate::measure::forecast::{self, Ending, Instances, Second};
 use crate::measure::gauge::Gauge;
 use crate::measure::users::Users;
@@ -126,6 +127,7 @@ pub struct Meter {
     none_available: Gauge,
     new_listings: u32,
     pub(super) milestones: Milestones,
+    pub(super) drift: Drift,
     pub(super) phases: Vec<forecast::Phase>,
     pub(super) ending: Ending,
 }
@@ -166,6 +168,7 @@ impl Meter {
             none_available: Gauge::default(),
             new_listings: 0,
             milestones: Milestones::default(),
+            drift: Drift::default(),
             phases: Vec::new(),
             ending: if new.is_some() { Ending::Unfinished } else { Ending::NoRollout },
         }
@@ -341,6 +344,7 @@ impl Meter {
     /// The controller wants the new version to get this share from now on.
     pub fn weighed(&mut self, share: Share) {
         self.second.weight = Some(share.value());
+        self.drift.want(Some(share));
     }
 
     /// The controller announced a phase.
@@ -368,7 +372,14 @@ impl Meter {
         }
     }
 
+    /// The first attempt of a request is sent to `version`.
+    #[inline]
+    pub fn routed(&mut self, version: VersionId) {
+        self.drift.routed(Some(version) == self.new);
+    }
+
     fn end(&mut self, now: Moment, ending: Ending) {
+        self.drift.want(None);
         self.milestones.ended = Some(now);
         self.in_rollout = false;
         self.ending = ending;
@@ -401,6 +412,11 @@ impl Meter {
         self.instance_s += self.existing.take(now);
         self.saturated_s += self.saturated.take(now);
         self.overload_s += self.overload.take(now);
+    }
+
+    /// The run is over.
+    pub fn finish(&mut self) {
+        self.drift.want(None);
     }
 
     /// User requests sent and not settled.

@@ -70,6 +70,7 @@ metrics! {
     harmed_users ["users"] "distinct users behind them";
     version_flips ["flips"] "times a user saw the old version after the new one";
     mixed_versions_s ["s"] "time in which both versions answered";
+    share_drift ["share"] "requests that went to another version than the weights asked for / all, while they were split";
     dropped_in_flight ["attempts"] "attempts cut by an instance that went away";
     retries ["attempts"] "attempts beyond the first";
     peak_instances ["instances"] "largest number of instances that existed at once";

@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod burn;
+mod drift;
 pub mod forecast;
 pub mod gauge;
 pub mod meter;

@@ -62,7 +62,7 @@ impl World<'_> {
         let mut flight = Flight::new(number, self.now, user.unwrap_or(drawn), size);
         let proxy = below(stream.next_u64(), u32::from(self.scenario.proxies.count));
         flight.dice = stream.next_u64();
-        let front = self.front_of(flight.user, proxy as u16);
+        let front = if self.links.is_empty() { proxy as u16 } else { self.front_of(flight.user, proxy as u16) };
         flight.proxy = self.fronts[usize::from(front)];
         let id = self.flights.add(flight);
         if let Some(patience) = self.patience {

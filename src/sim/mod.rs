@@ -14,6 +14,7 @@ mod flight;
 mod heap;
 mod law;
 mod link;
+mod notes;
 mod replicate;
 mod request;
 mod server;

@@ -4,9 +4,10 @@ use crate::core::ids::VersionId;
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
 use crate::measure::forecast::{Forecast, Note, StrategyForecast};
-use crate::measure::note::notes;
+use crate::measure::note;
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
+use crate::sim::notes;
 use crate::sim::world::World;
 use rayon::prelude::*;
 
@@ -64,11 +65,11 @@ fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>, findings: Ve
         rollout_at_s: scenario.rollout.map(|rollout| rollout.at.seconds()),
         old_version: name(scenario.running),
         new_version: scenario.rollout.map(|rollout| name(rollout.to)),
+        notes: notes::notes(scenario, &strategies),
         strategies,
-        notes: findings,
     };
-    let limits = notes(&forecast, scenario.slo.objective.requests.is_some());
-    forecast.notes.extend(limits);
+    let limits = note::notes(&forecast, scenario.slo.objective.requests.is_some());
+    forecast.notes.extend(findings.into_iter().chain(limits));
     forecast
 }
 

@@ -22,7 +22,7 @@ impl World<'_> {
             self.start(id, pick, stream);
             return;
         }
-        let cookie = self.cookie_of(ask.user);
+        let cookie = if self.with_cookies { self.cookie_of(ask.user) } else { None };
         match self.proxies[usize::from(proxy)].enter(self.now, &ask, cookie, Ticket(id.0)) {
             Entry::Sent(pick) => {
                 if self.pins {
@@ -43,6 +43,9 @@ impl World<'_> {
     #[inline]
     pub fn start(&mut self, id: FlightId, pick: Pick, stream: &mut Stream) {
         let flight = &mut self.flights[id];
+        if flight.tried.count() == 0 {
+            self.meter.routed(pick.version);
+        }
         let luck = self.behaviours[pick.version.index()].luck(stream, f64::from(flight.size));
         flight.pick = pick;
         flight.tried.push(pick.instance);
@@ -233,7 +236,9 @@ impl World<'_> {
         let Flight { pick, proxy, tried, dice, .. } = self.flights[id];
         let dice = further(dice, u64::from(tried.count()));
         let next = self.proxies[usize::from(proxy)].finish(self.now, pick, ending, tried.count(), dice);
-        self.plan_proxy_due(proxy);
+        if self.timed_proxies {
+            self.plan_proxy_due(proxy);
+        }
         next
     }
 

@@ -162,6 +162,7 @@ impl<'a> World<'a> {
         }
         self.now = self.end;
         self.meter.tick(self.end);
+        self.meter.finish();
         assert_eq!(
             self.arrived,
             self.settled + u64::from(self.meter.in_flight()),

@@ -295,3 +295,25 @@ fn connections_for_life_give_new_instances_nothing_but_an_l7_proxy_their_share_a
     assert_eq!(share_of_the_new("l4", "{}", 10..290, 1), 0.0);
     assert_near(0.2, "requests are balanced", |seed| share_of_the_new("l7", "{}", 10..290, seed));
 }
+
+#[test]
+fn sticky_users_keep_a_canary_from_its_share_and_the_result_says_so() {
+    let run = |proxies: &str| {
+        forecast(&format!(
+            "name: sticky\nhorizon: 300s\n\
+             traffic: {{ open: {{ stages: [ {{ rate: 200/s, for: 300s }} ] }}, users: 200 }}\n\
+             proxies: {{ preset: haproxy-like{proxies} }}\n\
+             fleet: {{ size: 4, slots: 100 }}\nversions: {{ v1: {{ service: 1ms }}, v2: {{ like: v1 }} }}\n\
+             rollout: {{ at: 100s, from: v1, to: v2 }}\n\
+             strategies: {{ canary: {{ steps: [ {{ share: 50%, hold: 100s }} ], gate: none, keep-old: 80s }} }}\n"
+        ))
+    };
+    let free = run("");
+    assert!(value(metrics(&free, "canary").share_drift) < 0.02);
+    let ids: Vec<&str> = free.notes.iter().map(|note| note.id.as_str()).collect();
+    assert!(ids.contains(&"preset") && !ids.contains(&"sticky-share"), "{ids:?}");
+    let sticky = run(", stickiness: {}");
+    let drift = value(metrics(&sticky, "canary").share_drift);
+    assert!(drift > 0.4, "everybody had been to an old instance before: {drift}");
+    assert!(sticky.notes.iter().any(|note| note.id == "sticky-share"));
+}

@@ -98,7 +98,7 @@ fn availability(census: &Census) -> [u32; LEVELS] {
     let mut available = [0; LEVELS];
     for (level, share) in available.iter_mut().enumerate() {
         let (all, well) = (u64::from(census.all[level]), u64::from(census.well[level]));
-        *share = if all == 0 { 0 } else { (OVERPROVISION * well / all).min(100) as u32 };
+        *share = (OVERPROVISION * well).checked_div(all).map_or(0, |percent| percent.min(100) as u32);
     }
     available
 }

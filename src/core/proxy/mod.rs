@@ -114,6 +114,9 @@ pub struct Proxy {
     sides: [Side; 2],
     watch: Watch,
     purse: Purse,
+    keeps_books: bool,
+    /// Whether any pick is more than the balancer's: users stick, instances are on probation.
+    remembers: bool,
     users: Table,
     waiting: Waiting,
     active: u32,
@@ -131,6 +134,8 @@ impl Proxy {
             sides: [side(0), side(1)],
             watch: Watch::new(now, &policy),
             purse: Purse::new(policy.retries.budget),
+            keeps_books: Purse::new(policy.retries.budget).keeps_books(),
+            remembers: policy.sticky.is_some() || policy.breaker.is_some(),
             users: Table::default(),
             waiting: Waiting::default(),
             route: Route::new(split),
@@ -220,7 +225,7 @@ impl Proxy {
         if ask.tried.count() > 0 {
             return Kind::Retry;
         }
-        if self.purse.keeps_books() {
+        if self.keeps_books {
             self.purse.request(now);
         }
         Kind::First
@@ -239,7 +244,7 @@ impl Proxy {
         if self.active >= self.policy.limits.requests {
             return Err(Miss::Full { side: self.route.choose(ask), only: None });
         }
-        if (self.policy.sticky.is_some() || kind == Kind::Retry)
+        if (self.remembers || kind == Kind::Retry)
             && let Some((side, instance)) = self.wanted(now, ask, cookie, kind)
         {
             return match self.sides[side].accepts(now, instance, true, true) {
@@ -292,11 +297,17 @@ impl Proxy {
     fn send(&mut self, now: Moment, side: usize, spot: Spot, user: UserId, kind: Kind) -> Pick {
         let (instance, version) = self.sides[side].send(now, spot);
         self.active += 1;
+        if self.remembers {
+            self.remember(now, user, instance);
+        }
+        Pick { instance, version, retry: kind == Kind::Retry, at: now }
+    }
+
+    fn remember(&mut self, now: Moment, user: UserId, instance: InstanceId) {
         self.watch_pick(now, instance);
         if self.policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Source) {
             self.users.note(now, user, instance);
         }
-        Pick { instance, version, retry: kind == Kind::Retry, at: now }
     }
 
     /// Takes note of how an attempt ended, and says whether the request should be tried again. `attempts` is how many
@@ -305,23 +316,31 @@ impl Proxy {
     pub fn finish(&mut self, now: Moment, pick: Pick, ending: Ending, attempts: u8, dice: u64) -> Next {
         self.active -= 1;
         self.retrying -= u32::from(pick.retry);
-        let retries = self.policy.retries;
+        let on = self.policy.retries.on;
         let side = self.route.side(pick.version);
-        let fault = ending.counts_as_failure(retries.on);
+        let fault = ending.counts_as_failure(on);
         let end = End { now, latency: now.since(pick.at), fault, served: ending == Ending::Served };
         self.sides[side].finish(pick.instance, &end);
         if self.watch.minds_endings {
             self.watch_ending(now, side, pick.instance, ending, dice);
         }
-        let failed = ending.may_be_retried(retries.on);
-        if self.purse.keeps_books() && ending != Ending::Abandoned {
+        let failed = ending.may_be_retried(on);
+        if self.keeps_books && ending != Ending::Abandoned {
             self.purse.ended(!failed);
         }
-        if failed && attempts <= retries.attempts && self.purse.withdraw(now, self.retrying, self.active + 1) {
-            self.retrying += 1;
-            return Next::RetryAfter(retries.wait(attempts, dice));
+        if failed && attempts <= self.policy.retries.attempts {
+            self.allow_retry(now, attempts, dice)
+        } else {
+            Next::Done
         }
-        Next::Done
+    }
+
+    fn allow_retry(&mut self, now: Moment, attempts: u8, dice: u64) -> Next {
+        if !self.purse.withdraw(now, self.retrying, self.active + 1) {
+            return Next::Done;
+        }
+        self.retrying += 1;
+        Next::RetryAfter(self.policy.retries.wait(attempts, dice))
     }
 
     /// A retry that was allowed will not be made.

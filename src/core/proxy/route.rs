@@ -57,6 +57,10 @@ impl Route {
             Route::Shared => REST,
             Route::Split { how: Split::Random, share, .. } => usize::from(unit(ask.dice) < share.value()),
             Route::Split { how: Split::User, share, .. } => usize::from(place(ask.user) < share.value()),
+            Route::Split { how: Split::Header(carriers), share, .. } => {
+                let carries = place(ask.user) < carriers.value() && *share > Share::NONE;
+                usize::from(carries || unit(ask.dice) < share.value())
+            }
             Route::Split { how: Split::Smooth, share, current, .. } => rotate(current, *share),
         }
     }
@@ -120,6 +124,15 @@ mod tests {
             moved += late;
         }
         assert!((2_300..2_700).contains(&moved), "a quarter of 10000 users, got {moved}");
+    }
+
+    #[test]
+    fn who_carries_the_header_goes_to_the_new_version_as_soon_as_it_gets_anything() {
+        let how = Split::Header(Share::new(0.2).expect("a share"));
+        let mut unlucky = split(how, 0.01);
+        let new: usize = (0..10_000).map(|user| unlucky.choose(&Ask::of(UserId(user), u64::MAX, Tried::NONE))).sum();
+        assert!((1_850..2_150).contains(&new), "a fifth of 10000 users, got {new}");
+        assert_eq!((0..100).map(|user| split(how, 0.0).choose(&ask(user))).sum::<usize>(), 0);
     }
 
     #[test]

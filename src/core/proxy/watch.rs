@@ -117,7 +117,6 @@ impl Proxy {
     }
 
     /// An attempt goes to `instance`: if it is the one on probation, no second one does.
-    #[inline]
     pub(super) fn watch_pick(&mut self, now: Moment, instance: InstanceId) {
         if self.policy.breaker.is_some() && matches!(self.watch.of(instance).accrual, Accrual::Probation { .. }) {
             self.bar(now, instance, Bars::BROKEN, true);

@@ -99,7 +99,7 @@ pub struct Step {
 }
 
 /// How a proxy splits requests between two versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Split {
     /// By chance for each request (Envoy, Istio, the nginx ingress).
     Random,
@@ -107,6 +107,9 @@ pub enum Split {
     Smooth,
     /// By the user, who then stays with that version while the share does not change.
     User,
+    /// By a header or cookie that this share of the users carry: they go to the new version as soon as it gets anything,
+    /// the others by chance (Argo Rollouts' `setHeaderRoute`, Istio's header match).
+    Header(Share),
 }
 
 /// An automatic verdict on the new version from its error rate.

@@ -13,13 +13,13 @@ const CHOICES: [&str; 4] = ["balancer", "when-unhealthy", "backoff", "budget"];
 
 const NGINX: &str = "
 traffic: { retries: { attempts: 3, on: [refused, reset, timeout], target: other, try-timeout: 60s } }
-proxies: { balancer: weighted-round-robin, passive: { max-fails: 1, fail-timeout: 10s }, backups: all }
+proxies: { balancer: nginx-round-robin, passive: { max-fails: 1, fail-timeout: 10s }, backups: all }
 ";
 
 const HAPROXY: &str = "
 traffic: { retries: { attempts: 3, on: [refused], target: same, backoff: fixed } }
 proxies:
-  balancer: weighted-round-robin
+  balancer: haproxy-round-robin
   health: { interval: 2s, timeout: 2s, rise: 2, fall: 3, initial: up }
   backups: first
   limits: { queue: unlimited, queue-timeout: 5s }
@@ -28,7 +28,7 @@ proxies:
 const ENVOY: &str = "
 traffic: { retries: { attempts: 0, on: [refused, reset], target: any, backoff: jittered, budget: { at-once: { retries: 3 } } } }
 proxies:
-  balancer: weighted-round-robin
+  balancer: envoy-round-robin
   ejection: { share: 10% }
   when-unhealthy: panic
   backups: overflow
@@ -39,7 +39,7 @@ proxies:
 const ALB: &str = "
 traffic: { retries: { attempts: 0 } }
 proxies:
-  balancer: weighted-round-robin
+  balancer: alb-round-robin
   health: { interval: 30s, timeout: 5s, rise: 5, fall: 2, initial: down }
   when-unhealthy: open
 ";
@@ -47,14 +47,14 @@ proxies:
 const LINKERD: &str = "
 traffic: { retries: { attempts: 0, on: [refused, reset, error], target: any, budget: { deposits: { share: 20%, lasts: 10s, per-second: 10 } } } }
 proxies:
-  balancer: least-connections
+  balancer: peak-ewma
   breaker: { failures: 7, penalty: 1s, penalty-max: 60s, jitter: 50% }
 ";
 
 const GRPC: &str = "
 traffic: { retries: { attempts: 0, on: [refused, reset], target: any, backoff: jittered } }
 proxies:
-  balancer: weighted-round-robin
+  balancer: grpc-weighted-round-robin
   ejection: { consecutive-errors: none, success-rate: { factor: 1.9 }, failure-share: { above-only: true } }
 ";
 

@@ -166,6 +166,8 @@ table! {
         gate: GateOrNone = OrWord::present(Entry::fallback()),
         /// How a proxy splits requests between the versions.
         split: Split = Split::Random,
+        /// With the split header: share of the users who carry the header or cookie that sends them to the new version.
+        header: Percent = Percent::of(5.0),
         /// How long the old fleet is kept after the last step.
         keep_old: Span = Span::from_secs(30),
     }
@@ -210,6 +212,8 @@ words! {
         "smooth" => Smooth,
         /// By the user, who then stays with that version while the share does not change.
         "user" => User,
+        /// By a header that some users carry; the others by chance.
+        "header" => Header,
     }
 }
 

@@ -29,7 +29,7 @@ table! {
 table! {
     /// Connections that stay open between requests: one for each user.
     pub struct Connections {
-        /// Closed when so old, as gRPC's MAX_CONNECTION_AGE; none: never.
+        /// Closed when so old, as gRPC's `MAX_CONNECTION_AGE`; none: never.
         max_age: OrWord<Lasting, NoneWord> = OrWord::absent(),
         /// An age varies by up to this share of itself.
         jitter: Percent = Percent::of(10.0),

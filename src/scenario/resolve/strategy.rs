@@ -92,6 +92,7 @@ fn canary(canary: &Canary, at: &KeyPath, check: &mut Check<'_>) -> rollout::Cana
             file::Split::Random => rollout::Split::Random,
             file::Split::Smooth => rollout::Split::Smooth,
             file::Split::User => rollout::Split::User,
+            file::Split::Header => rollout::Split::Header(canary.header.share()),
         },
         keep_old: canary.keep_old,
     }

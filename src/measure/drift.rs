@@ -1,0 +1,53 @@
+//! How far the new version's share of the requests was from the share that the controller wanted it to have.
+
+use crate::core::amount::Share;
+
+/// Requests since the share was changed last, and the sum over the shares before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Drift {
+    wanted: Option<Share>,
+    all: u64,
+    new: u64,
+    sum_all: u64,
+    sum_astray: f64,
+}
+
+impl Drift {
+    /// The controller wants another share; `None`: nothing is split any more.
+    pub fn want(&mut self, share: Option<Share>) {
+        if let Some(wanted) = self.wanted {
+            self.sum_all += self.all;
+            self.sum_astray += (self.new as f64 - wanted.value() * self.all as f64).abs();
+        }
+        *self = Drift { wanted: share, all: 0, new: 0, ..*self };
+    }
+
+    /// A request was sent to the new version, or to another.
+    #[inline]
+    pub fn routed(&mut self, new: bool) {
+        self.all += 1;
+        self.new += u64::from(new);
+    }
+
+    /// Requests that went astray / all, once the last share has ended; `None`: nothing was split.
+    pub fn share(&self) -> Option<f64> {
+        (self.sum_all > 0).then(|| self.sum_astray / self.sum_all as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_share_counts_by_its_requests() {
+        let mut drift = Drift::default();
+        drift.routed(true);
+        drift.want(Share::new(0.1));
+        (0..100).for_each(|number| drift.routed(number < 30));
+        drift.want(Share::new(0.5));
+        (0..100).for_each(|number| drift.routed(number < 50));
+        drift.want(None);
+        assert_eq!(drift.share(), Some(20.0 / 200.0));
+    }
+}
