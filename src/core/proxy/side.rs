@@ -19,6 +19,8 @@ pub(super) struct Spot {
 #[derive(Clone, Debug)]
 pub(super) struct Side {
     levels: [Pool; LEVELS],
+    /// Levels that anybody was ever listed at; the others need not be looked at.
+    used: usize,
     outlook: Outlook,
     /// Everybody is of level 0, and nobody panics.
     plain: bool,
@@ -35,6 +37,7 @@ impl Side {
         };
         Side {
             levels: std::array::from_fn(pool),
+            used: 1,
             outlook: Outlook::PLAIN,
             plain: true,
             all_out: policy.all_out,
@@ -46,7 +49,10 @@ impl Side {
     pub fn list(&mut self, now: Moment, listing: &Listing<'_>, level: u8) {
         match self.spot(listing.instance) {
             Some(spot) => self.levels[spot.level].bar(now, listing.instance, Bars::DRAINING, false),
-            None => self.levels[usize::from(level)].list(now, listing),
+            None => {
+                self.levels[usize::from(level)].list(now, listing);
+                self.used = self.used.max(usize::from(level) + 1);
+            }
         }
         self.look(now);
     }
@@ -82,12 +88,12 @@ impl Side {
     }
 
     fn spot(&self, instance: InstanceId) -> Option<Spot> {
-        (0..LEVELS).find_map(|level| self.levels[level].place(instance).map(|place| Spot { level, place }))
+        (0..self.used).find_map(|level| self.levels[level].place(instance).map(|place| Spot { level, place }))
     }
 
     /// Whether it is listed, and does not merely drain.
     pub fn lists(&self, instance: InstanceId) -> bool {
-        self.levels.iter().any(|pool| pool.has(instance))
+        self.levels[..self.used].iter().any(|pool| pool.has(instance))
     }
 
     /// Listed instances, and how many of them are barred by `bar`.
@@ -174,14 +180,14 @@ impl Side {
     /// An attempt on `instance` ended. It may have left the endpoints since.
     #[inline]
     pub fn finish(&mut self, instance: InstanceId, end: &End) {
-        for level in &mut self.levels {
+        for level in &mut self.levels[..self.used] {
             level.finish(instance, end);
         }
     }
 
     /// `instance` says how loaded it is.
     pub fn report(&mut self, now: Moment, instance: InstanceId, report: &Report) {
-        for level in &mut self.levels {
+        for level in &mut self.levels[..self.used] {
             level.report(now, instance, report);
         }
     }
