@@ -58,6 +58,9 @@ fn nginx_retries_lose_nothing_and_without_them_something_is_lost() {
     assert!(value(metrics(&with, "rolling").retries) > 5.0);
     let without = story("nginx-retry", &[("traffic.retries.attempts", "0")]);
     assert!(value(metrics(&without, "rolling").failed_requests) > 5.0);
+    let unlearning = story("nginx-retry", &[("proxies.passive", "none")]);
+    assert_eq!(value(metrics(&unlearning, "rolling").failed_requests), 0.0);
+    assert!(value(metrics(&unlearning, "rolling").retries) > 300.0);
     assert_eq!(value(metrics(&without, "stay").failed_requests), 0.0);
 }
 

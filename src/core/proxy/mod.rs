@@ -296,11 +296,17 @@ impl Proxy {
     #[inline]
     fn send(&mut self, now: Moment, side: usize, spot: Spot, user: UserId, kind: Kind) -> Pick {
         let (instance, version) = self.sides[side].send(now, spot);
+        debug_assert!(self.may_get(instance), "nothing is picked that is not listed");
         self.active += 1;
         if self.remembers {
             self.remember(now, user, instance);
         }
         Pick { instance, version, retry: kind == Kind::Retry, at: now }
+    }
+
+    /// Whether it is listed, or drains and still serves those who stick to it.
+    fn may_get(&self, instance: InstanceId) -> bool {
+        self.lists(instance) || self.policy.sticky.is_some_and(|sticky| sticky.through_drain)
     }
 
     fn remember(&mut self, now: Moment, user: UserId, instance: InstanceId) {
