@@ -265,6 +265,30 @@ fn news_take_their_time_by_a_law_of_their_own() {
     assert_near(160.0, "4 s of 40/s", |seed| value(metrics(&forecast(&yaml(seed)), "stay").failed_requests));
 }
 
+#[test]
+fn caches_with_a_ttl_send_a_falling_share_to_an_address_that_is_gone() {
+    // A DNS tier: at t after the removal 1 − t / TTL of the caches still hold the address, since their phases are uniform.
+    const PROXIES: f64 = 200.0;
+    const TTL: f64 = 60.0;
+    const RUNS: u64 = 5;
+    const RATE: f64 = 200.0;
+    let yaml = |seed: u64| {
+        let more = "faults: [ { kill: { at: 30s, instances: 1, restart: never } } ]\n\
+                    network: { listing-delay: { uniform: { min: 0s, max: 60s } } }\n";
+        Service { more, proxies: ", count: 200", ..PLAIN }.yaml(seed).replace("400/s", "2000/s")
+    };
+    let runs: Vec<_> = (1..=RUNS).map(|seed| forecast(&yaml(seed))).collect();
+    for second in 0..80_u16 {
+        let bad = |forecast| crate::lab::strategy(forecast, "stay").timeline[usize::from(second) + 30].bad;
+        let share = f64::from(runs.iter().map(bad).sum::<u32>()) / (RATE * RUNS as f64);
+        let expected = (1.0 - (f64::from(second) + 0.5) / TTL).max(0.0);
+        // Which caches hold it is a binomial draw, and how many requests they get in a second a Poisson one.
+        let deviation = expected * (1.0 - expected) / PROXIES + expected / RATE;
+        let margin = 4.0 * (deviation / RUNS as f64).sqrt();
+        assert!((share - expected).abs() <= margin, "{share} after {second} s, expected {expected} ± {margin}");
+    }
+}
+
 /// Eight old instances, two new ones beside them from 200 s on, and the mean share of the new ones in a window after.
 fn share_of_the_new(layer: &str, connections: &str, window: std::ops::Range<usize>, seed: u64) -> f64 {
     let yaml = format!(
