@@ -268,6 +268,13 @@ pub struct Errors {
 pub enum Law {
     /// Always the same; may be zero.
     Constant(Span),
+    /// Everything between `min` and `max`, which is above it, is as likely.
+    Uniform {
+        /// The shortest value; may be zero.
+        min: Span,
+        /// The longest value.
+        max: Span,
+    },
     /// Without memory.
     Exponential {
         /// Above zero.

@@ -16,6 +16,13 @@ const LONGEST_NS: f64 = 3.2e16;
 pub enum Sampler {
     /// Always the same, in nanoseconds.
     Constant(u64),
+    /// Minimum and width of the range in nanoseconds.
+    Uniform {
+        /// Smallest value.
+        min: f64,
+        /// From there to the largest.
+        width: f64,
+    },
     /// Mean in nanoseconds.
     Exponential(f64),
     /// Logarithm of the median in nanoseconds, and its standard deviation.
@@ -53,6 +60,7 @@ impl Sampler {
         let ns = |span: Span| span.nanos() as f64;
         match law {
             Law::Constant(span) => Sampler::Constant(span.nanos()),
+            Law::Uniform { min, max } => Sampler::Uniform { min: ns(*min), width: ns(*max) - ns(*min) },
             Law::Exponential { mean } => Sampler::Exponential(ns(*mean)),
             Law::LogNormal { median, p99 } => {
                 Sampler::LogNormal { mu: ns(*median).ln(), sigma: (ns(*p99) / ns(*median)).ln() / Z99 }
@@ -74,6 +82,7 @@ impl Sampler {
         let value = match self {
             Sampler::Constant(nanos) => return *nanos,
             Sampler::Empirical(values) => return values[below(stream.next_u64(), values.len() as u32) as usize],
+            Sampler::Uniform { min, width } => min + width * unit(stream.next_u64()),
             Sampler::Exponential(mean) => mean * exponential(stream),
             Sampler::LogNormal { mu, sigma } => {
                 let normal: f64 = StandardNormal.sample(stream);
@@ -136,6 +145,7 @@ mod tests {
         let log_mean = 10.0 * (sigma * sigma / 2.0).exp();
         let cases = [
             (Law::Constant(MS), 1.0, 0.0),
+            (Law::Uniform { min: MS, max: Span::from_millis(13) }, 7.0, 12.0_f64.sqrt()),
             (Law::Exponential { mean: Span::from_millis(10) }, 10.0, 10.0),
             (Law::Gamma { mean: Span::from_millis(10), shape: 4.0 }, 10.0, 5.0),
             (

@@ -265,6 +265,30 @@ fn news_take_their_time_by_a_law_of_their_own() {
     assert_near(160.0, "4 s of 40/s", |seed| value(metrics(&forecast(&yaml(seed)), "stay").failed_requests));
 }
 
+#[test]
+fn caches_with_a_ttl_send_a_falling_share_to_an_address_that_is_gone() {
+    // A DNS tier: at t after the removal 1 − t / TTL of the caches still hold the address, since their phases are uniform.
+    const PROXIES: f64 = 200.0;
+    const TTL: f64 = 60.0;
+    const RUNS: u64 = 5;
+    const RATE: f64 = 200.0;
+    let yaml = |seed: u64| {
+        let more = "faults: [ { kill: { at: 30s, instances: 1, restart: never } } ]\n\
+                    network: { listing-delay: { uniform: { min: 0s, max: 60s } } }\n";
+        Service { more, proxies: ", count: 200", ..PLAIN }.yaml(seed).replace("400/s", "2000/s")
+    };
+    let runs: Vec<_> = (1..=RUNS).map(|seed| forecast(&yaml(seed))).collect();
+    for second in 0..80_u16 {
+        let bad = |forecast| crate::lab::strategy(forecast, "stay").timeline[usize::from(second) + 30].bad;
+        let share = f64::from(runs.iter().map(bad).sum::<u32>()) / (RATE * RUNS as f64);
+        let expected = (1.0 - (f64::from(second) + 0.5) / TTL).max(0.0);
+        // Which caches hold it is a binomial draw, and how many requests they get in a second a Poisson one.
+        let deviation = expected * (1.0 - expected) / PROXIES + expected / RATE;
+        let margin = 4.0 * (deviation / RUNS as f64).sqrt();
+        assert!((share - expected).abs() <= margin, "{share} after {second} s, expected {expected} ± {margin}");
+    }
+}
+
 /// Eight old instances, two new ones beside them from 200 s on, and the mean share of the new ones in a window after.
 fn share_of_the_new(layer: &str, connections: &str, window: std::ops::Range<usize>, seed: u64) -> f64 {
     let yaml = format!(
@@ -316,4 +340,101 @@ fn sticky_users_keep_a_canary_from_its_share_and_the_result_says_so() {
     let drift = value(metrics(&sticky, "canary").share_drift);
     assert!(drift > 0.4, "everybody had been to an old instance before: {drift}");
     assert!(sticky.notes.iter().any(|note| note.id == "sticky-share"));
+}
+
+#[test]
+fn with_direct_return_nobody_notices_a_dead_instance() {
+    // Every request opens a connection; one in ten goes to the dead one for the remaining 90 s of 400/s.
+    let run = |layer: &str, seed: u64| {
+        let traffic = ", connections: { max-requests: 1 }";
+        let proxies = if layer == "l4" {
+            ", layer: l4, passive: { max-fails: 1, fail-timeout: 1h }"
+        } else {
+            ", layer: direct-return"
+        };
+        Service { traffic, proxies, more: KILL, ..PLAIN }.failed(seed)
+    };
+    assert_near(3_600.0, "blind", |seed| run("direct-return", seed));
+    assert!(run("l4", 1) <= 2.0, "a balancer that sees connections break leaves it out");
+}
+
+#[test]
+fn connections_that_a_dead_instance_broke_are_opened_anew_and_one_in_ten_leads_there_again() {
+    // A tenth of a thousand connections breaks; the rotation, which is at its start after a thousand picks, sends the
+    // 1st, 11th, ... and 111th new one there, and each of those fails a request. And those in flight: 5 ms of 40/s.
+    let traffic = ", users: 1000, connections: {}";
+    let proxies = ", layer: direct-return";
+    let yaml = |seed| Service { traffic, proxies, more: KILL, ..PLAIN }.yaml(seed).replace("120s", "300s");
+    assert_near(12.0 + 0.2, "failed", |seed| value(metrics(&forecast(&yaml(seed)), "stay").failed_requests));
+}
+
+#[test]
+fn direct_return_refuses_what_needs_answers() {
+    let needs = ["passive: {}", "breaker: {}", "ejection: {}", "timeout: 1s", "stickiness: {}", "limits: { queue: 1 }"];
+    for need in needs {
+        let proxies = format!(", layer: direct-return, {need}");
+        let yaml = Service { traffic: ", connections: {}", ..PLAIN }.yaml(1);
+        let yaml = yaml.replace("weighted-round-robin", &format!("weighted-round-robin{proxies}"));
+        let problems = rollcast::scenario::parse(&yaml, "test.yaml", &crate::lab::scenarios()).err();
+        let text = problems.map(|problems| problems.to_string()).unwrap_or_default();
+        assert!(text.contains("expected none with this layer"), "{need}: {text}");
+    }
+}
+
+#[test]
+fn connections_of_a_few_requests_move_to_new_instances_as_they_wear_out() {
+    // A user sends 0.4 requests a second, so that ten take 25 s, and who is how far is uniform. Of the requests t after
+    // the new ones came, E[min(10, 1 + Poisson(0.4 t))] / 10 are on a new connection, and of those 2 in 10 lead there.
+    let worn = "{ max-requests: 10 }";
+    assert_near(0.1, "after ten seconds", |seed| share_of_the_new("l4", worn, 6..14, seed));
+    assert_near(0.2, "after several times ten requests", |seed| share_of_the_new("l4", worn, 120..280, seed));
+}
+
+#[test]
+fn idle_connections_close_as_often_as_users_pause_for_so_long() {
+    // Pauses are exponential with a mean of 2.5 s: one in seven is longer than 5 s, and none longer than 100 s.
+    assert_near(0.2, "5 s", |seed| share_of_the_new("l4", "{ idle: 5s }", 120..280, seed));
+    assert_eq!(share_of_the_new("l4", "{ idle: 100s }", 10..290, 1), 0.0);
+    // Pauses of 10 s end at about 0.4 e⁻⁴ a second and user: half of the users had one in 100 s.
+    let (middle, _) = over_seeds(|seed| share_of_the_new("l4", "{ idle: 10s }", 80..120, seed));
+    assert!((0.09..0.13).contains(&middle), "{middle}");
+}
+
+#[test]
+fn who_waits_at_a_proxy_longer_than_the_time_out_fails() {
+    // M/M/1 whose customers leave after waiting for a fixed time τ: (1 − ρ) ρ x / (1 − ρ² x) with x = exp(−μ (1 − ρ) τ)
+    // (Barrer, Queuing with Impatient Customers and Ordered Service, 1957).
+    let yaml = |seed: u64| {
+        format!(
+            "name: x\nseed: {seed}\nwarm-up: 10s\nhorizon: 610s\n\
+             traffic: {{ open: {{ stages: [ {{ rate: 80/s, for: 610s }} ] }} }}\n\
+             proxies: {{ limits: {{ per-instance: 1, queue: unlimited, queue-timeout: 20ms }} }}\n\
+             fleet: {{ size: 1, slots: 1, queue: 0 }}\nversions: {{ v1: {{ service: {{ exponential: {{ mean: 10ms }} }} }} }}\n"
+        )
+    };
+    let (load, left) = (0.8_f64, (-100.0_f64 * 0.2 * 0.02).exp());
+    let expected = (1.0 - load) * load * left / (1.0 - load * load * left);
+    assert_near(expected, "lost", |seed| 1.0 - value(metrics(&forecast(&yaml(seed)), "stay").availability));
+}
+
+#[test]
+fn priorities_overflow_as_in_envoys_code() {
+    // The old version is the first choice, the new one the second, and its requests all err. Faults strike whoever has
+    // run longest: five of the old come back as the youngest, then 95 of the old and 35 of the new die for good.
+    // 5 % and 65 % are healthy, so that 8 % and 92 % of the requests go there (the documentation says 7 and 93).
+    let yaml = "name: x\nhorizon: 140s\n\
+         traffic: { open: { stages: [ { rate: 1000/s, for: 140s } ] } }\n\
+         proxies: { balancer: weighted-round-robin, backups: overflow, health: { interval: 1s, timeout: 500ms, fall: 2 } }\n\
+         fleet: { size: 100, slots: 100, min-ready: 1h }\n\
+         versions: { v1: { service: 1ms }, v2: { like: v1, priority: 1, errors: 100% } }\n\
+         rollout: { at: 10s, from: v1, to: v2 }\n\
+         strategies: { rolling: { surge: 100%, unavailable: 0 } }\n\
+         faults: [ { kill: { at: 20s, instances: 5 } },\n\
+                   { kill: { at: 30s, instances: 130, silent: true, restart: never } } ]\n";
+    let forecast = forecast(yaml);
+    let rows = &crate::lab::strategy(&forecast, "rolling").timeline[40..140];
+    let bad = f64::from(rows.iter().map(|row| row.bad).sum::<u32>());
+    let all = bad + f64::from(rows.iter().map(|row| row.good).sum::<u32>());
+    let margin = 4.0 * (0.92 * 0.08 / all).sqrt();
+    assert!(all > 95_000.0 && (bad / all - 0.92).abs() < margin, "{} ± {margin} of {all}", bad / all);
 }

@@ -2,6 +2,7 @@
 
 use crate::core::draw::Stream;
 use crate::core::ids::{InstanceId, VersionId};
+use crate::core::proxy::balance::rule::SlowStart;
 use crate::core::proxy::balance::{Algorithm, Balancer, Change, Turn};
 use crate::core::proxy::bars::Bars;
 use crate::core::proxy::health::Fails;
@@ -76,6 +77,8 @@ pub(super) struct Eligible<'a> {
     pub shut: Bars,
     /// Whether those who are full are out.
     pub limited: bool,
+    /// How limits grow after a start; `None` where they do not.
+    pub ramp: Option<SlowStart>,
     /// By instance: its place, or `NOWHERE`.
     pub places: &'a [u32],
 }
@@ -84,9 +87,18 @@ impl<'a> Eligible<'a> {
     #[inline]
     pub fn admits(&self, member: &Member) -> bool {
         !member.bars.meets(self.shut)
-            && (member.active < member.limit || !self.limited)
+            && (!self.limited || self.has_room(member))
             && self.passive.is_none_or(|passive| !member.fails.out(self.now, passive))
             && (self.tried.count() == 0 || !self.tried.has(member.instance))
+    }
+
+    #[inline]
+    fn has_room(&self, member: &Member) -> bool {
+        let ramped = |slow: SlowStart| {
+            !slow.slows(member.since, self.now)
+                || member.active < slow.limit(member.limit, self.now.since(member.since))
+        };
+        member.active < member.limit && self.ramp.is_none_or(ramped)
     }
 
     /// The places of those tried before, as far as they are still listed.
@@ -149,6 +161,8 @@ pub struct Pool {
     passive: Option<Passive>,
     /// Attempts that each member may have under way.
     limit: u32,
+    /// How that limit grows after a start; `None` where it does not.
+    ramp: Option<SlowStart>,
     /// Health is disregarded: everybody is in play.
     open: bool,
     /// Members that do not drain, and those of them who are healthy.
@@ -165,6 +179,7 @@ impl Pool {
             stream,
             passive: None,
             limit: u32::MAX,
+            ramp: None,
             open: false,
             census: (0, 0),
         }
@@ -172,7 +187,8 @@ impl Pool {
 
     /// The same, in which failed attempts count as `passive` says, and members take up to `limit` attempts at once.
     pub fn guarded(self, passive: Option<Passive>, limit: u32) -> Pool {
-        Pool { passive, limit, ..self }
+        let ramp = self.balancer.slow_start().filter(|slow| limit < u32::MAX && slow.limit(limit, Span::ZERO) < limit);
+        Pool { passive, limit, ramp, ..self }
     }
 
     /// The plain rule of the same name, for comparison.
@@ -248,7 +264,8 @@ impl Pool {
     #[inline]
     fn balance(&mut self, now: Moment, ask: &Ask<'_>, passive: Option<Passive>) -> Option<usize> {
         let shut = self.shut();
-        let eligible = Eligible { now, passive, tried: &ask.tried, shut, limited: true, places: &self.places };
+        let eligible =
+            Eligible { now, passive, tried: &ask.tried, shut, limited: true, ramp: self.ramp, places: &self.places };
         let mut turn = Turn { ask, eligible, stream: &mut self.stream };
         self.balancer.pick(&mut self.members, &mut turn)
     }
@@ -279,7 +296,8 @@ impl Pool {
     /// Whether the member at `place` may get an attempt. `draining`: though it drains; `limited`: if it has room.
     pub(super) fn admits(&self, now: Moment, place: usize, tried: &Tried, draining: bool, limited: bool) -> bool {
         let shut = if draining { Bars::HEALTH } else { Bars::ANY };
-        let eligible = Eligible { now, passive: self.passive(), tried, shut, limited, places: &self.places };
+        let (passive, ramp, places) = (self.passive(), self.ramp, &*self.places);
+        let eligible = Eligible { now, passive, tried, shut, limited, ramp, places };
         eligible.admits(&self.members[place])
     }
 

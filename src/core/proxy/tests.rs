@@ -307,3 +307,22 @@ fn a_user_comes_back_through_the_drain_if_that_is_honoured() {
         assert_ne!(other.instance, home, "nobody new comes to it");
     }
 }
+
+#[test]
+fn haproxys_slow_start_lets_the_limit_grow_too() {
+    let slow = Some(SlowStart::Haproxy(Span::from_secs(60)));
+    let limits = Limits { per_instance: 40, ..Limits::NONE };
+    // max(1, limit · t / T), by whole percent; after the start of the process there is no slow start.
+    let grown = [(100, 1), (101, 1), (106, 4), (115, 10), (130, 20), (145, 30), (159, 39), (160, 40), (200, 40)];
+    for rule in [Rule::HaproxyRoundRobin(slow), Rule::HaproxyLeastConnections(slow)] {
+        for (second, allowed) in grown {
+            let mut proxy = proxy(Policy { limits, ..Policy::plain(rule.clone()) }, 1);
+            proxy.list(at(100), InstanceId(1), V1, 0, false);
+            let mut places = [0; 2];
+            while let Ok(pick) = proxy.pick(at(second), &ask(Tried::NONE)) {
+                places[pick.instance.index()] += 1;
+            }
+            assert_eq!(places, [40, allowed], "{rule:?} at {second} s");
+        }
+    }
+}

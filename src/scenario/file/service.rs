@@ -102,6 +102,8 @@ pub(in crate::scenario) type LawOrSpan = Or<Span, Law>;
 choice! {
     /// A law of durations.
     pub enum Law {
+        /// Every value of a range is as likely. As a listing delay from 0s to the TTL it models DNS.
+        "uniform" => Uniform(Uniform),
         /// Without memory: as likely to end now as at any other moment.
         "exponential" => Exponential(Exponential),
         /// Most are short, some are long: the usual shape of service times.
@@ -118,6 +120,20 @@ choice! {
         "empirical" => Empirical(LawTable),
         /// Grows with the size of the request, which a trace gives.
         "per-size" => PerSize(PerSize),
+    }
+}
+
+table! {
+    /// Every value between min and max is as likely.
+    ///
+    /// As `network.listing-delay` with a minimum of 0s it models the caches of a DNS tier: they filled at different moments,
+    /// so that at any moment the rest of their TTL is uniform between 0 and the TTL. Of many proxies a share of 1 − t / TTL
+    /// still sends to an address t after it was removed.
+    pub struct Uniform {
+        /// The shortest value.
+        min: Span,
+        /// The longest value; above the shortest. For DNS: the TTL.
+        max: Lasting,
     }
 }
 

@@ -27,6 +27,11 @@ pub(super) fn law(law: &LawOrSpan, sizes: Sizes, at: &KeyPath, check: &mut Check
         Or::Table(law) => law,
     };
     match law {
+        Law::Uniform(law) => {
+            let (min, max) = (law.min, law.max.0);
+            check_range(min, max, &at.key("uniform"), check);
+            plan::Law::Uniform { min, max }
+        }
         Law::Exponential(law) => plan::Law::Exponential { mean: law.mean.0 },
         Law::Lognormal(law) => {
             let (median, p99) = (law.median.0, law.p99.0);
@@ -42,6 +47,13 @@ pub(super) fn law(law: &LawOrSpan, sizes: Sizes, at: &KeyPath, check: &mut Check
             check_sizes(sizes, &at.key("per-size"), check);
             plan::Law::PerSize { base: law.base, each: law.each }
         }
+    }
+}
+
+fn check_range(min: Span, max: Span, at: &KeyPath, check: &mut Check<'_>) {
+    if max <= min {
+        let text = format!("found {max}, expected a time above the minimum of {min}");
+        check.complain(&[&at.key("max"), &at.key("min")], text);
     }
 }
 

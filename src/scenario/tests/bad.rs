@@ -97,6 +97,7 @@ fn values_that_contradict_each_other_are_refused() {
         ("to: v2", "to: nine", "expected one of the versions: v1, v2"),
         ("delay: 5s }", "delay: 31s }", "at most the drain of 30s"),
         ("p99: 140ms", "p99: 18ms", "above the median"),
+        ("{ lognormal: { median: 18ms, p99: 140ms } }", "{ uniform: { min: 2ms, max: 2ms } }", "above the minimum"),
         ("surge: 25%, unavailable: 25%", "surge: 0, unavailable: 0%", "can never progress"),
         ("unavailable: 25%", "unavailable: 101%", "at most 100%"),
         ("share: 25%, hold", "share: 5%, hold", "shares must rise"),

@@ -247,6 +247,18 @@ impl SlowStart {
         let seen = Span::from_nanos(age.nanos() / step.nanos() * step.nanos()).whole_seconds();
         if seen >= lasts { 16 } else { ((16 * seen + lasts) / lasts) as u32 }
     }
+
+    /// The attempts that one of this age may have under way where others may have `limit`: HAProxy lets the limit grow
+    /// too, by whole seconds and percent, from one (`queue.c`, `srv_dynamic_maxconn`).
+    pub fn limit(&self, limit: u32, age: Span) -> u32 {
+        match *self {
+            SlowStart::Envoy { .. } | SlowStart::Alb(_) => limit,
+            SlowStart::Haproxy(lasts) => {
+                let percent = (100 * age.whole_seconds() / lasts.whole_seconds().max(1)).min(100);
+                (u64::from(limit) * percent / 100).max(1) as u32
+            }
+        }
+    }
 }
 
 /// What a brand-new idle instance gets at first.
