@@ -48,6 +48,40 @@ fn power_of_two_over_a_hundred_is_near_its_limit() {
     assert!((mean - 2.650).abs() < half + 0.02, "{mean} ± {half}");
 }
 
+/// The mean response, in units of the mean service, over ten seeds, against what is expected, with 1 % to spare.
+fn assert_response(balancer: &str, size: u32, load: f64, seconds: u32, expected: f64) {
+    let (mean, half) = over_seeds(|seed| {
+        let forecast = forecast(&service(balancer, seed, size, load, seconds));
+        value(metrics(&forecast, "stay").latency_ms_mean) / 10.0
+    });
+    let within = half + 0.01 * expected;
+    assert!((mean - expected).abs() < within, "{balancer}, {size} at {load}: {mean} ± {half}, expected {expected}");
+}
+
+#[test]
+fn power_of_d_over_a_hundred_is_what_was_published() {
+    let cases =
+        [(2, 0.5, 1.2673), (2, 0.7, 1.6202), (2, 0.9, 2.6454), (3, 0.7, 1.3634), (3, 0.9, 2.0614), (5, 0.9, 1.6714)];
+    for (draws, load, expected) in cases {
+        let balancer = format!("{{ two-choices: {{ draws: {draws}, replacement: true }} }}");
+        assert_response(&balancer, 100, load, 20, expected);
+    }
+}
+
+#[test]
+fn power_of_two_over_a_few_depends_on_drawing_twice_the_same() {
+    let cases = [
+        (5, 0.9, 400, 3.477, 3.712),
+        (10, 0.9, 200, 2.990, 3.112),
+        (3, 0.5, 200, 1.351, 1.475),
+        (10, 0.5, 100, 1.287, 1.328),
+    ];
+    for (size, load, seconds, distinct, replacing) in cases {
+        assert_response("two-choices", size, load, seconds, distinct);
+        assert_response("{ two-choices: { replacement: true } }", size, load, seconds, replacing);
+    }
+}
+
 #[test]
 fn slow_start_that_protects_nothing_is_reported() {
     let yaml = |balancer: &str| {

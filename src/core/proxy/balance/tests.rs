@@ -296,9 +296,61 @@ fn modulo_hashes_and_maglev_move_what_is_known_of_them() {
         let moved = keys.iter().zip(before).filter(|(key, before)| by_key(&mut pool, key) != *before).count();
         moved as f64 / 20_000.0
     };
-    assert_shares(&[moved(&Rule::NginxHash, 3), moved(&Rule::NginxHash, 10)], &[0.667, 0.9], 0.015);
+    assert_shares(&[3, 10, 100].map(|count| moved(&Rule::NginxHash, count)), &[0.667, 0.9, 0.989], 0.015);
     let maglev = Rule::EnvoyMaglev(Maglev { table_size: 65_537, balance_factor: 0 });
-    assert_shares(&[moved(&maglev, 10)], &[0.102], 0.01);
+    for (count, expected, within) in [(3, 0.3335, 0.01), (10, 0.102, 0.007), (100, 0.0157, 0.004)] {
+        assert_shares(&[moved(&maglev, count)], &[expected], within);
+    }
+}
+
+const CONSISTENT: HaproxyHash = HaproxyHash {
+    consistent: true,
+    function: HaproxyFunction::Sdbm,
+    avalanche: true,
+    source: false,
+    balance_factor: 0,
+};
+
+/// The largest and the smallest share of the keys, over the mean.
+fn extremes(rule: &Rule, weights: &[u32]) -> [f64; 2] {
+    let count = weights.len();
+    let mut pool = pool(rule, weights);
+    let mut key = 0;
+    let found = shares(&mut pool, count, 10_000 * count as u32, |pool| {
+        key += 1;
+        by_key(pool, &format!("key{key}"))
+    });
+    let over_mean = |share: f64| share * count as f64;
+    [over_mean(found.iter().copied().fold(0.0, f64::max)), over_mean(found.iter().copied().fold(1.0, f64::min))]
+}
+
+#[test]
+fn ketama_is_as_uneven_as_its_points_make_it() {
+    for (count, expected) in [(3, [1.056, 0.901]), (10, [1.142, 0.875]), (100, [1.204, 0.855])] {
+        assert_shares(&extremes(&Rule::Ketama, &vec![1; count]), &expected, 0.06);
+    }
+}
+
+#[test]
+fn haproxys_ring_evens_out_as_weights_add_points() {
+    for (weight, expected, within) in [(1, 1.34, 0.12), (10, 1.10, 0.06), (100, 1.02, 0.03), (256, 1.02, 0.03)] {
+        let [most, _] = extremes(&Rule::HaproxyHash(CONSISTENT), &[weight; 10]);
+        assert_shares(&[most], &[expected], within);
+    }
+}
+
+#[test]
+fn a_newcomer_takes_its_share_of_keys_and_nothing_else_moves() {
+    let keys: Vec<String> = (0..20_000).map(|key| format!("key{key}")).collect();
+    for rule in [Rule::Ketama, Rule::HaproxyHash(CONSISTENT), Rule::Rendezvous] {
+        let mut pool = pool(&rule, &[10; 10]);
+        let before: Vec<u32> = keys.iter().map(|key| by_key(&mut pool, key)).collect();
+        list(&mut pool, at(1), 10, "10.0.0.11:80", 10);
+        let after: Vec<u32> = keys.iter().map(|key| by_key(&mut pool, key)).collect();
+        let moved: Vec<u32> = after.iter().zip(before).filter(|(new, old)| *new != old).map(|(new, _)| *new).collect();
+        assert!(moved.iter().all(|&to| to == 10), "{rule:?}");
+        assert_shares(&[moved.len() as f64 / 20_000.0], &[1.0 / 11.0], 0.02);
+    }
 }
 
 #[test]
