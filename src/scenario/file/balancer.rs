@@ -150,8 +150,8 @@ choice! {
         "traefik-least-time" => TraefikLeastTime(SystemPlain),
         /// Traefik's hrw: rendezvous.
         "traefik-rendezvous" => TraefikRendezvous(SystemPlain),
-        /// Finagle's p2c: two-choices.
-        "finagle-two-choices" => FinagleTwoChoices(SystemPlain),
+        /// Finagle's p2c: the healthier of two, then the less loaded, with its panic mode; no weights.
+        "finagle-two-choices" => FinagleTwoChoices(FinagleChoices),
         /// Finagle's `p2c_peak_ewma`, with one probe for a newcomer; no weights.
         "finagle-peak-ewma" => FinaglePeakEwma(FinagleEwma),
         /// Prequal: probes of requests in flight and latency; no weights.
@@ -182,6 +182,16 @@ table! {
         default_rtt: Lasting = Lasting(Span::from_millis(30)),
         /// Time in which an old estimate loses 63% of its weight.
         decay: Lasting = Lasting(Span::from_secs(10)),
+        /// Not to be had.
+        slow_start: Lacking<4> = Lacking,
+    }
+}
+
+table! {
+    /// Power of two choices that draws again when both are unhealthy.
+    pub struct FinagleChoices {
+        /// Pairs that are drawn before an unhealthy instance gets the request.
+        effort: Whole<1, 100> = Whole::of(2),
         /// Not to be had.
         slow_start: Lacking<4> = Lacking,
     }

@@ -23,7 +23,8 @@ pub(in crate::scenario) fn rule(balancer: &Balancer, at: &KeyPath, check: &mut C
             let draws = choices.draws.small();
             Rule::TwoChoices(proxy::Choices { draws, replacement: choices.replacement })
         }
-        Balancer::TraefikTwoChoices(_) | Balancer::FinagleTwoChoices(_) => Rule::TwoChoices(TWO),
+        Balancer::TraefikTwoChoices(_) => Rule::TwoChoices(TWO),
+        Balancer::FinagleTwoChoices(finagle) => Rule::FinagleTwoChoices(finagle.effort.small()),
         Balancer::PeakEwma(ewma) => {
             Rule::PeakEwma(proxy::Ewma { default_rtt: ewma.default_rtt.0, decay: ewma.decay.0 })
         }

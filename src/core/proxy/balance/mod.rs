@@ -3,6 +3,7 @@
 //! An algorithm is driven by one [`Pool`](super::Pool): it is told of every change of the members, asked for every
 //! attempt, and told when attempts begin and end. All chance comes from the stream in [`Turn`].
 
+mod finagle;
 mod first;
 mod haproxy;
 mod hashing;
@@ -156,6 +157,7 @@ balancers! {
     Rotation(round_robin::Rotation),
     Lottery(lottery::Lottery),
     Choices(two_choices::TwoChoices),
+    FinagleChoices(finagle::TwoChoices),
     Ewma(peak_ewma::PeakEwma),
     Rendezvous(rendezvous::Rendezvous),
     First(first::First),
@@ -190,6 +192,7 @@ impl Balancer {
             Rule::NginxRandom => Balancer::Lottery(lottery::Lottery::nginx(false)),
             Rule::NginxRandomTwo => Balancer::Lottery(lottery::Lottery::nginx(true)),
             Rule::TwoChoices(choices) => Balancer::Choices(two_choices::TwoChoices::new(choices)),
+            Rule::FinagleTwoChoices(effort) => Balancer::FinagleChoices(finagle::TwoChoices::new(effort)),
             Rule::PeakEwma(ewma) => Balancer::Ewma(peak_ewma::PeakEwma::tower(ewma)),
             Rule::FinaglePeakEwma(ewma) => Balancer::Ewma(peak_ewma::PeakEwma::finagle(ewma)),
             Rule::Rendezvous => Balancer::Rendezvous(rendezvous::Rendezvous::default()),

@@ -65,6 +65,8 @@ pub enum Rule {
     TraefikWeightedRoundRobin,
     /// Traefik's `leasttime`.
     TraefikLeastTime,
+    /// Finagle's `p2c`, which panics after this many pairs of unhealthy nodes; at least 1.
+    FinagleTwoChoices(u32),
     /// Finagle's `p2c_peak_ewma`.
     FinaglePeakEwma(Ewma),
     /// Prequal: probes of load and latency, hot and cold.
@@ -284,13 +286,16 @@ impl Rule {
     /// What a newcomer gets at first, without slow start.
     pub const fn cold_start(&self) -> ColdStart {
         match self {
-            Rule::NginxLeastConnections | Rule::HaproxyLeastConnections(_) | Rule::TraefikLeastTime => {
-                ColdStart::EverythingUntilLevel
-            }
+            Rule::NginxLeastConnections
+            | Rule::HaproxyLeastConnections(_)
+            | Rule::TraefikLeastTime
+            | Rule::EnvoyLeastRequest(LeastRequest { full_scan: true, .. }) => ColdStart::EverythingUntilLevel,
             Rule::NginxLeastTime | Rule::Prequal(_) => ColdStart::LooksFastest,
-            Rule::TwoChoices(_) | Rule::NginxRandomTwo | Rule::HaproxyRandom(_) | Rule::EnvoyLeastRequest(_) => {
-                ColdStart::WinsComparisons
-            }
+            Rule::TwoChoices(_)
+            | Rule::FinagleTwoChoices(_)
+            | Rule::NginxRandomTwo
+            | Rule::HaproxyRandom(_)
+            | Rule::EnvoyLeastRequest(_) => ColdStart::WinsComparisons,
             Rule::FinaglePeakEwma(_) => ColdStart::OneProbe,
             Rule::PeakEwma(_) => ColdStart::FixedPrior,
             Rule::GrpcWeightedRoundRobin(_) | Rule::EnvoyClientSideWeightedRoundRobin(_) => ColdStart::LikeTheOthers,
@@ -324,6 +329,7 @@ impl Rule {
             Rule::RoundRobin
                 | Rule::TwoChoices(_)
                 | Rule::PeakEwma(_)
+                | Rule::FinagleTwoChoices(_)
                 | Rule::FinaglePeakEwma(_)
                 | Rule::First(_)
                 | Rule::EnvoyRandom

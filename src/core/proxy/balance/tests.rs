@@ -459,3 +459,19 @@ fn indexes_pick_as_the_plain_rules_do() {
         }
     }
 }
+
+#[test]
+fn finagle_panics_as_often_as_all_draws_are_unhealthy() {
+    for (effort, unhealthy, expected) in
+        [(2, 300, 0.0081), (2, 500, 0.0625), (2, 900, 0.6561), (1, 300, 0.09), (1, 500, 0.25), (1, 900, 0.81)]
+    {
+        let mut pool = pool(&Rule::FinagleTwoChoices(effort), &[1; 1_000]);
+        (0..unhealthy).for_each(|id| pool.mark(Moment::START, InstanceId(id), false));
+        let picks = 100_000;
+        let panics = (0..picks).filter(|_| pass_at(&mut pool, Moment::START) < unhealthy).count();
+        let found = panics as f64 / f64::from(picks);
+        // Distinct pairs of a thousand are a little less often alike than independent draws.
+        let margin = 4.0 * (expected * (1.0 - expected) / f64::from(picks)).sqrt() + 0.001;
+        assert!((found - expected).abs() < margin, "effort {effort}, {unhealthy}: {found} instead of {expected}");
+    }
+}
