@@ -101,6 +101,9 @@ impl World<'_> {
         let work = self.begin_service(id);
         let flight = &mut self.flights[id];
         let server = &mut self.servers[flight.pick.instance.index()];
+        if self.reports {
+            server.answers.pass(self.now, server.busy);
+        }
         server.busy += 1;
         if server.available {
             self.meter.busy(self.now, 1);
@@ -139,12 +142,12 @@ impl World<'_> {
             return;
         }
         let (instance, ending) = (flight.pick.instance, flight.ending);
-        let reported = self.scenario.proxies.policy.balancer.wants_reports();
         let server = &mut self.servers[instance.index()];
-        server.busy -= 1;
-        if reported {
+        if self.reports {
+            server.answers.pass(self.now, server.busy);
             server.answers.note(self.now, ending == Ending::Error);
         }
+        server.busy -= 1;
         if server.available {
             self.meter.busy(self.now, -1);
         }
@@ -201,13 +204,13 @@ impl World<'_> {
     /// With an answer, an instance says how loaded it is, if the balancer cares.
     #[inline]
     fn report(&mut self, proxy: u16, instance: InstanceId) {
-        if !self.scenario.proxies.policy.balancer.wants_reports() {
+        if !self.reports {
             return;
         }
         let server = &self.servers[instance.index()];
-        let [per_second, errors_per_second] = server.answers.per_second(self.now);
+        let [per_second, errors_per_second, busy] = server.answers.per_second(self.now);
         let in_flight = server.busy + server.queue.len();
-        let utilisation = f64::from(server.busy) / f64::from(self.scenario.fleet.slots);
+        let utilisation = (busy / f64::from(self.scenario.fleet.slots)).min(1.0);
         // Little's law: what is in flight is the rate times the time.
         let latency_s = if per_second > 0.0 { f64::from(in_flight) / per_second } else { 0.0 };
         let report = Report { in_flight, utilisation, per_second, errors_per_second, latency_s };

@@ -87,31 +87,55 @@ impl Server {
     }
 }
 
-/// Answers and errors of this second and of the one before.
+/// What an instance can say of its load: answers, errors and busy slots of this second and of the one before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Answers {
     second: u64,
-    now: [u32; 2],
-    before: [u32; 2],
+    now: Load,
+    before: Load,
+    /// Up to when busy slots were counted.
+    since: Moment,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
+    answers: u32,
+    errors: u32,
+    /// Busy slots × nanoseconds.
+    busy_ns: u64,
 }
 
 impl Answers {
     /// One more answer.
     #[inline]
     pub fn note(&mut self, now: Moment, error: bool) {
-        let second = now.whole_seconds();
-        if second != self.second {
-            self.before = if second == self.second + 1 { self.now } else { [0; 2] };
-            (self.second, self.now) = (second, [0; 2]);
-        }
-        self.now[0] += 1;
-        self.now[1] += u32::from(error);
+        self.turn(now);
+        self.now.answers += 1;
+        self.now.errors += u32::from(error);
     }
 
-    /// Answers and errors in the second before `now`, as far as two counters tell.
-    pub fn per_second(&self, now: Moment) -> [f64; 2] {
-        let part = (now.nanos() % 1_000_000_000) as f64 / 1e9;
-        [0, 1].map(|kind| f64::from(self.now[kind]) + f64::from(self.before[kind]) * (1.0 - part))
+    /// `busy` slots were busy until now.
+    #[inline]
+    pub fn pass(&mut self, now: Moment, busy: u32) {
+        self.turn(now);
+        self.now.busy_ns += u64::from(busy) * now.since(self.since).nanos();
+        self.since = now;
+    }
+
+    fn turn(&mut self, now: Moment) {
+        let second = now.whole_seconds();
+        if second != self.second {
+            self.before = if second == self.second + 1 { self.now } else { Load::default() };
+            (self.second, self.now) = (second, Load::default());
+        }
+    }
+
+    /// Answers a second, errors a second and mean busy slots of the second before `now`, as far as two buckets tell.
+    pub fn per_second(&self, now: Moment) -> [f64; 3] {
+        let left = 1.0 - (now.nanos() % 1_000_000_000) as f64 / 1e9;
+        let of = |load: &Load| [f64::from(load.answers), f64::from(load.errors), load.busy_ns as f64 / 1e9];
+        let (now, before) = (of(&self.now), of(&self.before));
+        [0, 1, 2].map(|kind| now[kind] + before[kind] * left)
     }
 }
 

@@ -102,6 +102,9 @@ impl World<'_> {
         assert_eq!(ended, Some(id), "the planned attempt is the first to end");
         self.note_sharing(instance);
         let ending = self.flights[id].ending;
+        if self.reports {
+            self.servers[instance.index()].answers.note(self.now, ending == Ending::Error);
+        }
         self.return_to_proxy(id, ending);
         let server = &self.servers[instance.index()];
         if server.phase == Phase::Finishing && server.idle() {
@@ -114,6 +117,9 @@ impl World<'_> {
         let slots = self.scenario.fleet.slots;
         let server = &mut self.servers[instance.index()];
         let (busy, crowded) = (server.sharing.count().min(slots), server.sharing.count() > slots);
+        if self.reports {
+            server.answers.pass(self.now, server.busy);
+        }
         if server.available {
             self.meter.busy(self.now, i64::from(busy) - i64::from(server.busy));
             if crowded != server.crowded {

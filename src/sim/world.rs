@@ -88,6 +88,8 @@ pub(super) struct World<'a> {
     pub settled: u64,
     /// Whether slow start was once on for every instance that a proxy knew, and so protected nothing.
     pub unprotected: bool,
+    /// Instances report their load, for the balancer goes by it.
+    pub reports: bool,
 }
 
 /// Users who wait for their answers.
@@ -151,6 +153,7 @@ impl<'a> World<'a> {
             closed: closed(scenario, seed),
             settled: 0,
             unprotected: false,
+            reports: policy.balancer.wants_reports(),
         }
     }
 

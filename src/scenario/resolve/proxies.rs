@@ -93,8 +93,9 @@ fn cookies(file: &File) -> bool {
 fn weights(file: &File, rule: &Rule, check: &mut Check<'_>) -> Vec<u32> {
     let at = KeyPath::from(["proxies", "weights"]);
     let mut weights = vec![1; file.versions.0.len()];
-    if !file.proxies.weights.0.is_empty() && !rule.is_weighted() {
-        let (word, _) = file.proxies.balancer.parts();
+    let (word, _) = file.proxies.balancer.parts();
+    let weightless = !rule.is_weighted() || word.starts_with("alb-");
+    if !file.proxies.weights.0.is_empty() && weightless {
         let text = format!("found weights, but the balancer {word} knows none");
         check.complain(&[&at, &KeyPath::from(["proxies", "balancer"])], text);
     }
