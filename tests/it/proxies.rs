@@ -382,6 +382,17 @@ fn direct_return_refuses_what_needs_answers() {
 }
 
 #[test]
+fn direct_return_refuses_balancers_that_go_by_answers() {
+    for balancer in ["nginx-least-time", "peak-ewma", "prequal", "grpc-weighted-round-robin"] {
+        let yaml = Service { traffic: ", connections: {}", ..PLAIN }.yaml(1);
+        let yaml = yaml.replace("weighted-round-robin", &format!("{balancer}, layer: direct-return"));
+        let problems = rollcast::scenario::parse(&yaml, "test.yaml", &crate::lab::scenarios()).err();
+        let text = problems.map(|problems| problems.to_string()).unwrap_or_default();
+        assert!(text.contains("proxies.balancer: found a value, expected none with this layer"), "{balancer}: {text}");
+    }
+}
+
+#[test]
 fn connections_of_a_few_requests_move_to_new_instances_as_they_wear_out() {
     // A user sends 0.4 requests a second, so that ten take 25 s, and who is how far is uniform. Of the requests t after
     // the new ones came, E[min(10, 1 + Poisson(0.4 t))] / 10 are on a new connection, and of those 2 in 10 lead there.

@@ -66,6 +66,7 @@ fn check_layer(file: &File, check: &mut Check<'_>) {
         (proxies.limits.queue.0.is_none_or(|queue| queue.get() > 0), at.key("limits").key("queue"), connection),
         (proxies.timeout.0.is_some(), at.key("timeout"), connection),
         (cookies(file), at.key("stickiness"), connection),
+        (blind && goes_by_answers(file), at.key("balancer"), answer),
         (blind && proxies.passive.0.is_some(), at.key("passive"), answer),
         (blind && proxies.breaker.0.is_some(), at.key("breaker"), answer),
         (blind && proxies.ejection.0.is_some(), at.key("ejection"), answer),
@@ -83,6 +84,21 @@ fn check_layer(file: &File, check: &mut Check<'_>) {
             check.complain(&[&path, &at.key("layer")], text);
         }
     }
+}
+
+/// Whether the balancer goes by latencies or by what answers report.
+fn goes_by_answers(file: &File) -> bool {
+    const WORDS: [&str; 7] = [
+        "nginx-least-time",
+        "traefik-least-time",
+        "peak-ewma",
+        "finagle-peak-ewma",
+        "prequal",
+        "grpc-weighted-round-robin",
+        "envoy-client-side-weighted-round-robin",
+    ];
+    let (word, _) = file.proxies.balancer.parts();
+    WORDS.contains(&word)
 }
 
 fn cookies(file: &File) -> bool {
