@@ -4,6 +4,7 @@
 //! The rooms, and who may import whom (held by `tests/house.rs`):
 //!
 //! - [`core`]: the scheduler. Balancers, health, retries and rollout controllers; no clock, no I/O, no threads.
+//! - [`manifest`]: the files of other controllers, to and from our strategies.
 //! - [`scenario`]: from a YAML file to a checked plan, or to every problem in it at once.
 //! - [`sim`]: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
 //! - [`measure`]: facts in, numbers out.
@@ -15,7 +16,9 @@
 
 pub mod cli;
 pub mod core;
+pub mod manifest;
 pub mod measure;
 pub mod report;
 pub mod scenario;
 pub mod sim;
+pub(crate) mod yaml;

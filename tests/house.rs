@@ -5,13 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms it may import beside itself.
-const ROOMS: [(&str, &[&str]); 6] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("core", &[]),
-    ("scenario", &["core"]),
+    ("yaml", &[]),
+    ("manifest", &["core", "yaml"]),
+    ("scenario", &["core", "yaml", "manifest"]),
     ("measure", &["core"]),
     ("sim", &["core", "scenario", "measure"]),
-    ("report", &["core", "scenario", "measure", "sim"]),
-    ("cli", &["core", "scenario", "measure", "sim", "report"]),
+    ("plan", &["core", "manifest", "scenario", "measure", "sim"]),
+    ("report", &["core", "manifest", "scenario", "measure", "sim", "plan"]),
+    ("cli", &["core", "manifest", "scenario", "measure", "sim", "plan", "report"]),
 ];
 
 /// Text that may not stand in a room, and why.

@@ -66,6 +66,10 @@ pub enum Ending {
     Promoted,
     /// The old version serves everything again and the new one is gone.
     RolledBack,
+    /// The controller gave the deployment up, and left it as it is.
+    Failed,
+    /// It ended with knowledge, not with a replacement: an A/B test, a shadow.
+    Concluded,
     /// Still under way, or stuck, at the end of the run.
     Unfinished,
 }
@@ -77,6 +81,8 @@ impl Ending {
             Ending::NoRollout => "no rollout",
             Ending::Promoted => "promoted",
             Ending::RolledBack => "rolled back",
+            Ending::Failed => "failed",
+            Ending::Concluded => "concluded",
             Ending::Unfinished => "unfinished",
         }
     }

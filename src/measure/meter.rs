@@ -104,7 +104,8 @@ pub struct Meter {
     pub(super) latency: Histogram<u64>,
     pub(super) rollout_latency: Histogram<u64>,
     in_rollout: bool,
-    tally: Tally,
+    /// Of the old version and of the new one.
+    tallies: [Tally; 2],
     second: Second,
     second_hidden: Hidden,
     pub(super) timeline: Vec<Second>,
@@ -146,7 +147,7 @@ impl Meter {
             latency: histogram(),
             rollout_latency: histogram(),
             in_rollout: false,
-            tally: Tally::default(),
+            tallies: [Tally::default(); 2],
             second: Second::default(),
             second_hidden: Hidden::default(),
             timeline: Vec::new(),
@@ -243,15 +244,14 @@ impl Meter {
     pub fn attempted(&mut self, version: VersionId, failed: bool, answered: bool) {
         let new = Some(version) == self.new;
         self.second_hidden.answered |= u8::from(answered) << u8::from(new);
-        if new {
-            self.tally.attempts += 1;
-            self.tally.failed += u64::from(failed);
-        }
+        let tally = &mut self.tallies[usize::from(new)];
+        tally.attempts += 1;
+        tally.failed += u64::from(failed);
     }
 
-    /// Attempts on the new version so far, as a scrape reads them.
-    pub fn tally(&self) -> Tally {
-        self.tally
+    /// Attempts on the old and the new version so far, as a scrape reads them.
+    pub fn tallies(&self) -> [Tally; 2] {
+        self.tallies
     }
 
     /// An attempt was refused, or there was no instance for it.
@@ -361,6 +361,8 @@ impl Meter {
             }
             Phase::RolledBack => self.end(now, Ending::RolledBack),
             Phase::Promoted => self.end(now, Ending::Promoted),
+            Phase::Failed => self.end(now, Ending::Failed),
+            Phase::Concluded => self.end(now, Ending::Concluded),
             Phase::Stopping
             | Phase::Starting
             | Phase::Replacing
@@ -368,6 +370,8 @@ impl Meter {
             | Phase::Switched
             | Phase::Baking
             | Phase::Holding
+            | Phase::Waiting
+            | Phase::Paused
             | Phase::Stuck => {}
         }
     }

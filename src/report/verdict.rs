@@ -177,6 +177,8 @@ fn outcome(forecast: &Forecast, contender: &Contender) -> String {
     let new = plain(forecast.new_version.as_deref().unwrap_or(words::NEW_VERSION));
     let ended = match (contender.strategy.ending, known(contender.strategy.metrics.detect_s)) {
         (Ending::NoRollout, _) => "nothing was rolled out".to_owned(),
+        (Ending::Failed, _) => format!("the deployment of {new} failed"),
+        (Ending::Concluded, _) => format!("{new} was tried and measured"),
         (Ending::Promoted, _) => format!("{new} was promoted"),
         (Ending::RolledBack, Some(after)) => {
             format!("{new} was judged bad after {} and rolled back", number::duration(after))

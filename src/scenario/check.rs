@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::problem::{Problem, Problems};
-use super::tree::{KeyPath, Node};
+use crate::yaml::problem::{Problem, Problems};
+use crate::yaml::tree::{KeyPath, Node};
 
 /// What the checks share.
 pub(super) struct Check<'a> {

@@ -12,14 +12,13 @@ mod check;
 mod entry;
 mod file;
 pub mod plan;
-mod problem;
+
 pub mod quantity;
 mod resolve;
 mod set;
 mod trace;
-mod tree;
+
 mod units;
-mod write;
 
 #[cfg(test)]
 mod tests;
@@ -31,13 +30,14 @@ use self::check::Check;
 use self::entry::{Entry, Or};
 use self::file::File;
 use self::file::balancer::Balancer;
-use self::problem::{Place, SourceKind};
 use self::resolve::{resolve, rule};
-use self::tree::{Data, KeyPath, Node};
 use crate::core::proxy::Rule;
 use crate::core::time::Span;
+use crate::yaml::problem::{Place, SourceKind};
+use crate::yaml::tree::{self, Data, KeyPath, Node};
+use crate::yaml::write;
 
-pub use self::problem::{Problem, Problems};
+pub use crate::yaml::{Problem, Problems};
 
 /// A scenario with all that is needed to write it down again.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! Single quantities as a scenario writes them, for those who read them from somewhere else: `99.9%`, `30d`, `1000/s`.
 
 use super::entry::Leaf;
-use super::tree::Scalar;
 use super::units::Percent;
 use crate::core::amount::{Rate, Share};
 use crate::core::time::Span;
+use crate::yaml::tree::Scalar;
 
 /// A share in percent.
 ///

@@ -1,7 +1,7 @@
 //! Values that replace those of the file, as `--set fleet.size=20` gives them.
 
-use super::problem::{Place, Problems, SourceKind};
-use super::tree::{self, Data, Key, KeyPath, Node};
+use crate::yaml::problem::{Place, Problems, SourceKind};
+use crate::yaml::tree::{self, Data, Key, KeyPath, Node};
 
 /// Puts `value`, which is YAML, where `path` says. A key that does not exist is made: whether it may exist is for the
 /// reader of the tree to say.

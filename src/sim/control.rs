@@ -56,6 +56,7 @@ impl World<'_> {
             Order::Publish { instance, listed } => self.publish(instance, listed),
             Order::Drain { instance } => self.drain(instance),
             Order::Weight { share } => self.weigh(share),
+            Order::Mirror { .. } | Order::Expose { .. } => {}
             Order::Announce { phase, reason } => self.meter.announced(self.now, phase, reason),
         }
     }

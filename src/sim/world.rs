@@ -270,7 +270,8 @@ impl<'a> World<'a> {
 
     fn scrape(&mut self) {
         let telemetry = self.scenario.telemetry;
-        let sample = Sample { at: self.now, new: self.meter.tally() };
+        let [old, new] = self.meter.tallies();
+        let sample = Sample { at: self.now, new, old };
         self.agenda.plan(self.now + telemetry.delay, Event::Sampled(sample));
         self.agenda.plan(self.now + telemetry.scrape, Event::Scrape);
     }

@@ -61,6 +61,10 @@ impl Route {
                 let carries = place(ask.user) < carriers.value() && *share > Share::NONE;
                 usize::from(carries || unit(ask.dice) < share.value())
             }
+            Route::Split { how: Split::Only(carriers), share, .. } => {
+                let carries = place(ask.user) < carriers.value() && *share > Share::NONE;
+                usize::from(carries || *share == Share::ALL)
+            }
             Route::Split { how: Split::Smooth, share, current, .. } => rotate(current, *share),
         }
     }
@@ -133,6 +137,14 @@ mod tests {
         let new: usize = (0..10_000).map(|user| unlucky.choose(&Ask::of(UserId(user), u64::MAX, Tried::NONE))).sum();
         assert!((1_850..2_150).contains(&new), "a fifth of 10000 users, got {new}");
         assert_eq!((0..100).map(|user| split(how, 0.0).choose(&ask(user))).sum::<usize>(), 0);
+    }
+
+    #[test]
+    fn only_who_carries_the_header_goes_to_the_new_version_before_it_gets_everything() {
+        let how = Split::Only(Share::new(0.2).expect("a share"));
+        let count = |share: f64| (0..10_000).map(|user| split(how, share).choose(&ask(user))).sum::<usize>();
+        assert_eq!((count(0.0), count(1.0)), (0, 10_000));
+        assert!((1_850..2_150).contains(&count(0.99)), "a fifth of 10000 users, got {}", count(0.99));
     }
 
     #[test]

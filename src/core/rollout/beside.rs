@@ -58,7 +58,13 @@ impl Machine {
     pub fn canary(canary: &Canary, sync: &mut Sync<'_>) -> Machine {
         sync.announce(Phase::Starting, counted(canary.steps.len(), "step"));
         let last = Stage { share: Share::ALL, hold: canary.keep_old };
-        let steps = canary.steps.iter().map(|step| Stage { share: step.share, hold: step.hold });
+        let steps = canary.steps.iter().map(|step| Stage {
+            share: step.share,
+            hold: match step.hold {
+                crate::core::rollout::Hold::For(span) => span,
+                crate::core::rollout::Hold::UntilPromoted => Span::ZERO,
+            },
+        });
         Machine { stages: steps.chain([last]).collect(), state: State::Growing { stage: 0 } }
     }
 

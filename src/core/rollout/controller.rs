@@ -89,7 +89,13 @@ impl Controller {
 
     fn note(&mut self, now: Moment, input: Input, orders: &mut Vec<Order>) {
         match input {
-            Input::Deadline => {}
+            Input::Deadline
+            | Input::Crashed(_)
+            | Input::Promote
+            | Input::Abort
+            | Input::Pause
+            | Input::Resume
+            | Input::Scale(_) => {}
             Input::Deploy => self.deploy(now, orders),
             Input::Ready(instance) => self.ready(now, instance, orders),
             Input::Lost(instance) => self.lost(instance, orders),
@@ -133,11 +139,15 @@ impl Controller {
             }
             Strategy::Rolling(rolling) => {
                 let bake = if rolling.gate.is_some() { rolling.bake } else { Span::ZERO };
-                let limits = Limits::resolve(rolling.surge, rolling.unavailable, size);
+                let crate::core::rollout::Pace::Surge(surge) = rolling.pace else { return };
+                let limits = Limits::resolve(surge.surge, surge.unavailable, size);
                 Machine::InPlace(in_place::Machine::start(Way::Rolling(limits), bake, &mut sync))
             }
             Strategy::BlueGreen(blue_green) => Machine::Beside(beside::Machine::blue_green(&blue_green, &mut sync)),
             Strategy::Canary(canary) => Machine::Beside(beside::Machine::canary(&canary, &mut sync)),
+            Strategy::Flagger(_) | Strategy::AbTest(_) | Strategy::Shadow(_) | Strategy::FeatureFlag(_) => {
+                Machine::Idle
+            }
         };
     }
 

@@ -12,15 +12,31 @@ pub struct Tally {
     pub attempts: u64,
     /// Of those, the ones that failed by the instance's fault.
     pub failed: u64,
+    /// Of those, the ones that took longer than [`Strategy::slow_above`](super::Strategy::slow_above).
+    pub slow: u64,
 }
 
-/// One scrape: the counters of the new version as they stood at `at`. It may arrive later.
+impl std::ops::Sub for Tally {
+    type Output = Tally;
+
+    fn sub(self, earlier: Tally) -> Tally {
+        Tally {
+            attempts: self.attempts - earlier.attempts,
+            failed: self.failed - earlier.failed,
+            slow: self.slow - earlier.slow,
+        }
+    }
+}
+
+/// One scrape: the counters of both versions as they stood at `at`. It may arrive later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// When the counters were read.
     pub at: Moment,
-    /// What they showed.
+    /// What those of the new version showed; with a feature flag, those of the new code.
     pub new: Tally,
+    /// What those of the old version showed.
+    pub old: Tally,
 }
 
 /// What a gate says about the new version, and on what grounds.
@@ -43,7 +59,7 @@ pub struct Evidence {
 
 impl fmt::Display for Evidence {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { attempts, failed } = self.window;
+        let Tally { attempts, failed, .. } = self.window;
         write!(out, "{failed} of {attempts} attempts failed in {}", self.gate.window)?;
         if attempts < u64::from(self.gate.samples) {
             return write!(out, ", {} are needed", self.gate.samples);
@@ -104,9 +120,7 @@ impl Watch {
 
     fn window(&self) -> Tally {
         match (self.samples.front(), self.samples.back()) {
-            (Some(first), Some(last)) => {
-                Tally { attempts: last.new.attempts - first.new.attempts, failed: last.new.failed - first.new.failed }
-            }
+            (Some(first), Some(last)) => last.new - first.new,
             _ => Tally::default(),
         }
     }
@@ -124,7 +138,8 @@ mod tests {
     }
 
     fn sample(second: u64, attempts: u64, failed: u64) -> Sample {
-        Sample { at: Moment::START + Span::from_secs(second), new: Tally { attempts, failed } }
+        let new = Tally { attempts, failed, slow: 0 };
+        Sample { at: Moment::START + Span::from_secs(second), new, old: Tally::default() }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! level-triggered: each step compares what its phase wants with what the fleet shows now and orders the difference, so
 //! that a lost or repeated observation changes nothing. It sees traffic only through the samples it is given.
 
+mod analysis;
 mod beside;
 mod controller;
 mod gate;
@@ -13,12 +14,16 @@ mod rolling;
 mod strategy;
 mod sync;
 
+pub use analysis::{Analysis, Check, Condition, Measure, Relation, Tolerance};
 pub use beside::instances_for;
 pub use controller::{Controller, Setup};
 pub use gate::{Sample, Tally, Verdict};
 pub use recreate::recreate_targets;
 pub use rolling::{Limits, clean_up, grow_new, rolling_targets, shrink_old};
-pub use strategy::{BlueGreen, Canary, Gate, Recreate, Rolling, Split, Step, Strategy};
+pub use strategy::{
+    AbTest, Background, BlueGreen, BreakerThreshold, Canary, Ecs, FeatureFlag, FlagStep, Flagger, Gate, Hold, Nomad,
+    Pace, Recreate, Rolling, Routing, Scale, Shadow, Split, Step, Strategy, Surge, TaskBreaker,
+};
 
 use crate::core::amount::Share;
 use crate::core::ids::{InstanceId, VersionId};
@@ -35,8 +40,20 @@ pub enum Input {
     Lost(InstanceId),
     /// An instance that was ordered to stop no longer exists.
     Gone(InstanceId),
+    /// An instance that was starting ended instead of answering, and its platform will start it again.
+    Crashed(InstanceId),
     /// Metrics arrived.
     Sample(Sample),
+    /// A person lets the rollout go on where it waits for one.
+    Promote,
+    /// A person gives it up.
+    Abort,
+    /// A person stops it where it is.
+    Pause,
+    /// A person lets a paused rollout go on.
+    Resume,
+    /// Somebody, or an autoscaler, wants another size of the fleet.
+    Scale(u32),
     /// The moment that [`Controller::deadline`] asked for has come.
     Deadline,
 }
@@ -77,6 +94,16 @@ pub enum Order {
         /// Of all requests.
         share: Share,
     },
+    /// Copy this share of the requests to the new version and throw its answers away; each proxy learns of it later.
+    Mirror {
+        /// Of all requests.
+        share: Share,
+    },
+    /// Let this share of the users meet the new code, which every instance has; at once.
+    Expose {
+        /// Of all users.
+        share: Share,
+    },
     /// Tell people where the rollout is.
     Announce {
         /// Where it is.
@@ -105,6 +132,10 @@ pub enum Phase {
     Baking,
     /// The hold of a step is over, but the gate has too little evidence to go on.
     Holding,
+    /// Waits for a person.
+    Waiting,
+    /// A person, or an inconclusive analysis, stopped it where it is.
+    Paused,
     /// Nothing has moved for the progress deadline.
     Stuck,
     /// The new version was judged bad.
@@ -113,6 +144,10 @@ pub enum Phase {
     RolledBack,
     /// The new version serves everything.
     Promoted,
+    /// The deployment failed, and stays as it is.
+    Failed,
+    /// What was to be learnt is known; nothing replaces anything.
+    Concluded,
 }
 
 impl fmt::Display for Phase {
@@ -126,10 +161,14 @@ impl fmt::Display for Phase {
             Phase::Switched => "switched",
             Phase::Baking => "baking",
             Phase::Holding => "holding",
+            Phase::Waiting => "waiting",
+            Phase::Paused => "paused",
             Phase::Stuck => "stuck",
             Phase::RollingBack => "rolling back",
             Phase::RolledBack => "rolled back",
             Phase::Promoted => "promoted",
+            Phase::Failed => "failed",
+            Phase::Concluded => "concluded",
         };
         out.write_str(name)
     }

@@ -55,7 +55,7 @@ impl Platform {
             seen.attempts += attempts as u64;
             seen.failed += (attempts * self.traffic.1) as u64;
             if second % 5 == 0 {
-                self.tell(Input::Sample(Sample { at: at(second), new: seen }));
+                self.tell(Input::Sample(Sample { at: at(second), new: seen, old: Tally::default() }));
             }
         }
         self
@@ -100,7 +100,7 @@ impl Platform {
             }
             Order::Drain { instance } => self.news.push((self.now + DRAIN, Input::Gone(instance))),
             Order::Weight { share } => self.share = share.value(),
-            Order::Publish { .. } => {}
+            Order::Publish { .. } | Order::Mirror { .. } | Order::Expose { .. } => {}
             Order::Announce { phase, .. } => self.log.push((self.now.whole_seconds(), phase.to_string())),
         }
     }
@@ -135,17 +135,17 @@ fn share(percent: f64) -> Share {
 
 fn rolling(surge: f64, unavailable: f64) -> Strategy {
     let (surge, unavailable) = (Amount::Percent(surge), Amount::Percent(unavailable));
-    Strategy::Rolling(Rolling { surge, unavailable, gate: None, bake: Span::ZERO })
+    Strategy::Rolling(Rolling { pace: Pace::Surge(Surge::new(surge, unavailable)), gate: None, bake: Span::ZERO })
 }
 
 fn canary() -> Strategy {
-    let step = |percent| Step { share: share(percent), hold: Span::from_secs(60) };
+    let step = |percent| Step::plain(share(percent), Span::from_secs(60));
     let steps = vec![step(5.0), step(25.0), step(50.0)];
-    Strategy::Canary(Canary { steps, gate: gate(), split: Split::Random, keep_old: Span::from_secs(30) })
+    Strategy::Canary(Canary::plain(steps, gate(), Span::from_secs(30)))
 }
 
 fn blue_green() -> Strategy {
-    Strategy::BlueGreen(BlueGreen { bake: Span::from_secs(120), gate: gate() })
+    Strategy::BlueGreen(BlueGreen::plain(Span::from_secs(120), gate()))
 }
 
 #[test]
@@ -239,8 +239,7 @@ fn strategies_with_a_second_fleet_roll_back_a_version_that_never_boots() {
 fn recreate_and_rolling_roll_back_when_they_are_given_a_gate() {
     let recreate = Strategy::Recreate(Recreate { gate: gate(), bake: Span::from_secs(120) });
     let rolling = Strategy::Rolling(Rolling {
-        surge: Amount::Count(1),
-        unavailable: Amount::Count(0),
+        pace: Pace::Surge(Surge::new(Amount::Count(1), Amount::Count(0))),
         gate: gate(),
         bake: Span::from_secs(120),
     });

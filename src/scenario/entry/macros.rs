@@ -28,9 +28,9 @@ macro_rules! table {
             }
 
             fn read(
-                node: &$crate::scenario::tree::Node,
-                at: &$crate::scenario::tree::KeyPath,
-                problems: &mut $crate::scenario::problem::Problems,
+                node: &$crate::yaml::tree::Node,
+                at: &$crate::yaml::tree::KeyPath,
+                problems: &mut $crate::yaml::problem::Problems,
             ) -> Self {
                 let known = $crate::scenario::entry::keys(&[$(stringify!($field)),*]);
                 #[allow(unused_variables, reason = "a table without fields reads none")]
@@ -47,12 +47,12 @@ macro_rules! table {
                 Self { $( $field, )* }
             }
 
-            fn write(&self) -> Option<$crate::scenario::tree::Node> {
+            fn write(&self) -> Option<$crate::yaml::tree::Node> {
                 let keys = $crate::scenario::entry::keys(&[$(stringify!($field)),*]);
-                let values: Vec<Option<$crate::scenario::tree::Node>> =
+                let values: Vec<Option<$crate::yaml::tree::Node>> =
                     vec![$(<$type as $crate::scenario::entry::Entry>::write(&self.$field)),*];
                 let entries = keys.iter().map(String::as_str).zip(values);
-                Some($crate::scenario::tree::Node::table(entries))
+                Some($crate::yaml::tree::Node::table(entries))
             }
 
             fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -124,9 +124,9 @@ macro_rules! choice {
             /// Reads the body that belongs to a word of [`Self::WORDS`].
             pub fn read_body(
                 word: &str,
-                body: &$crate::scenario::tree::Node,
-                at: &$crate::scenario::tree::KeyPath,
-                problems: &mut $crate::scenario::problem::Problems,
+                body: &$crate::yaml::tree::Node,
+                at: &$crate::yaml::tree::KeyPath,
+                problems: &mut $crate::yaml::problem::Problems,
             ) -> Self {
                 $(
                     if word == $word {
@@ -138,7 +138,7 @@ macro_rules! choice {
             }
 
             /// The word and the body, as they stand in a file.
-            pub fn parts(&self) -> (&'static str, Option<$crate::scenario::tree::Node>) {
+            pub fn parts(&self) -> (&'static str, Option<$crate::yaml::tree::Node>) {
                 match self {
                     $(Self::$variant(body) => {
                         ($word, <$body as $crate::scenario::entry::Entry>::write(body))
@@ -162,22 +162,22 @@ macro_rules! choice {
             }
 
             fn read(
-                node: &$crate::scenario::tree::Node,
-                at: &$crate::scenario::tree::KeyPath,
-                problems: &mut $crate::scenario::problem::Problems,
+                node: &$crate::yaml::tree::Node,
+                at: &$crate::yaml::tree::KeyPath,
+                problems: &mut $crate::yaml::problem::Problems,
             ) -> Self {
                 let chosen = $crate::scenario::entry::choose(node, at, Self::WORDS, problems);
                 let Some((word, body)) = chosen else {
                     return <Self as $crate::scenario::entry::Entry>::fallback();
                 };
                 // A body that is missing is reported where the word stands.
-                let mut nothing = $crate::scenario::tree::Node::null();
+                let mut nothing = $crate::yaml::tree::Node::null();
                 nothing.place = node.place;
                 Self::read_body(word, body.unwrap_or(&nothing), &at.key(word), problems)
             }
 
-            fn write(&self) -> Option<$crate::scenario::tree::Node> {
-                Some($crate::scenario::tree::Node::table([self.parts()]))
+            fn write(&self) -> Option<$crate::yaml::tree::Node> {
+                Some($crate::yaml::tree::Node::table([self.parts()]))
             }
 
             fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -223,21 +223,21 @@ macro_rules! words {
             }
 
             fn parse(
-                scalar: &$crate::scenario::tree::Scalar,
+                scalar: &$crate::yaml::tree::Scalar,
             ) -> Result<Self, $crate::scenario::entry::Advice> {
                 $(
                     if [$word $(, $alias)*].contains(&scalar.text.as_str()) {
                         return Ok(Self::$variant);
                     }
                 )*
-                let near = $crate::scenario::problem::nearest(&scalar.text, [$($word),*]);
+                let near = $crate::yaml::problem::nearest(&scalar.text, [$($word),*]);
                 Err($crate::scenario::entry::Advice(
                     near.map(|word| format!("did you mean '{word}'?")),
                 ))
             }
 
-            fn scalar(&self) -> $crate::scenario::tree::Scalar {
-                $crate::scenario::tree::Scalar::plain(match self {
+            fn scalar(&self) -> $crate::yaml::tree::Scalar {
+                $crate::yaml::tree::Scalar::plain(match self {
                     $(Self::$variant => $word,)*
                 })
             }
@@ -267,17 +267,17 @@ macro_rules! leaf {
             }
 
             fn read(
-                node: &$crate::scenario::tree::Node,
-                at: &$crate::scenario::tree::KeyPath,
-                problems: &mut $crate::scenario::problem::Problems,
+                node: &$crate::yaml::tree::Node,
+                at: &$crate::yaml::tree::KeyPath,
+                problems: &mut $crate::yaml::problem::Problems,
             ) -> Self {
                 $crate::scenario::entry::read_leaf(node, at, problems)
             }
 
-            fn write(&self) -> Option<$crate::scenario::tree::Node> {
+            fn write(&self) -> Option<$crate::yaml::tree::Node> {
                 let scalar = $crate::scenario::entry::Leaf::scalar(self);
-                let data = $crate::scenario::tree::Data::Scalar(scalar);
-                Some($crate::scenario::tree::Node::unplaced(data))
+                let data = $crate::yaml::tree::Data::Scalar(scalar);
+                Some($crate::yaml::tree::Node::unplaced(data))
             }
 
             fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -7,8 +7,8 @@ mod table;
 
 use schemars::{Schema, SchemaGenerator};
 
-use super::problem::Problems;
-use super::tree::{Data, KeyPath, Node, Scalar, quote};
+use crate::yaml::problem::Problems;
+use crate::yaml::tree::{Data, KeyPath, Node, Scalar, quote};
 
 pub(super) use macros::{choice, leaf, table, words};
 pub(super) use shapes::{Keyword, Named, Or, OrWord};

@@ -6,9 +6,9 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
 use super::{Entry, Leaf};
-use crate::scenario::problem::Problems;
-use crate::scenario::tree::{Data, KeyPath, Node};
 use crate::scenario::units::Name;
+use crate::yaml::problem::Problems;
+use crate::yaml::tree::{Data, KeyPath, Node};
 
 /// A value that may be left out.
 impl<T: Entry> Entry for Option<T> {

@@ -4,8 +4,8 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::Entry;
-use crate::scenario::problem::{Place, Problems};
-use crate::scenario::tree::{Data, Key, KeyPath, Node, quote};
+use crate::yaml::problem::{Place, Problems};
+use crate::yaml::tree::{Data, Key, KeyPath, Node, quote};
 
 /// The key in the file for a field in the code: `min_ready` is `min-ready`, `r#for` is `for`.
 fn key(field: &str) -> String {

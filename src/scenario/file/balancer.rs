@@ -3,9 +3,9 @@
 use super::NoneWord;
 use crate::core::time::Span;
 use crate::scenario::entry::{Entry, OrWord, choice, table, words};
-use crate::scenario::problem::Problems;
-use crate::scenario::tree::{KeyPath, Node};
 use crate::scenario::units::{Above, AtLeast, Lasting, Percent, Whole};
+use crate::yaml::problem::Problems;
+use crate::yaml::tree::{KeyPath, Node};
 use schemars::{Schema, SchemaGenerator};
 
 /// A key that stands for something this balancer's system does not have: whoever gives it learns why.

@@ -5,8 +5,8 @@
 
 use crate::scenario::entry::Leaf;
 use crate::scenario::file::proxies::Preset;
-use crate::scenario::problem::{Place, Problems};
-use crate::scenario::tree::{self, Data, Node};
+use crate::yaml::problem::{Place, Problems};
+use crate::yaml::tree::{self, Data, Node};
 
 /// Tables in which exactly one key stands: they are taken whole.
 const CHOICES: [&str; 4] = ["balancer", "when-unhealthy", "backoff", "budget"];

@@ -6,9 +6,9 @@ use super::NoneWord;
 use crate::core::amount::Amount;
 use crate::core::time::Span;
 use crate::scenario::entry::{Entry, OrWord, choice, table, words};
-use crate::scenario::problem::{Problems, nearest};
-use crate::scenario::tree::{Data, KeyPath, Node};
 use crate::scenario::units::{Lasting, Name, Percent, Whole};
+use crate::yaml::problem::{Problems, nearest};
+use crate::yaml::tree::{Data, KeyPath, Node};
 
 /// The strategies with their names, in the order of the file.
 ///

@@ -7,7 +7,7 @@ use crate::scenario::file::balancer::{
     Balancer, EnvoySlowStart, HaproxyHash, HashFunction, HashOf, HashType, LeastRequest, LoadReports, MaglevTable,
     RingFunction, RingHash,
 };
-use crate::scenario::tree::KeyPath;
+use crate::yaml::tree::KeyPath;
 
 const UPDATE_MIN: Span = Span::from_millis(100);
 const ALB_SLOW_START: [Span; 2] = [Span::from_secs(30), Span::from_secs(900)];

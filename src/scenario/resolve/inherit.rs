@@ -3,9 +3,9 @@
 use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
 use crate::scenario::file::{File, Version};
-use crate::scenario::problem::nearest;
-use crate::scenario::tree::{KeyPath, quote};
 use crate::scenario::units::{Percent, Whole};
+use crate::yaml::problem::nearest;
+use crate::yaml::tree::{KeyPath, quote};
 
 /// For each version, the index of the version that its service law was written for; afterwards every version stands
 /// for itself.

@@ -6,7 +6,7 @@ use crate::scenario::entry::Or;
 use crate::scenario::file::{Branch, Law, LawOrSpan};
 use crate::scenario::plan;
 use crate::scenario::trace;
-use crate::scenario::tree::KeyPath;
+use crate::yaml::tree::KeyPath;
 
 /// How far the shares of a mixture may be from 100% in sum, for binary rounding.
 const SUM_TOLERANCE_PERCENT: f64 = 1e-6;

@@ -16,10 +16,10 @@ pub(super) use balancer::rule;
 
 use super::check::Check;
 use super::file::File;
-use super::tree::KeyPath;
 use crate::core::draw::Seed;
 use crate::core::time::Span;
 use crate::scenario::plan::{Network, Scenario, Telemetry};
+use crate::yaml::tree::KeyPath;
 
 /// A run is at most a quarter of a year long: the timeline has a row for every second.
 const HORIZON_DAYS_MAX: u64 = 14;

@@ -11,8 +11,8 @@ use crate::scenario::file::{
     self, Affinity, Backoff, Backups, Budget, Failure, File, Initial, Layer, Preset, Target, WhenUnhealthy,
 };
 use crate::scenario::plan;
-use crate::scenario::tree::KeyPath;
 use crate::scenario::units::Percent;
+use crate::yaml::tree::KeyPath;
 
 /// Every user's affinity is remembered.
 const STICKY_USERS_MAX: u32 = 10_000_000;

@@ -7,8 +7,8 @@ use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
 use crate::scenario::file::{CURRENCY, Discipline, Errors, File, LawOrSpan};
 use crate::scenario::plan::{self, Fleet, Price, Shutdown, Version, WarmUp};
-use crate::scenario::tree::KeyPath;
 use crate::scenario::units::{Money, Percent};
+use crate::yaml::tree::KeyPath;
 
 /// A version's number has 8 bits, and nobody compares more.
 const VERSIONS_MAX: usize = 200;

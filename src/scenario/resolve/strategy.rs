@@ -1,12 +1,12 @@
 //! The strategies to compare.
 
 use crate::core::amount::{Amount, Share};
-use crate::core::rollout::{self, Strategy};
+use crate::core::rollout::{self, Pace, Strategy, Surge};
 use crate::core::time::Span;
 use crate::scenario::check::Check;
 use crate::scenario::file::{self, BAKE, BlueGreen, Canary, File, GateOrNone, Recreate, Rolling, Step, Strategies};
 use crate::scenario::plan::Named;
-use crate::scenario::tree::KeyPath;
+use crate::yaml::tree::KeyPath;
 
 /// Reports always have a row of this name for the run without a rollout.
 const RESERVED: &str = "stay";
@@ -65,8 +65,7 @@ fn rolling(rolling: &mut Rolling, size: u32, at: &KeyPath, check: &mut Check<'_>
     }
     let gate = gate(&rolling.gate);
     rollout::Rolling {
-        surge: rolling.surge,
-        unavailable: at_most(rolling.unavailable, size),
+        pace: Pace::Surge(Surge::new(rolling.surge, at_most(rolling.unavailable, size))),
         gate,
         bake: bake(&mut rolling.bake, gate),
     }
@@ -81,20 +80,19 @@ fn at_most(amount: Amount, size: u32) -> Amount {
 }
 
 fn blue_green(blue_green: &BlueGreen) -> rollout::BlueGreen {
-    rollout::BlueGreen { bake: blue_green.bake, gate: gate(&blue_green.gate) }
+    rollout::BlueGreen::plain(blue_green.bake, gate(&blue_green.gate))
 }
 
 fn canary(canary: &Canary, at: &KeyPath, check: &mut Check<'_>) -> rollout::Canary {
+    let steps = steps(&canary.steps, &at.key("steps"), check);
     rollout::Canary {
-        steps: steps(&canary.steps, &at.key("steps"), check),
-        gate: gate(&canary.gate),
         split: match canary.split {
             file::Split::Random => rollout::Split::Random,
             file::Split::Smooth => rollout::Split::Smooth,
             file::Split::User => rollout::Split::User,
             file::Split::Header => rollout::Split::Header(canary.header.share()),
         },
-        keep_old: canary.keep_old,
+        ..rollout::Canary::plain(steps, gate(&canary.gate), canary.keep_old)
     }
 }
 
@@ -117,7 +115,7 @@ fn steps(steps: &[Step], at: &KeyPath, check: &mut Check<'_>) -> Vec<rollout::St
         }
         before = share;
         let hold = step.hold.0;
-        checked.push(rollout::Step { share, hold });
+        checked.push(rollout::Step::plain(share, hold));
     }
     checked
 }

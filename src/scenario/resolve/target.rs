@@ -7,7 +7,7 @@ use crate::core::time::{Moment, Span};
 use crate::scenario::check::Check;
 use crate::scenario::file::{Event, Fault, File};
 use crate::scenario::plan::{self, Downtime, Slo};
-use crate::scenario::tree::KeyPath;
+use crate::yaml::tree::KeyPath;
 
 /// What the simulator can tell apart.
 const WORKERS_MAX: u64 = 60_000;

@@ -7,7 +7,7 @@ use crate::scenario::entry::Or;
 use crate::scenario::file::{Arrivals, Closed, File, Open, Stage, USERS};
 use crate::scenario::plan::{Connections, Segment, Source, Spacing, Traffic};
 use crate::scenario::trace;
-use crate::scenario::tree::KeyPath;
+use crate::yaml::tree::KeyPath;
 
 /// A run with more takes hours; such a scenario is a slip of the pen.
 const REQUESTS_MAX: f64 = 1e9;

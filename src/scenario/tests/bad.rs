@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::{SAMPLE, edited, first_line, problems, sample};
 use crate::scenario::load;
-use crate::scenario::problem::nearest;
+use crate::yaml::problem::nearest;
 
 /// Replaces `old` by `new` in the sample and expects the only problem to contain each of `parts`.
 #[track_caller]

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::{FULL, SAMPLE, good, sample};
 use crate::core::amount::Amount;
 use crate::core::proxy::{AllOut, Budget, Rule, Spill};
-use crate::core::rollout::{Split, Strategy};
+use crate::core::rollout::{Pace, Split, Strategy};
 use crate::core::time::{Moment, Span};
 use crate::scenario::plan::{Law, Source, Spacing};
 use crate::scenario::{parse, relative};
@@ -39,13 +39,7 @@ fn the_sample_means_what_it_says() {
 #[test]
 fn gates_are_off_for_recreate_and_rolling_and_on_for_the_others() {
     let scenario = good(SAMPLE).scenario;
-    let gates = scenario.strategies.iter().map(|named| match &named.strategy {
-        Strategy::Recreate(recreate) => recreate.gate,
-        Strategy::Rolling(rolling) => rolling.gate,
-        Strategy::BlueGreen(blue_green) => blue_green.gate,
-        Strategy::Canary(canary) => canary.gate,
-    });
-    let on: Vec<bool> = gates.map(|gate| gate.is_some()).collect();
+    let on: Vec<bool> = scenario.strategies.iter().map(|named| named.strategy.gate().is_some()).collect();
     assert_eq!(on, [false, false, true, true]);
 }
 
@@ -104,7 +98,8 @@ fn strategies_may_have_names_of_their_own() {
     let Strategy::Rolling(rolling) = find("rolling") else { panic!("it is rolling") };
     assert_eq!(rolling.bake, Span::from_secs(120));
     let Strategy::Rolling(slow) = find("slow") else { panic!("it is rolling") };
-    assert_eq!(slow.unavailable, Amount::Count(4), "no more can be missing than there are");
+    let Pace::Surge(surge) = slow.pace else { panic!("it goes by surge and unavailable") };
+    assert_eq!(surge.unavailable, Amount::Count(4), "no more can be missing than there are");
     assert_eq!(slow.bake, Span::ZERO);
     let Strategy::Canary(canary) = find("five-to-one") else { panic!("it is a canary") };
     assert_eq!(canary.split, Split::Smooth);

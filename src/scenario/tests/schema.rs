@@ -1,9 +1,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{FULL, SAMPLE, edited, good, problems};
-use crate::scenario::problem::{Problems, SourceKind};
 use crate::scenario::schema;
-use crate::scenario::tree::{self, Data, Node};
+use crate::yaml::problem::{Problems, SourceKind};
+use crate::yaml::tree::{self, Data, Node};
 
 /// As any YAML library would hand it to a validator.
 fn json_of(node: &Node) -> Value {

@@ -7,8 +7,8 @@ use crate::core::time::Span;
 use crate::scenario::check::Check;
 use crate::scenario::file::Trace;
 use crate::scenario::plan::{Segment, Source, Spacing};
-use crate::scenario::tree::KeyPath;
 use crate::scenario::units::Decimal;
+use crate::yaml::tree::KeyPath;
 
 /// The same limit as for rates in a scenario.
 const PER_SECOND_MAX: f64 = 10_000_000.0;

@@ -10,9 +10,9 @@ mod stamp;
 use super::check::Check;
 use super::file::{LawTable, Trace};
 use super::plan::Source;
-use super::tree::KeyPath;
 use super::units::{Decimal, nanos};
 use crate::core::time::Span;
+use crate::yaml::tree::KeyPath;
 use sheet::Sheet;
 
 /// Reads the traffic of a trace. Time zero is where the run begins; nothing lies beyond `horizon`.

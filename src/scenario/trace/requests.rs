@@ -6,8 +6,8 @@ use crate::core::time::{Moment, Span};
 use crate::scenario::check::Check;
 use crate::scenario::file::Trace;
 use crate::scenario::plan::{Request, Source};
-use crate::scenario::tree::KeyPath;
 use crate::scenario::units::Decimal;
+use crate::yaml::tree::KeyPath;
 
 /// Sizes beyond this are slips of the pen.
 const SIZE_MAX: f64 = 1e12;

@@ -5,9 +5,9 @@ use std::io::Cursor;
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
 use crate::scenario::check::Check;
-use crate::scenario::problem::{Place, SourceKind, nearest};
-use crate::scenario::tree::{KeyPath, quote};
 use crate::scenario::units::FileName;
+use crate::yaml::problem::{Place, SourceKind, nearest};
+use crate::yaml::tree::{KeyPath, quote};
 
 /// A file of the wrong kind has a problem in every row; the first few tell enough.
 const REFUSED_SHOWN_MAX: usize = 10;

@@ -4,7 +4,7 @@ use schemars::{Schema, json_schema};
 
 use super::Decimal;
 use crate::scenario::entry::{Advice, Leaf, leaf};
-use crate::scenario::tree::Scalar;
+use crate::yaml::tree::Scalar;
 
 const CURRENCY_LETTERS_MAX: usize = 8;
 const MONEY_MAX: f64 = 1e12;

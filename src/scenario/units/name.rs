@@ -3,8 +3,8 @@
 use schemars::{Schema, json_schema};
 
 use crate::scenario::entry::{Advice, Leaf, leaf};
-use crate::scenario::problem::Problems;
-use crate::scenario::tree::{Key, KeyPath, Scalar, quote};
+use crate::yaml::problem::Problems;
+use crate::yaml::tree::{Key, KeyPath, Scalar, quote};
 
 const NAME_LENGTH_MAX: usize = 64;
 

@@ -3,7 +3,7 @@
 use schemars::{Schema, json_schema};
 
 use crate::scenario::entry::{Advice, Leaf, leaf};
-use crate::scenario::tree::Scalar;
+use crate::yaml::tree::Scalar;
 
 /// Factors, shapes and the like beyond this are slips of the pen.
 const NUMBER_MAX: f64 = 1e15;

@@ -5,7 +5,7 @@ use schemars::{Schema, json_schema};
 use super::Decimal;
 use crate::core::amount::Rate;
 use crate::scenario::entry::{Advice, Leaf, leaf};
-use crate::scenario::tree::Scalar;
+use crate::yaml::tree::Scalar;
 
 /// Above this, even a minute of traffic is more than anyone wants to simulate.
 const PER_SECOND_MAX: f64 = 10_000_000.0;

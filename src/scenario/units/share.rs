@@ -5,7 +5,7 @@ use schemars::{Schema, json_schema};
 use super::Decimal;
 use crate::core::amount::{Amount, Share};
 use crate::scenario::entry::{Advice, Leaf, leaf};
-use crate::scenario::tree::Scalar;
+use crate::yaml::tree::Scalar;
 
 const AMOUNT_COUNT_MAX: u32 = 100_000;
 const AMOUNT_PERCENT_MAX: f64 = 1_000.0;

@@ -4,7 +4,7 @@ use super::*;
 use crate::core::amount::{Amount, Rate};
 use crate::core::time::Span;
 use crate::scenario::entry::{Advice, Leaf};
-use crate::scenario::tree::Scalar;
+use crate::yaml::tree::Scalar;
 
 fn read<T: Leaf>(text: &str) -> Result<T, Advice> {
     T::parse(&Scalar::plain(text))

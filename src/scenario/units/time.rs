@@ -5,7 +5,7 @@ use schemars::{Schema, json_schema};
 use super::Decimal;
 use crate::core::time::Span;
 use crate::scenario::entry::{Advice, Leaf, leaf, words};
-use crate::scenario::tree::Scalar;
+use crate::yaml::tree::Scalar;
 
 /// A hundred years: longer than any run, and sums of a few still fit in 64 bits of nanoseconds.
 pub(in crate::scenario) const SPAN_NANOS_MAX: u64 = 36_525 * 86_400 * 1_000_000_000;

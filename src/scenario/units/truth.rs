@@ -3,7 +3,7 @@
 use schemars::{Schema, json_schema};
 
 use crate::scenario::entry::{Advice, Leaf, leaf};
-use crate::scenario::tree::Scalar;
+use crate::yaml::tree::Scalar;
 
 impl Leaf for bool {
     fn expected() -> String {

@@ -7,7 +7,7 @@ use super::tree::{Data, Node, Scalar};
 const INDENT: usize = 2;
 
 /// The text of a tree whose top is a table.
-pub(super) fn yaml(node: &Node) -> String {
+pub(crate) fn yaml(node: &Node) -> String {
     let mut text = String::new();
     body(node, 0, &mut text);
     text

@@ -12,13 +12,13 @@ const DEPTH_MAX: usize = 32;
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub place: Place,
     pub data: Data,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Data {
+pub(crate) enum Data {
     Scalar(Scalar),
     List(Vec<Node>),
     /// In the order of the file; no key twice.
@@ -27,21 +27,21 @@ pub(super) enum Data {
 
 /// Text as written, so that `0.10` stays `0.10`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scalar {
+pub(crate) struct Scalar {
     pub text: String,
     /// Whether quotes or a block make it text and never a number, a truth value or nothing.
     pub quoted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Key {
+pub(crate) struct Key {
     pub text: String,
     pub place: Place,
 }
 
 /// The keys that lead from the top to a value; shown with dots between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct KeyPath(Vec<String>);
+pub(crate) struct KeyPath(Vec<String>);
 
 impl KeyPath {
     pub fn top() -> KeyPath {
@@ -147,7 +147,7 @@ impl Node {
 }
 
 /// Text in quotes, short and without control characters.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     const LENGTH_MAX: usize = 60;
     let mut shown: String = text
         .chars()
@@ -166,7 +166,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// Reads one YAML document. `None` if there is no tree to go on with; the reason is then among the problems.
-pub(super) fn parse(text: &str, source: u32, problems: &mut Problems) -> Option<Node> {
+pub(crate) fn parse(text: &str, source: u32, problems: &mut Problems) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder { source, problems, open: Vec::new(), root: None };
     for event in Parser::new_from_str(text) {

@@ -49,14 +49,14 @@ struct Source {
 
 /// Whether lines and columns mean anything to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SourceKind {
+pub(crate) enum SourceKind {
     File,
     Argument,
 }
 
 /// Where in which source; the default is the start of the first source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub source: u32,
     /// Counted from 1; 0 for a source as a whole.
     pub line: u32,
@@ -87,20 +87,20 @@ impl Problems {
     }
 
     /// A collector for a value that no file holds.
-    pub(super) fn scratch() -> Problems {
+    pub(crate) fn scratch() -> Problems {
         let mut problems = Problems::default();
         problems.open("", "", SourceKind::Argument);
         problems
     }
 
     /// Makes a text known, so that places in it can be shown; returns the number for [`Place::source`].
-    pub(super) fn open(&mut self, name: &str, text: &str, kind: SourceKind) -> u32 {
+    pub(crate) fn open(&mut self, name: &str, text: &str, kind: SourceKind) -> u32 {
         self.sources.push(Source { name: name.to_owned(), text: text.to_owned(), kind });
         self.sources.len() as u32 - 1
     }
 
     /// Notes a problem; the answer is for adding a suggestion.
-    pub(super) fn add(&mut self, place: Place, path: &KeyPath, text: impl Into<String>) -> &mut Problem {
+    pub(crate) fn add(&mut self, place: Place, path: &KeyPath, text: impl Into<String>) -> &mut Problem {
         let source = &self.sources[place.source as usize];
         let has_line = source.kind == SourceKind::File && place.line > 0 && place.line < Place::AFTER_ALL;
         self.list.push(Problem {
@@ -117,12 +117,12 @@ impl Problems {
     }
 
     /// Whether the value at `path`, something in it, or something around it is known to be wrong.
-    pub(super) fn touch(&self, path: &KeyPath) -> bool {
+    pub(crate) fn touch(&self, path: &KeyPath) -> bool {
         self.list.iter().any(|problem| problem.path.overlaps(path))
     }
 
     /// Puts them in the order of their sources, lines and columns.
-    pub(super) fn sorted(mut self) -> Problems {
+    pub(crate) fn sorted(mut self) -> Problems {
         self.list.sort_by_key(|problem| problem.order);
         self.list.dedup();
         self
@@ -136,14 +136,14 @@ impl Problem {
     }
 
     /// Suggests the word of `allowed` that is closest to `word`, if one is close.
-    pub(super) fn suggest<'a>(&mut self, word: &str, allowed: impl IntoIterator<Item = &'a str>) -> &mut Problem {
+    pub(crate) fn suggest<'a>(&mut self, word: &str, allowed: impl IntoIterator<Item = &'a str>) -> &mut Problem {
         self.suggestion = nearest(word, allowed).map(str::to_owned);
         self
     }
 }
 
 /// The word of `allowed` that `word` was probably meant to be; `None` if several are as close.
-pub(super) fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words are not typing mistakes, and comparing them takes quadratic time.
     const WORD_LENGTH_MAX: usize = 100;
     if word.len() > WORD_LENGTH_MAX {

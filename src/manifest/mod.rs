@@ -1,0 +1,97 @@
+//! The files people have: what a Kubernetes Deployment, an Argo Rollout, a Flagger Canary, an ECS service, a Nomad job or
+//! an `OpenKruise` Rollout says of a rollout, to and from our strategies.
+//!
+//! Nothing in a file is dropped in silence: a field that is understood but changes nothing in a simulation, and one that
+//! is not known, are both listed in [`Manifest::unused`]. What the real controller would reject is a problem.
+
+use crate::core::rollout::Strategy;
+use crate::core::time::Span;
+
+/// What one file, or a few documents of it that belong together, says of the rollout of one service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// What kind of object it is.
+    pub kind: Kind,
+    /// The name of the object; empty if it has none.
+    pub name: String,
+    /// What to do.
+    pub strategy: Strategy,
+    /// What it says of the instances.
+    pub pod: Pod,
+    /// What of the file has no effect here.
+    pub unused: Vec<Unused>,
+    /// The line of each field that a finding may point at, by its path in the document, e.g.
+    /// `spec.strategy.rollingUpdate.maxSurge`; counted from 1.
+    pub lines: Vec<(String, u32)>,
+}
+
+/// A kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `apps/v1` Deployment.
+    Deployment,
+    /// `argoproj.io/v1alpha1` Rollout.
+    ArgoRollout,
+    /// `flagger.app/v1beta1` Canary.
+    FlaggerCanary,
+    /// An ECS service, as the command line takes it or as in `CloudFormation`.
+    EcsService,
+    /// A `CodeDeploy` deployment group, or the name of a deployment configuration.
+    CodeDeploy,
+    /// A Nomad job, as JSON or HCL.
+    NomadJob,
+    /// `rollouts.kruise.io` Rollout.
+    KruiseRollout,
+}
+
+/// What a manifest says of the instances; `None`: nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pod {
+    /// Instances wanted.
+    pub replicas: Option<u32>,
+    /// From ready to available.
+    pub min_ready: Option<Span>,
+    /// No progress for so long is reported.
+    pub progress_deadline: Option<Span>,
+    /// Grace period of the shutdown, `pre_stop` included.
+    pub grace: Option<Span>,
+    /// How long an instance goes on accepting after its shutdown began (a `sleep` in the preStop hook).
+    pub pre_stop: Option<Span>,
+    /// When an instance counts as ready.
+    pub readiness: Option<Probe>,
+}
+
+/// A readiness probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// From the start of the container to the first probe.
+    pub initial_delay: Span,
+    /// Between two probes.
+    pub period: Span,
+    /// How long a probe waits for its answer.
+    pub timeout: Span,
+    /// Good answers in a row that make the instance ready.
+    pub successes: u32,
+    /// Bad answers in a row that make it unready.
+    pub failures: u32,
+}
+
+/// A field without effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unused {
+    /// Where it stands, counted from 1.
+    pub line: u32,
+    /// The keys that lead to it, e.g. `spec.strategy.canary.antiAffinity`.
+    pub path: String,
+    /// Why it has none.
+    pub fate: Fate,
+}
+
+/// Why a field has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Understood, but not simulated.
+    NotSimulated,
+    /// Not known.
+    Unknown,
+}
