@@ -6,7 +6,7 @@ use crate::cli::args::Plan;
 use crate::cli::{Failure, screen};
 use crate::core::rollout::Strategy;
 use crate::core::time::Span;
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
 use crate::plan::{Ending, Load, Timing, explain, lint, rehearse};
 use crate::report;
 use crate::report::plan::Page;
@@ -47,7 +47,8 @@ fn page(arguments: &Plan, file: &Path, manifest: &Manifest) -> Result<Page, Fail
     let size = arguments.replicas.or(manifest.pod.replicas).unwrap_or(1);
     let timing = timing(arguments, manifest);
     let pod = &manifest.pod;
-    let (min_ready, deadline) = (pod.min_ready.unwrap_or(Span::ZERO), pod.progress_deadline.unwrap_or(PROGRESS_DEADLINE));
+    let (min_ready, deadline) =
+        (pod.min_ready.unwrap_or(Span::ZERO), pod.progress_deadline.unwrap_or(PROGRESS_DEADLINE));
     let rehearsal = rehearse(&manifest.strategy, size, min_ready, deadline, &timing);
     let load = Load { rate: arguments.rate, ..Load::default() };
     let mut findings = lint(manifest, size, &timing, &rehearsal, load);
@@ -115,7 +116,9 @@ fn waits(strategy: &Strategy) -> bool {
     match strategy {
         Strategy::Canary(canary) => canary.steps.iter().any(|step| step.hold == Hold::UntilPromoted),
         Strategy::BlueGreen(blue_green) => blue_green.promotion == Hold::UntilPromoted,
-        Strategy::Rolling(rolling) => matches!(&rolling.pace, Pace::Nomad(job) if job.canaries > 0 && !job.auto_promote),
+        Strategy::Rolling(rolling) => {
+            matches!(&rolling.pace, Pace::Nomad(job) if job.canaries > 0 && !job.auto_promote)
+        }
         Strategy::FeatureFlag(flag) => flag.steps.iter().any(|step| step.hold == Hold::UntilPromoted),
         Strategy::Recreate(_) | Strategy::Flagger(_) | Strategy::AbTest(_) | Strategy::Shadow(_) => false,
     }

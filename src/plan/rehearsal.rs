@@ -13,6 +13,10 @@ const NEW: VersionId = VersionId(1);
 /// A rollout that is still under way after so many syncs is not going to end.
 const ROWS_MAX: usize = 100_000;
 
+/// Looks in a row that change nothing, after which nothing ever will: a controller that looks every ten seconds has looked
+/// for more than a day.
+const LOOKS_MAX: usize = 10_000;
+
 /// Attempts per second of the metrics that a rehearsal makes up; none of them fails.
 const ATTEMPTS_PER_SECOND: u64 = 1_000_000;
 
@@ -110,6 +114,8 @@ struct Platform<'a> {
     /// Launched, and without a place.
     pending: VecDeque<InstanceId>,
     existing: u32,
+    /// Instances before the rollout.
+    size: u32,
     /// What the proxies were told; `None`: they split by the number of instances.
     weight: Option<Share>,
     rows: Vec<Row>,
@@ -132,6 +138,7 @@ impl<'a> Platform<'a> {
             news,
             pending: VecDeque::new(),
             existing: size,
+            size,
             weight: strategy.split().map(|_| Share::NONE),
             rows: Vec::new(),
             peak: size,
@@ -143,11 +150,14 @@ impl<'a> Platform<'a> {
     }
 
     fn run(mut self) -> Rehearsal {
+        let mut looks = 0;
         while let Some(at) = self.next() {
+            let rows = self.rows.len();
             self.instance_seconds += f64::from(self.existing) * at.since(self.now).seconds();
             self.now = at;
             self.happen();
-            if self.rows.len() >= ROWS_MAX {
+            looks = if self.rows.len() > rows { 0 } else { looks + 1 };
+            if self.rows.len() >= ROWS_MAX || looks >= LOOKS_MAX {
                 break;
             }
         }
@@ -184,9 +194,7 @@ impl<'a> Platform<'a> {
         }
         loop {
             let again = self.controller.sync(self.now, &mut orders);
-            let before = self.counts();
             self.carry_out(&mut orders);
-            debug_assert_eq!(before, self.counts(), "orders change the fleet before they are carried out");
             if !again || self.rows.len() >= ROWS_MAX {
                 return;
             }
@@ -265,7 +273,8 @@ impl<'a> Platform<'a> {
     /// A row, if anything is different from the last one.
     fn record(&mut self, mut orders: Vec<String>, phases: Vec<(Phase, String)>) {
         let (old, new) = self.counts();
-        let before = self.rows.last().map_or((old, new), |row| (row.old, row.new));
+        let whole = Counts { spec: self.size, ..Counts::default() };
+        let before = self.rows.last().map_or((whole, Counts::default()), |row| (row.old, row.new));
         let mut moved = Vec::new();
         for (name, from, to) in [("new", before.1.spec, new.spec), ("old", before.0.spec, old.spec)] {
             if from != to {

@@ -228,8 +228,8 @@ fn table(rehearsal: &Rehearsal) -> String {
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
     table.set_header([
         "after",
-        "new: spec\nready avail.",
-        "old: spec\nready avail.",
+        "new\nspec/ready/avail.",
+        "old\nspec/ready/avail.",
         "termi-\nnating",
         "exist",
         "weight\n%",
@@ -238,7 +238,7 @@ fn table(rehearsal: &Rehearsal) -> String {
     for row in rehearsal.rows.iter().take(ROWS_MAX) {
         table.add_row(cells(row));
     }
-    for column in 3..6 {
+    for column in 1..6 {
         table.column_mut(column).expect("the head has seven columns").set_cell_alignment(CellAlignment::Right);
     }
     let hidden = rehearsal.rows.len().saturating_sub(ROWS_MAX);
@@ -247,7 +247,7 @@ fn table(rehearsal: &Rehearsal) -> String {
 }
 
 fn cells(row: &Row) -> [String; 7] {
-    let counts = |counts: Counts| format!("{:>3} {:>3} {:>3}", counts.spec, counts.ready, counts.available);
+    let counts = |counts: Counts| format!("{}/{}/{}", counts.spec, counts.ready, counts.available);
     let phases = row.phases.iter().map(|(phase, _)| format!("[{phase}]"));
     let ordered: Vec<String> = phases.chain(row.orders.iter().cloned()).collect();
     [

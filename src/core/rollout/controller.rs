@@ -270,7 +270,7 @@ impl Controller {
             _ if self.paused => Moment::NEVER,
             Machine::Idle => Moment::NEVER,
             Machine::InPlace(machine) => machine.deadline(),
-            Machine::Stages(machine) => machine.deadline(),
+            Machine::Stages(machine) => machine.deadline(now),
             Machine::Flagger(machine) => machine.deadline(),
         };
         if deadline > now { deadline } else { Moment::NEVER }

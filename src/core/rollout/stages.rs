@@ -127,7 +127,8 @@ impl Machine {
         Progress::Made
     }
 
-    pub fn deadline(&self) -> Moment {
+    /// What has passed asks for nothing: the machine then waits for a measurement, or for a person.
+    pub fn deadline(&self, now: Moment) -> Moment {
         let runs = self.run.iter().chain(&self.background).map(Run::deadline).min().unwrap_or(Moment::NEVER);
         let own = match self.state {
             State::Holding { stage, since, .. } => match self.course.stages[stage].hold {
@@ -139,7 +140,7 @@ impl Machine {
                 Moment::NEVER
             }
         };
-        own.min(runs)
+        [own, runs].into_iter().filter(|&at| at > now).min().unwrap_or(Moment::NEVER)
     }
 
     pub fn waits_for_instances(&self) -> bool {

@@ -158,11 +158,11 @@ impl Walk {
             self.failed_checks += 1;
             return Act::Fail;
         }
-        match (flagger.iterations > 0, flagger.matches.is_some()) {
-            (true, true) => self.test(flagger),
-            (true, false) => self.iterate(flagger),
-            (false, _) if flagger.next_step(self.weight) == 0 => Act::Wait,
-            (false, _) => self.increase(flagger),
+        match (flagger.matches.is_some(), flagger.iterations > 0) {
+            (true, _) => self.test(flagger),
+            (false, true) => self.iterate(flagger),
+            (false, false) if flagger.next_step(self.weight) == 0 => Act::Wait,
+            (false, false) => self.increase(flagger),
         }
     }
 

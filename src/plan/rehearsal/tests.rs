@@ -54,10 +54,11 @@ fn weights(rehearsal: &Rehearsal) -> Vec<(f64, f64)> {
 
 #[test]
 fn ten_by_a_quarter_walks_as_kubernetes_and_exists_eighteen_fold() {
-    let rehearsal = run(&rolling(Pace::Surge(surge(25.0, 25.0))), 10);
+    let timing = Timing { drain: Span::from_secs(15), ..timing() };
+    let rehearsal = run_with(&rolling(Pace::Surge(surge(25.0, 25.0))), 10, &timing);
     assert_eq!(walk(&rehearsal), ["n3@0", "o8@0", "n5@0", "o3@20", "n10@20", "o0@40"]);
     assert_eq!((rehearsal.peak, rehearsal.least_available), (18, 8));
-    assert_eq!((rehearsal.duration, rehearsal.settled), (Some(Span::from_secs(40)), Span::from_secs(70)));
+    assert_eq!((rehearsal.duration, rehearsal.settled), (Some(Span::from_secs(40)), Span::from_secs(55)));
     assert_eq!(rehearsal.ending, Ending::Promoted);
 }
 
@@ -93,6 +94,9 @@ fn nomad_dips_by_what_it_replaces() {
     let job = Nomad { parallel: 4, canaries: 0, auto_promote: false, auto_revert: false };
     let rehearsal = run(&rolling(Pace::Nomad(job)), 10);
     assert_eq!(walk(&rehearsal), ["n4@0", "o6@0", "n8@20", "o2@20", "n10@40", "o0@40"]);
+    assert_eq!(rehearsal.least_available, 6);
+    let job = Nomad { parallel: 1, canaries: 1, ..job };
+    let rehearsal = run(&rolling(Pace::Nomad(job)), 3);
     assert_eq!(walk(&rehearsal), ["n1@0", "n2@20", "o1@20", "n3@40", "o0@40"]);
     assert_eq!(rehearsal.least_available, 2);
 }
@@ -132,7 +136,7 @@ fn a_dynamic_stable_shrinks_with_its_share_and_grows_back_first() {
     let aborted = run_with(&strategy, 10, &Timing { abort_at: Some(Span::from_secs(200)), ..timing() });
     assert_eq!(aborted.ending, Ending::RolledBack);
     assert!(aborted.least_available >= 10, "{}", aborted.least_available);
-    assert_eq!(weights(&aborted).last(), Some(&(220.0, 0.0)));
+    assert_eq!(weights(&aborted).last(), Some(&(240.0, 0.0)));
 }
 
 #[test]
