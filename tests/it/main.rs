@@ -4,6 +4,7 @@ mod balancers;
 mod deploy;
 mod lab;
 mod laws;
+mod pods;
 mod program;
 mod proxies;
 mod real_balancers;
