@@ -7,7 +7,9 @@ use crate::cli::{Failure, screen};
 use crate::core::rollout::Strategy;
 use crate::core::time::Span;
 use crate::manifest::Manifest;
-use crate::plan::{Ending, Load, Timing, explain, lint, on_service, rehearse, smallest_delay, smallest_surge};
+use crate::plan::{
+    Ending, Load, Timing, explain, lint, on_service, rehearse, smallest_delay, smallest_surge, typical_boot,
+};
 use crate::report;
 use crate::report::plan::{Page, Service};
 use crate::scenario::load;
@@ -55,7 +57,7 @@ fn is_endless(page: &Page) -> bool {
 fn page(arguments: &Plan, file: &Path, manifest: &Manifest, scenario: Option<&Scenario>) -> Page {
     let manifest = &with_replicas(arguments, manifest);
     let size = manifest.pod.replicas.or(scenario.map(|scenario| scenario.fleet.size)).unwrap_or(1);
-    let timing = timing(arguments, manifest);
+    let timing = timing(arguments, manifest, scenario);
     let pod = &manifest.pod;
     let (min_ready, deadline) =
         (pod.min_ready.unwrap_or(Span::ZERO), pod.progress_deadline.unwrap_or(PROGRESS_DEADLINE));
@@ -106,15 +108,19 @@ fn title(manifest: &Manifest) -> String {
     format!("{}{name}", manifest.kind)
 }
 
-fn timing(arguments: &Plan, manifest: &Manifest) -> Timing {
+/// From the arguments, or else the scenario, or else the manifest.
+fn timing(arguments: &Plan, manifest: &Manifest, scenario: Option<&Scenario>) -> Timing {
+    let boot = scenario.and_then(typical_boot);
+    let drain = scenario.map(|scenario| scenario.fleet.shutdown.drain);
     let probe = manifest.pod.readiness.map(|probe| {
         let looks = (1..probe.successes).fold(Span::ZERO, |sum, _| sum + probe.period);
         probe.initial_delay + looks
     });
     Timing {
-        boot: arguments.boot.unwrap_or(BOOT),
-        ready_in: arguments.ready_in.or(probe).unwrap_or(READY_IN),
-        drain: arguments.drain.or(manifest.pod.grace).unwrap_or(DRAIN),
+        boot: arguments.boot.or(boot).unwrap_or(BOOT),
+        // A scenario's boot lasts until an instance answers.
+        ready_in: arguments.ready_in.or(boot.map(|_| Span::ZERO)).or(probe).unwrap_or(READY_IN),
+        drain: arguments.drain.or(manifest.pod.grace).or(drain).unwrap_or(DRAIN),
         promote_after: if arguments.nobody { None } else { Some(arguments.promote_after.unwrap_or(Span::ZERO)) },
         abort_at: arguments.abort_at,
         scale: arguments.scale.clone(),

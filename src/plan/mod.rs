@@ -12,4 +12,4 @@ mod service;
 pub use explain::explain;
 pub use lint::{Finding, Load, lint};
 pub use rehearsal::{Ending, Rehearsal, Row, Timing, rehearse};
-pub use service::{Found, on_service, smallest_delay, smallest_surge};
+pub use service::{Delay, Found, on_service, smallest_delay, smallest_surge, typical_boot};

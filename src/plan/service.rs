@@ -6,7 +6,7 @@ use crate::core::rollout::{Gate, Pace, Strategy, Surge};
 use crate::core::time::{Moment, Span};
 use crate::manifest::Manifest;
 use crate::measure::forecast::StrategyForecast;
-use crate::scenario::plan::{Named, Scenario};
+use crate::scenario::plan::{Law, Named, Scenario};
 use crate::sim;
 
 /// The longest shutdown delay that is looked at.
@@ -51,6 +51,17 @@ pub fn on_service(scenario: &Scenario, manifest: &Manifest) -> (Scenario, Vec<St
     (on, changed)
 }
 
+/// How long an instance typically takes to boot: the mean or the median of its law, whichever the law is given by.
+pub fn typical_boot(scenario: &Scenario) -> Option<Span> {
+    match &scenario.fleet.boot {
+        Law::Constant(span) => Some(*span),
+        Law::Uniform { min, max } => Some(Span::from_nanos(min.nanos() / 2 + max.nanos() / 2)),
+        Law::Exponential { mean } | Law::Gamma { mean, .. } => Some(*mean),
+        Law::LogNormal { median, .. } => Some(*median),
+        Law::Pareto { .. } | Law::HyperExponential(_) | Law::Empirical(_) | Law::PerSize { .. } => None,
+    }
+}
+
 /// What a search by replay found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Found<T> {
@@ -60,26 +71,38 @@ pub enum Found<T> {
     NotEven(T),
 }
 
+/// A shutdown delay that was looked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Delay {
+    /// The shortest for which no request is lost; or, if some are lost whatever the delay, for which no attempt meets an
+    /// instance on its way out.
+    pub found: Found<Span>,
+    /// Whether requests are lost that no delay saves.
+    pub loses_others: bool,
+}
+
 /// The smallest shutdown delay for which the rollout of a healthy version loses no request that `stay` does not lose.
 /// Versions are alike in it and fail nothing, so that only the rollout itself can lose any; the time after the delay stays
 /// as long. `None` if the rollout does not end within the run.
-pub fn smallest_delay(scenario: &Scenario) -> Option<Found<Span>> {
+pub fn smallest_delay(scenario: &Scenario) -> Option<Delay> {
     let healthy = healthy(scenario)?;
     let shutdown = healthy.fleet.shutdown;
     let rest = Span::from_nanos(shutdown.drain.nanos() - shutdown.delay.nanos());
     let base = lost(&sim::run(&healthy, "stay", None));
-    let enough = |steps: u32| {
+    let run = |steps: u32| {
         let mut tried = healthy.clone();
         tried.fleet.shutdown.delay = times(DELAY_STEP, steps);
         tried.fleet.shutdown.drain = tried.fleet.shutdown.delay + rest;
-        let strategy = tried.strategies[0].strategy.clone();
-        lost(&sim::run(&tried, "delay", Some(&strategy))) <= base
+        sim::run(&tried, "delay", Some(&healthy.strategies[0].strategy))
     };
     let most = (DELAY_MAX.nanos() / DELAY_STEP.nanos()) as u32;
-    Some(match least(most, enough) {
-        Some(steps) => Found::Least(times(DELAY_STEP, steps)),
-        None => Found::NotEven(DELAY_MAX),
-    })
+    if let Some(steps) = least(most, |steps| lost(&run(steps)) <= base) {
+        return Some(Delay { found: Found::Least(times(DELAY_STEP, steps)), loses_others: false });
+    }
+    // Requests are lost that no delay saves: then at least none is to meet an instance on its way out.
+    let found = least(most, |steps| met_no_end(&run(steps)));
+    let found = found.map_or(Found::NotEven(DELAY_MAX), |steps| Found::Least(times(DELAY_STEP, steps)));
+    Some(Delay { found, loses_others: true })
 }
 
 /// The smallest surge, in instances, for which the rollout of a healthy version overloads nothing that `stay` does not.
@@ -115,6 +138,11 @@ fn times(step: Span, count: u32) -> Span {
 
 fn lost(run: &StrategyForecast) -> f64 {
     run.metrics.failed_requests.unwrap_or(0.0)
+}
+
+fn met_no_end(run: &StrategyForecast) -> bool {
+    let none = |metric: Option<f64>| metric.unwrap_or(0.0) == 0.0;
+    none(run.metrics.refused_by_stopping) && none(run.metrics.dropped_in_flight)
 }
 
 fn overload(run: &StrategyForecast) -> f64 {

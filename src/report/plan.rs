@@ -7,7 +7,7 @@ use crate::core::fleet::Counts;
 use crate::core::time::Span;
 use crate::manifest::{Fate, Unused};
 use crate::measure::forecast::Forecast;
-use crate::plan::{Ending, Finding, Found, Rehearsal, Row};
+use crate::plan::{Delay, Ending, Finding, Found, Rehearsal, Row};
 use crate::report::number::{duration, figure};
 use crate::report::table::STYLE;
 use crate::report::text::wrap;
@@ -49,7 +49,7 @@ pub struct Service {
     /// The whole forecast.
     pub forecast: Forecast,
     /// The smallest shutdown delay that loses no request; `None`: it could not be looked for.
-    pub delay: Option<Found<Span>>,
+    pub delay: Option<Delay>,
     /// The smallest surge that overloads nothing; `None`: the strategy has none.
     pub surge: Option<Found<u32>>,
 }
@@ -87,6 +87,8 @@ struct JsonService<'a> {
     changed: &'a [String],
     /// `null`: none up to two minutes is enough, or it could not be looked for.
     pre_stop_s: Option<f64>,
+    /// Whether the rollout loses requests that no delay saves.
+    loses_others: Option<bool>,
     /// In instances; `null`: not even a second fleet is enough, or the strategy has no surge.
     surge: Option<u32>,
     forecast: serde_json::Value,
@@ -175,9 +177,10 @@ fn on_service(service: &Service) -> JsonService<'_> {
     JsonService {
         changed: &service.changed,
         pre_stop_s: match service.delay {
-            Some(Found::Least(delay)) => Some(delay.seconds()),
-            Some(Found::NotEven(_)) | None => None,
+            Some(Delay { found: Found::Least(delay), .. }) => Some(delay.seconds()),
+            Some(Delay { found: Found::NotEven(_), .. }) | None => None,
         },
+        loses_others: service.delay.map(|delay| delay.loses_others),
         surge: match service.surge {
             Some(Found::Least(surge)) => Some(surge),
             Some(Found::NotEven(_)) | None => None,
@@ -284,13 +287,15 @@ fn list(head: &str, items: impl Iterator<Item = String>, width: usize) -> Option
 fn forecast(service: &Service, width: usize) -> Vec<String> {
     let mut needs = Vec::new();
     needs.push(match service.delay {
-        Some(Found::Least(delay)) => {
+        Some(Delay { found: Found::Least(delay), loses_others: false }) => {
             format!("a shutdown delay (preStop) of {delay} is the shortest for which no request is lost")
         }
-        Some(Found::NotEven(most)) => {
-            format!(
-                "no shutdown delay (preStop) up to {most} saves every request: the rollout loses some for other reasons"
-            )
+        Some(Delay { found: Found::Least(delay), loses_others: true }) => format!(
+            "a shutdown delay (preStop) of {delay} is the shortest for which none is sent to an instance on its way out; \
+             the rollout loses requests for other reasons, too"
+        ),
+        Some(Delay { found: Found::NotEven(most), .. }) => {
+            format!("with no shutdown delay (preStop) up to {most} do all requests reach an instance that takes them")
         }
         None => "the shutdown delay could not be looked for: the rollout does not end within the run".to_owned(),
     });
