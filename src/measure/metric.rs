@@ -73,6 +73,7 @@ metrics! {
     share_drift ["share"] "requests that went to another version than the weights asked for / all, while they were split";
     dropped_in_flight ["attempts"] "attempts cut by an instance that went away";
     retries ["attempts"] "attempts beyond the first";
+    mirrored ["attempts"] "copies of user requests sent to the new version";
     peak_instances ["instances"] "largest number of instances that existed at once";
     instance_hours ["instance h"] "integral over time of the existing instances";
     cost ["money"] "instance hours × price + bad requests × their price";
