@@ -4,8 +4,48 @@
 //! Nothing in a file is dropped in silence: a field that is understood but changes nothing in a simulation, and one that
 //! is not known, are both listed in [`Manifest::unused`]. What the real controller would reject is a problem.
 
+mod analysis;
+mod argo;
+mod condition;
+mod deployment;
+mod documents;
+mod duration;
+mod fields;
+mod flagger;
+mod options;
+mod pod;
+
+#[cfg(test)]
+mod tests;
+
 use crate::core::rollout::Strategy;
 use crate::core::time::Span;
+use crate::yaml::problem::SourceKind;
+use crate::yaml::tree;
+
+pub use crate::yaml::{Problem, Problems};
+pub use options::{Metric, Options};
+
+/// Reads every manifest in a file. Problems name it `file`.
+///
+/// # Errors
+/// Everything that is wrong with it: what cannot be read, and what the real controller would reject.
+pub fn read(text: &str, file: &str, options: &Options) -> Result<Vec<Manifest>, Problems> {
+    let mut problems = Problems::default();
+    let manifests = read_into(text, file, options, &mut problems);
+    if problems.is_empty() { Ok(manifests) } else { Err(problems.sorted()) }
+}
+
+/// As [`read`], for a file that another one names: problems go where those of the other are.
+pub(crate) fn read_into(text: &str, file: &str, options: &Options, problems: &mut Problems) -> Vec<Manifest> {
+    let source = problems.open(file, text, SourceKind::File);
+    let Some(documents) = tree::parse_all(text, source, problems) else {
+        return Vec::new();
+    };
+    let (manifests, found) = documents::read(&documents, options, std::mem::take(problems));
+    *problems = found;
+    manifests
+}
 
 /// What one file, or a few documents of it that belong together, says of the rollout of one service.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,4 +134,18 @@ pub enum Fate {
     NotSimulated,
     /// Not known.
     Unknown,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Kind::Deployment => "Deployment",
+            Kind::ArgoRollout => "Argo Rollout",
+            Kind::FlaggerCanary => "Flagger Canary",
+            Kind::EcsService => "ECS service",
+            Kind::CodeDeploy => "CodeDeploy",
+            Kind::NomadJob => "Nomad job",
+            Kind::KruiseRollout => "OpenKruise Rollout",
+        })
+    }
 }

@@ -398,6 +398,7 @@ impl Meter {
             | Phase::Holding
             | Phase::Waiting
             | Phase::Paused
+            | Phase::Resumed
             | Phase::Stuck => {}
         }
     }

@@ -167,8 +167,24 @@ pub(crate) fn quote(text: &str) -> String {
 
 /// Reads one YAML document. `None` if there is no tree to go on with; the reason is then among the problems.
 pub(crate) fn parse(text: &str, source: u32, problems: &mut Problems) -> Option<Node> {
+    let mut documents = build(text, source, Documents::One, problems)?;
+    Some(
+        documents.pop().unwrap_or_else(|| Node {
+            place: Place { source, ..Place::default() },
+            data: Data::Scalar(Scalar::plain("")),
+        }),
+    )
+}
+
+/// Reads every document of a file that others wrote: a tag such as `!Ref` stays a part of its text, so that whoever
+/// wants a number there says what was found instead.
+pub(crate) fn parse_all(text: &str, source: u32, problems: &mut Problems) -> Option<Vec<Node>> {
+    build(text, source, Documents::Many, problems)
+}
+
+fn build(text: &str, source: u32, documents: Documents, problems: &mut Problems) -> Option<Vec<Node>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder { source, problems, open: Vec::new(), root: None };
+    let mut builder = Builder { source, documents, problems, open: Vec::new(), roots: Vec::new() };
     for event in Parser::new_from_str(text) {
         let outcome = match event {
             Ok((event, span)) => builder.take(event, span),
@@ -176,20 +192,25 @@ pub(crate) fn parse(text: &str, source: u32, problems: &mut Problems) -> Option<
         };
         outcome.ok()?;
     }
-    Some(
-        builder.root.unwrap_or_else(|| Node {
-            place: Place { source, ..Place::default() },
-            data: Data::Scalar(Scalar::plain("")),
-        }),
-    )
+    Some(builder.roots)
+}
+
+/// What a file may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Documents {
+    /// One document without tags, as a scenario is.
+    One,
+    /// Any number, with tags.
+    Many,
 }
 
 struct Builder<'a> {
     source: u32,
+    documents: Documents,
     problems: &'a mut Problems,
     /// The lists and tables around the next event, outermost first.
     open: Vec<Open>,
-    root: Option<Node>,
+    roots: Vec<Node>,
 }
 
 /// A list or table whose end has not been seen.
@@ -206,15 +227,18 @@ impl Builder<'_> {
         let place = self.place(span);
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
-            Event::DocumentStart(_) if self.root.is_some() => {
+            Event::DocumentStart(_) if self.documents == Documents::One && !self.roots.is_empty() => {
                 self.refuse(place, "found a second document, expected one for each file")
             }
             Event::DocumentStart(_) => Ok(()),
             Event::Alias(_) => self.refuse(place, "found an alias, expected the value itself"),
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_decoration(place, anchor, tag.is_some())?;
-                let quoted = style != ScalarStyle::Plain;
-                let text = text.into_owned();
+                let quoted = style != ScalarStyle::Plain || tag.is_some();
+                let text = match tag {
+                    Some(tag) if !tag.is_yaml_core_schema() => format!("!{} {text}", tag.suffix),
+                    Some(_) | None => text.into_owned(),
+                };
                 self.scalar(place, Scalar { text, quoted })
             }
             Event::SequenceStart(anchor, tag) => {
@@ -267,7 +291,7 @@ impl Builder<'_> {
     /// Puts a finished value where it belongs. Of two values under one key the first stays.
     fn value(&mut self, node: Node) {
         match self.open.last_mut() {
-            None => self.root = Some(node),
+            None => self.roots.push(node),
             Some(Open::List { items, .. }) => items.push(node),
             Some(Open::Table { entries, seen, pending, .. }) => {
                 let Some(key) = pending.take() else { return };
@@ -294,7 +318,7 @@ impl Builder<'_> {
         if anchor != 0 {
             return self.refuse(place, "found an anchor ('&'), expected the value alone");
         }
-        if tag {
+        if tag && self.documents == Documents::One {
             return self.refuse(place, "found a tag ('!'), expected the value alone");
         }
         Ok(())

@@ -1,0 +1,161 @@
+//! `rollcast plan FILE…`
+
+use std::path::Path;
+
+use crate::cli::args::Plan;
+use crate::cli::{Failure, screen};
+use crate::core::rollout::Strategy;
+use crate::core::time::Span;
+use crate::manifest::Manifest;
+use crate::plan::{Ending, Load, Timing, explain, lint, on_service, rehearse, smallest_delay, smallest_surge};
+use crate::report;
+use crate::report::plan::{Page, Service};
+use crate::scenario::load;
+use crate::scenario::plan::Scenario;
+use crate::sim;
+
+/// Where a Deployment says nothing: as in Kubernetes.
+const PROGRESS_DEADLINE: Span = Span::from_secs(600);
+
+/// From the launch of an instance to its start, unless told.
+const BOOT: Span = Span::from_secs(10);
+
+/// From its start to ready, unless told or a probe says when it begins to look.
+const READY_IN: Span = Span::from_secs(5);
+
+/// Until an instance is gone, unless told: the grace period of Kubernetes.
+const DRAIN: Span = Span::from_secs(30);
+
+/// Says what the controllers of these manifests are going to do.
+///
+/// # Errors
+/// A file that cannot be read or is not a manifest, and what the real controller would reject.
+pub fn run(arguments: &Plan) -> Result<(), Failure> {
+    let manifests = super::manifests::read(&arguments.files, &arguments.manifest)?;
+    let scenario = arguments.service.as_deref().map(load).transpose().map_err(Failure::Scenario)?;
+    let scenario = scenario.map(|loaded| loaded.scenario);
+    if scenario.as_ref().is_some_and(|scenario| scenario.rollout.is_none()) {
+        let text =
+            "--service: found a scenario without a rollout, expected one that says when, from and to which version";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let pages: Vec<Page> =
+        manifests.iter().map(|(file, manifest)| page(arguments, file, manifest, scenario.as_ref())).collect();
+    let width = arguments.width.map_or_else(screen::width, usize::from);
+    let text = if arguments.json { report::plan::json(&pages) } else { report::plan::text(&pages, width) };
+    screen::print(&text)?;
+    let doubtful = pages.iter().any(|page| !page.findings.is_empty() || is_endless(page));
+    if arguments.strict && doubtful { Err(Failure::Gate) } else { Ok(()) }
+}
+
+fn is_endless(page: &Page) -> bool {
+    matches!(page.rehearsal.ending, Ending::Stuck | Ending::Waiting | Ending::Failed)
+}
+
+fn page(arguments: &Plan, file: &Path, manifest: &Manifest, scenario: Option<&Scenario>) -> Page {
+    let manifest = &with_replicas(arguments, manifest);
+    let size = manifest.pod.replicas.or(scenario.map(|scenario| scenario.fleet.size)).unwrap_or(1);
+    let timing = timing(arguments, manifest);
+    let pod = &manifest.pod;
+    let (min_ready, deadline) =
+        (pod.min_ready.unwrap_or(Span::ZERO), pod.progress_deadline.unwrap_or(PROGRESS_DEADLINE));
+    let rehearsal = rehearse(&manifest.strategy, size, min_ready, deadline, &timing);
+    let load = load_of(arguments, scenario);
+    let mut findings = lint(manifest, size, &timing, &rehearsal, load);
+    findings.retain(|finding| !arguments.allow.iter().any(|id| id.eq_ignore_ascii_case(finding.id)));
+    Page {
+        file: file.display().to_string(),
+        title: title(manifest),
+        size,
+        assumed: assumed(arguments, manifest, &timing, size),
+        explained: explain(&manifest.strategy, size),
+        rehearsal,
+        findings,
+        unused: manifest.unused.clone(),
+        service: scenario.map(|scenario| on(scenario, manifest)),
+    }
+}
+
+fn with_replicas(arguments: &Plan, manifest: &Manifest) -> Manifest {
+    let mut manifest = manifest.clone();
+    manifest.pod.replicas = arguments.replicas.or(manifest.pod.replicas);
+    manifest
+}
+
+/// What is known of the traffic and the promise: from the scenario, if there is one, and from the arguments.
+fn load_of(arguments: &Plan, scenario: Option<&Scenario>) -> Load {
+    let known = scenario.map_or(Load::default(), |scenario| Load {
+        rate: None,
+        objective: scenario.slo.objective.objective,
+        window: scenario.slo.objective.window,
+    });
+    Load { rate: arguments.rate, ..known }
+}
+
+fn on(scenario: &Scenario, manifest: &Manifest) -> Service {
+    let (scenario, changed) = on_service(scenario, manifest);
+    let bar = screen::progress(2);
+    let forecast = sim::forecast(&scenario, || bar.inc(1));
+    bar.finish_and_clear();
+    let (delay, surge) = rayon::join(|| smallest_delay(&scenario), || smallest_surge(&scenario));
+    Service { changed, forecast, delay, surge }
+}
+
+fn title(manifest: &Manifest) -> String {
+    let name = if manifest.name.is_empty() { String::new() } else { format!(" {}", manifest.name) };
+    format!("{}{name}", manifest.kind)
+}
+
+fn timing(arguments: &Plan, manifest: &Manifest) -> Timing {
+    let probe = manifest.pod.readiness.map(|probe| {
+        let looks = (1..probe.successes).fold(Span::ZERO, |sum, _| sum + probe.period);
+        probe.initial_delay + looks
+    });
+    Timing {
+        boot: arguments.boot.unwrap_or(BOOT),
+        ready_in: arguments.ready_in.or(probe).unwrap_or(READY_IN),
+        drain: arguments.drain.or(manifest.pod.grace).unwrap_or(DRAIN),
+        promote_after: if arguments.nobody { None } else { Some(arguments.promote_after.unwrap_or(Span::ZERO)) },
+        abort_at: arguments.abort_at,
+        scale: arguments.scale.clone(),
+        quota: arguments.quota,
+    }
+}
+
+fn assumed(arguments: &Plan, manifest: &Manifest, timing: &Timing, size: u32) -> Vec<String> {
+    let mut lines = vec![
+        format!("an instance starts {} after its launch (--boot)", timing.boot),
+        format!("it is ready {} after that (--ready-in)", timing.ready_in),
+        format!("it is gone {} after it is told to stop, the longest it may take (--drain)", timing.drain),
+    ];
+    if arguments.replicas.or(manifest.pod.replicas).is_none() {
+        lines.push(format!("the fleet has {size} instance, since the file says nothing (--replicas)"));
+    }
+    if !manifest.strategy.analyses().is_empty() {
+        lines.push("every measurement is good".to_owned());
+    }
+    if waits(&manifest.strategy) {
+        lines.push(match timing.promote_after {
+            Some(after) => format!("somebody promotes what waits after {after} (--promote-after, --nobody)"),
+            None => "nobody promotes what waits".to_owned(),
+        });
+    }
+    if matches!(manifest.strategy, Strategy::Flagger(_)) {
+        lines.push("the new revision appears just as a tick begins".to_owned());
+    }
+    lines
+}
+
+/// Whether it waits for a person anywhere.
+fn waits(strategy: &Strategy) -> bool {
+    use crate::core::rollout::{Hold, Pace};
+    match strategy {
+        Strategy::Canary(canary) => canary.steps.iter().any(|step| step.hold == Hold::UntilPromoted),
+        Strategy::BlueGreen(blue_green) => blue_green.promotion == Hold::UntilPromoted,
+        Strategy::Rolling(rolling) => {
+            matches!(&rolling.pace, Pace::Nomad(job) if job.canaries > 0 && !job.auto_promote)
+        }
+        Strategy::FeatureFlag(flag) => flag.steps.iter().any(|step| step.hold == Hold::UntilPromoted),
+        Strategy::Recreate(_) | Strategy::Flagger(_) | Strategy::AbTest(_) | Strategy::Shadow(_) => false,
+    }
+}

@@ -1,0 +1,259 @@
+//! The documents of a file: what each of them is, and which of them belong together.
+
+use std::cell::Cell;
+
+use crate::core::rollout::{Strategy, Surge};
+use crate::manifest::analysis::{Library, Template};
+use crate::manifest::deployment::{self, Deployment, QUARTER};
+use crate::manifest::fields::{Case, Fields, Item, Ledger};
+use crate::manifest::{Fate, Kind, Manifest, Options, Pod, argo, flagger};
+use crate::yaml::problem::{Place, Problems};
+use crate::yaml::tree::{Data, KeyPath, Node, quote};
+
+/// What can be read, for messages.
+const KNOWN: &str = "an apps/v1 Deployment, an argoproj.io Rollout, a flagger.app Canary";
+
+/// Objects that often stand beside those above and that no rollout of ours looks at.
+const BYSTANDERS: [&str; 22] = [
+    "AlertProvider",
+    "ClusterAnalysisTemplate",
+    "AnalysisTemplate",
+    "ConfigMap",
+    "DestinationRule",
+    "Gateway",
+    "HorizontalPodAutoscaler",
+    "HTTPRoute",
+    "Ingress",
+    "MetricTemplate",
+    "Namespace",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "PodMonitor",
+    "ScaledObject",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "ServiceMonitor",
+    "TrafficRouting",
+    "VerticalPodAutoscaler",
+    "VirtualService",
+];
+
+/// One document.
+struct Document<'a> {
+    node: &'a Node,
+    shape: Shape,
+    name: String,
+    /// Whether another document has taken it in.
+    taken: Cell<bool>,
+}
+
+/// What a document is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shape {
+    Deployment,
+    ArgoRollout,
+    FlaggerCanary,
+    Template,
+    /// A Kubernetes object of some other kind.
+    Other(String),
+    /// Not an object of any kind we know.
+    Nothing,
+}
+
+/// Reads every document of a file; what is wrong goes to `problems`.
+pub(super) fn read(documents: &[Node], options: &Options, problems: Problems) -> (Vec<Manifest>, Problems) {
+    let ledger = Ledger::new(problems);
+    let nodes: Vec<&Node> = documents.iter().flat_map(members).collect();
+    let documents: Vec<Document<'_>> = nodes.into_iter().filter_map(Document::of).collect();
+    let templates = documents.iter().filter(|document| document.shape == Shape::Template);
+    let templates = templates.map(Document::template).collect();
+    let reader = Reader { documents: &documents, library: Library { templates, options }, ledger: &ledger };
+    let mut manifests = reader.manifests();
+    reader.leftovers(&mut manifests);
+    (manifests, ledger.into_problems())
+}
+
+/// The items of a list, or the document itself.
+fn members(node: &Node) -> Vec<&Node> {
+    let is_list = scalar(node, "kind").is_some_and(|kind| kind.ends_with("List"));
+    match node.child("items") {
+        Some(Node { data: Data::List(items), .. }) if is_list => items.iter().collect(),
+        Some(_) | None => vec![node],
+    }
+}
+
+fn scalar<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+    match &node.child(key)?.data {
+        Data::Scalar(scalar) if !scalar.is_null() => Some(&scalar.text),
+        Data::Scalar(_) | Data::List(_) | Data::Table(_) => None,
+    }
+}
+
+impl<'a> Document<'a> {
+    /// `None` for a document without content, as a `---` too many leaves one.
+    fn of(node: &'a Node) -> Option<Document<'a>> {
+        if node.is_null() {
+            return None;
+        }
+        let name = node.child("metadata").and_then(|metadata| scalar(metadata, "name")).unwrap_or_default().to_owned();
+        Some(Document { node, shape: Shape::of(node), name, taken: Cell::new(false) })
+    }
+
+    fn template(&self) -> Template<'a> {
+        Template { name: self.name.clone(), node: self.node, used: Cell::new(false) }
+    }
+
+    fn item(&self, at: KeyPath, ledger: &'a Ledger) -> Item<'a> {
+        Item::new(self.node, at, Case::AsIs, ledger)
+    }
+}
+
+impl Shape {
+    fn of(node: &Node) -> Shape {
+        let group = scalar(node, "apiVersion").map(|version| version.split('/').next().unwrap_or_default());
+        let Some(kind) = scalar(node, "kind") else { return Shape::Nothing };
+        match (group.unwrap_or_default(), kind) {
+            ("apps" | "extensions", "Deployment") => Shape::Deployment,
+            ("argoproj.io", "Rollout") => Shape::ArgoRollout,
+            ("flagger.app", "Canary") => Shape::FlaggerCanary,
+            ("argoproj.io", "AnalysisTemplate" | "ClusterAnalysisTemplate") => Shape::Template,
+            _ => Shape::Other(kind.to_owned()),
+        }
+    }
+}
+
+struct Reader<'a> {
+    documents: &'a [Document<'a>],
+    library: Library<'a>,
+    ledger: &'a Ledger,
+}
+
+impl<'a> Reader<'a> {
+    /// Those that others refer to come last, since only then it is known whether they stand alone.
+    fn manifests(&self) -> Vec<Manifest> {
+        let (alone, others): (Vec<_>, Vec<_>) =
+            self.documents.iter().enumerate().partition(|(_, document)| document.shape == Shape::Deployment);
+        let mut found: Vec<(usize, Manifest)> =
+            others.into_iter().filter_map(|(index, document)| Some((index, self.manifest(document)?))).collect();
+        let alone = alone.into_iter().filter(|(_, document)| !document.taken.get());
+        found.extend(alone.filter_map(|(index, document)| Some((index, self.manifest(document)?))));
+        found.sort_by_key(|(index, _)| *index);
+        found.into_iter().map(|(_, manifest)| manifest).collect()
+    }
+
+    fn manifest(&self, document: &Document<'a>) -> Option<Manifest> {
+        let (kind, strategy, pod) = match document.shape {
+            Shape::Deployment => {
+                let deployment = self.object(document, KeyPath::top(), |spec| Some(deployment::read(spec)))?;
+                (Kind::Deployment, deployment.strategy, deployment.pod)
+            }
+            Shape::ArgoRollout => {
+                let (strategy, pod) = self.object(document, KeyPath::top(), |spec| {
+                    let workload = self.workload(spec, "workloadRef").map(|deployment| deployment.pod);
+                    Some(argo::read(spec, workload, &self.library))
+                })?;
+                (Kind::ArgoRollout, strategy, pod)
+            }
+            Shape::FlaggerCanary => {
+                let (flagger, pod) = self.object(document, KeyPath::top(), |spec| {
+                    let target = self.workload(spec, "targetRef");
+                    let primary = target.as_ref().map_or(Surge::new(QUARTER, QUARTER), Deployment::surge);
+                    let pod = target.map_or_else(Pod::default, |deployment| deployment.pod);
+                    flagger::read(spec, pod, primary, self.library.options)
+                })?;
+                (Kind::FlaggerCanary, Strategy::Flagger(flagger), pod)
+            }
+            Shape::Template | Shape::Other(_) | Shape::Nothing => return None,
+        };
+        let (unused, lines) = self.ledger.take();
+        Some(Manifest { kind, name: document.name.clone(), strategy, pod, unused, lines })
+    }
+
+    /// Reads what every Kubernetes object has, and hands its `spec` on.
+    fn object<T>(
+        &self,
+        document: &Document<'a>,
+        at: KeyPath,
+        read: impl FnOnce(&Fields<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let item = document.item(at, self.ledger);
+        let fields = item.table()?;
+        fields.accept(&["apiVersion", "kind"]);
+        fields.skip(&["status"]);
+        if let Some(metadata) = fields.table("metadata") {
+            metadata.accept(&["name", "generateName", "creationTimestamp", "uid", "resourceVersion", "generation"]);
+            metadata.accept(&["managedFields", "selfLink"]);
+            metadata.skip(&["labels", "annotations", "namespace", "finalizers", "ownerReferences"]);
+        }
+        let Some(spec) = fields.table("spec") else {
+            fields.complain("spec", "found no spec, expected one");
+            return None;
+        };
+        read(&spec)
+    }
+
+    /// The Deployment among the documents that `key` refers to.
+    fn workload(&self, spec: &Fields<'_>, key: &str) -> Option<Deployment> {
+        let reference = spec.table(key)?;
+        reference.accept(&["apiVersion", "scaleDown"]);
+        let (kind, name) = (reference.text("kind"), reference.text("name")?);
+        if kind.is_some_and(|kind| kind != "Deployment") {
+            return None;
+        }
+        let named = |document: &&Document<'_>| document.shape == Shape::Deployment && document.name == name;
+        let document = self.documents.iter().find(named)?;
+        document.taken.set(true);
+        let at = KeyPath::from([format!("Deployment/{name}").as_str()]);
+        self.object(document, at, |spec| Some(deployment::read(spec)))
+    }
+
+    /// Documents without a part in any rollout are listed with the first manifest; without a manifest there is nothing
+    /// to do, which is a problem.
+    fn leftovers(&self, manifests: &mut [Manifest]) {
+        let Some(first) = manifests.first_mut() else {
+            if self.documents.is_empty() {
+                let text = format!("found no document, expected one of: {KNOWN}");
+                self.ledger.complain(Place::default(), &KeyPath::top(), text);
+            }
+            for document in self.documents.iter().filter(|document| !document.shape.is_manifest()) {
+                self.refuse(document);
+            }
+            return;
+        };
+        for document in self.documents {
+            let fate = match &document.shape {
+                Shape::Other(kind) if BYSTANDERS.contains(&kind.as_str()) => Fate::NotSimulated,
+                Shape::Other(_) | Shape::Nothing => Fate::Unknown,
+                Shape::Template if self.library.stands_alone(document.node) => Fate::NotSimulated,
+                Shape::Deployment | Shape::ArgoRollout | Shape::FlaggerCanary | Shape::Template => continue,
+            };
+            self.ledger.unused(document.node.place, &KeyPath::from([document.title().as_str()]), fate);
+        }
+        first.unused.extend(self.ledger.take().0);
+    }
+
+    fn refuse(&self, document: &Document<'_>) {
+        let found = match &document.shape {
+            Shape::Other(_) | Shape::Template => format!("a {}", document.title()),
+            _ => document.node.describe(),
+        };
+        let text = format!("found {found}, expected one of: {KNOWN}");
+        self.ledger.complain(document.node.place, &KeyPath::top(), text);
+    }
+}
+
+impl Shape {
+    /// Whether a rollout can be read from it alone.
+    fn is_manifest(&self) -> bool {
+        matches!(self, Shape::Deployment | Shape::ArgoRollout | Shape::FlaggerCanary)
+    }
+}
+
+impl Document<'_> {
+    /// Its kind and name, for lists.
+    fn title(&self) -> String {
+        let kind = scalar(self.node, "kind").unwrap_or("document");
+        if self.name.is_empty() { quote(kind) } else { format!("{kind}/{}", self.name) }
+    }
+}
