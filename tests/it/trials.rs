@@ -169,6 +169,16 @@ fn blue_green_waits_with_a_preview_for_a_person_or_a_time() {
 }
 
 #[test]
+fn a_gate_without_evidence_stops_neither_a_preview_nor_a_person() {
+    let strategies = "timed: { blue-green: { promotion: 3m, bake: 1m, gate: { error-rate: 50% } } }, manual: { canary: { steps: [ { share: 10%, hold: manual } ], keep-old: 0s, gate: { samples: 1000000 } } }";
+    let forecast = forecast(&service("like: v1", ", promote-after: 2m", strategies));
+    assert_eq!(phase_at(strategy(&forecast, "timed"), "switched"), 250.0);
+    let manual = strategy(&forecast, "manual");
+    assert_eq!(phase_at(manual, "switched"), 200.0, "three more boot after the promotion");
+    assert_eq!(phase_at(manual, "holding"), 200.0, "at the end there is no person");
+}
+
+#[test]
 fn people_pause_resume_and_abort() {
     let strategies = "canary: { steps: [ { share: 10%, hold: 1m } ], gate: none }";
     let pause = ", people: [ { at: 90s, do: pause }, { at: 5m, do: resume }, { at: 10m, do: promote } ]";
