@@ -11,3 +11,4 @@ mod proxies;
 mod real_balancers;
 mod stories;
 mod theory;
+mod trials;

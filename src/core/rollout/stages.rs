@@ -270,14 +270,17 @@ impl Machine {
         }
         let wanted = &self.course.stages[stage];
         if self.run.is_none() || wanted.together {
+            let promoted = sync.take_promotion();
             let over = match wanted.hold {
-                Hold::For(hold) => sync.now >= since + hold || sync.take_promotion(),
-                Hold::UntilPromoted => sync.take_promotion(),
+                Hold::For(hold) => promoted || sync.now >= since + hold,
+                Hold::UntilPromoted => promoted,
             };
             if !over {
                 return self.say_waiting(stage, said, sync);
             }
-            if let Some(Verdict::Inconclusive(evidence)) = sync.verdict() {
+            // A person has evidence of their own, and there is none to wait for without a share of the traffic.
+            let waits_for_evidence = !promoted && wanted.share > Share::NONE;
+            if let (true, Some(Verdict::Inconclusive(evidence))) = (waits_for_evidence, sync.verdict()) {
                 return self.say(said, Phase::Holding, format!("inconclusive: {evidence}"), sync);
             }
         }
