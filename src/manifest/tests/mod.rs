@@ -1,8 +1,11 @@
 //! One file for each kind: what its fields become, and what its controller would reject.
 
 mod argo;
+mod aws;
 mod deployment;
 mod flagger;
+mod kruise;
+mod nomad;
 mod several;
 
 use super::*;
