@@ -8,6 +8,7 @@
 //! - [`scenario`]: from a YAML file to a checked plan, or to every problem in it at once.
 //! - [`sim`]: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
 //! - [`measure`]: facts in, numbers out.
+//! - [`plan`]: what a controller is going to do, and what in a manifest is likely not meant.
 //! - [`report`]: pure writers from numbers to bytes; one file touches the disk.
 //! - [`cli`]: one file per verb.
 
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod core;
 pub mod manifest;
 pub mod measure;
+pub mod plan;
 pub mod report;
 pub mod scenario;
 pub mod sim;

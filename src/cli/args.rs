@@ -3,6 +3,7 @@
 use crate::core::alert::AlertPolicy;
 use crate::core::amount::{Rate, Share};
 use crate::core::time::Span;
+use crate::manifest::Metric;
 use crate::scenario::quantity;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
@@ -26,6 +27,8 @@ pub enum Command {
     Budget(Budget),
     /// Show whom a balancer picks, request by request
     Pick(Pick),
+    /// Say what a controller is going to do with a manifest: every sync, the rounding, and what is likely not meant
+    Plan(Plan),
     /// Print the JSON Schema of scenario files
     Schema,
 }
@@ -134,6 +137,83 @@ pub struct Pick {
     /// Print JSON with the state before and after each pick
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example: rollcast plan deploy.yaml --boot 5s --ready-in 20s\nReads: apps/v1 Deployment, Argo Rollout with AnalysisTemplates, Flagger Canary, ECS service, CodeDeploy group, Nomad job (JSON or HCL), OpenKruise Rollout"
+)]
+pub struct Plan {
+    /// Manifests; those in one file may refer to each other
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+    /// Instances of the fleet [default: as the file says, or 1]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub replicas: Option<u32>,
+    /// From the launch of an instance to its start [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = quantity::span)]
+    pub boot: Option<Span>,
+    /// From its start to ready [default: when its probe begins to look, or 5s]
+    #[arg(long, value_name = "TIME", value_parser = quantity::span)]
+    pub ready_in: Option<Span>,
+    /// From the order to stop until an instance is gone [default: its grace period, or 30s]
+    #[arg(long, value_name = "TIME", value_parser = quantity::span)]
+    pub drain: Option<Span>,
+    /// How long a person takes to promote what waits for one [default: 0s]
+    #[arg(long, value_name = "TIME", value_parser = quantity::span)]
+    pub promote_after: Option<Span>,
+    /// Nobody promotes what waits
+    #[arg(long, conflicts_with = "promote_after")]
+    pub nobody: bool,
+    /// Somebody aborts it so long after its start
+    #[arg(long, value_name = "TIME", value_parser = quantity::span)]
+    pub abort_at: Option<Span>,
+    /// The fleet is scaled so long after the start, e.g. 30s=14
+    #[arg(long, value_name = "TIME=NUMBER", value_parser = scaling)]
+    pub scale: Vec<(Span, u32)>,
+    /// Instances that may exist at once, terminating ones included
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub quota: Option<u32>,
+    /// Requests of the whole service, e.g. 100/s: for what an analysis can see
+    #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
+    pub rate: Option<Rate>,
+    /// Hide a finding, e.g. L5
+    #[arg(long, value_name = "ID")]
+    pub allow: Vec<String>,
+    /// End with code 3 if there is a finding, or if the rollout never ends
+    #[arg(long)]
+    pub strict: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Columns of the text [default: those of the terminal, or 100]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
+}
+
+/// What a manifest leaves open.
+#[derive(Args, Debug)]
+pub struct ManifestOptions {
+    /// What a metric of an analysis measures, e.g. success-rate=availability, p99=latency-p99-ms
+    #[arg(long = "metric", value_name = "NAME=MEASURE", value_parser = metric)]
+    pub metrics: Vec<(String, Metric)>,
+    /// Share of the users whose requests match, where a manifest routes by headers or cookies
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = quantity::share)]
+    pub matches: Share,
+}
+
+fn metric(text: &str) -> Result<(String, Metric), String> {
+    let found = text.split_once('=').and_then(|(name, measure)| Some((name.to_owned(), Metric::parse(measure)?)));
+    found.ok_or_else(|| format!("expected NAME=MEASURE, where MEASURE is {}", Metric::EXPECTED))
+}
+
+fn scaling(text: &str) -> Result<(Span, u32), String> {
+    let expected = || "expected TIME=NUMBER, e.g. 30s=14".to_owned();
+    let (at, size) = text.split_once('=').ok_or_else(expected)?;
+    let size = size.parse().ok().filter(|size| (1..=100_000).contains(size)).ok_or_else(expected)?;
+    Ok((quantity::span(at)?, size))
 }
 
 /// The arguments of this process; ends it with code 2 if they make no sense.

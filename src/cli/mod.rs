@@ -5,7 +5,9 @@ mod budget;
 mod check;
 mod compare;
 mod interrupt;
+mod manifests;
 mod pick;
+mod plan;
 mod screen;
 
 use crate::report::folder::FolderError;
@@ -25,6 +27,9 @@ pub enum Failure {
     /// The results could not be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// What was to be kept is not: `--strict`.
+    #[error("there are findings, or the rollout does not end, and --strict asks for neither")]
+    Gate,
     /// There is no result.
     #[error("{0}")]
     Nothing(String),
@@ -34,10 +39,11 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// 1: it went wrong here; 2: the request was wrong.
+    /// 1: it went wrong here; 2: the request was wrong; 3: the answer is not the one that was asked for.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) => 2,
+            Failure::Gate => 3,
             Failure::Folder(_) | Failure::Nothing(_) | Failure::Output(_) => 1,
         }
     }
@@ -59,6 +65,7 @@ pub fn run() -> Result<(), Failure> {
         Command::Budget(arguments) => budget::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Pick(arguments) => pick::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Schema => {
             let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");
             screen::print(&(text + "\n")).map_err(Failure::from)

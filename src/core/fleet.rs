@@ -53,6 +53,11 @@ impl Fleet {
         Fleet { members: vec![member; size as usize], min_ready }
     }
 
+    /// What an instance runs.
+    pub fn version(&self, instance: InstanceId) -> VersionId {
+        self.members[instance.index()].version
+    }
+
     /// Instances ever launched.
     pub fn launched(&self) -> u32 {
         self.members.len() as u32
@@ -76,8 +81,14 @@ impl Fleet {
 
     /// Instances of `version` by state at `now`.
     pub fn count(&self, version: VersionId, now: Moment) -> Counts {
+        self.count_where(now, |_, of| of == version)
+    }
+
+    /// Instances that `counts` by state at `now`.
+    pub fn count_where(&self, now: Moment, counted: impl Fn(InstanceId, VersionId) -> bool) -> Counts {
         let mut counts = Counts::default();
-        for member in self.members.iter().filter(|member| member.version == version) {
+        let members = (0..).map(InstanceId).zip(&self.members);
+        for (_, member) in members.filter(|(id, member)| counted(*id, member.version)) {
             match member.state {
                 State::Starting => counts.spec += 1,
                 State::Ready(since) => {

@@ -74,6 +74,7 @@ fn walk(analysis: &Fields<'_>, on_kubernetes: bool, options: &Options) -> Flagge
         iterations: if on_kubernetes && iterations == 0 { ITERATIONS } else { iterations },
         matches: matches.filter(|_| !on_kubernetes).map(|_| options.matches),
         mirror,
+        shifts: !on_kubernetes,
         primary_ready: percent("primaryReadyThreshold").unwrap_or(100),
         canary_ready: percent("canaryReadyThreshold").unwrap_or(100),
         skip_analysis: false,

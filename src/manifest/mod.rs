@@ -144,3 +144,17 @@ pub enum Fate {
     /// Not known.
     Unknown,
 }
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Kind::Deployment => "Deployment",
+            Kind::ArgoRollout => "Argo Rollout",
+            Kind::FlaggerCanary => "Flagger Canary",
+            Kind::EcsService => "ECS service",
+            Kind::CodeDeploy => "CodeDeploy",
+            Kind::NomadJob => "Nomad job",
+            Kind::KruiseRollout => "OpenKruise Rollout",
+        })
+    }
+}

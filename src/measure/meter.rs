@@ -372,6 +372,7 @@ impl Meter {
             | Phase::Holding
             | Phase::Waiting
             | Phase::Paused
+            | Phase::Resumed
             | Phase::Stuck => {}
         }
     }

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod csv;
 pub mod folder;
 pub mod json;
+pub mod plan;
 pub mod plot;
 pub mod terminal;
 pub mod verdict;

@@ -1,13 +1,11 @@
 //! The controller: takes what happened, lets the strategy's machine step until nothing changes, answers with orders.
 
-use crate::core::fleet::{Fleet, State};
+use crate::core::fleet::{Counts, Fleet, State};
 use crate::core::ids::{InstanceId, VersionId};
-use crate::core::rollout::beside;
-use crate::core::rollout::gate::Watch;
-use crate::core::rollout::in_place::{self, Way};
-use crate::core::rollout::rolling::Limits;
+use crate::core::rollout::course::course;
+use crate::core::rollout::samples::Samples;
 use crate::core::rollout::sync::{Progress, Sync};
-use crate::core::rollout::{Input, Order, Phase, Strategy};
+use crate::core::rollout::{Input, Order, Phase, Strategy, flagger, in_place, stages};
 use crate::core::time::{Moment, Span};
 
 /// More steps than this in one go mean that a machine undoes its own work.
@@ -43,8 +41,14 @@ pub struct Controller {
     strategy: Option<Strategy>,
     machine: Machine,
     fleet: Fleet,
-    watch: Option<Watch>,
-    /// When an instance was last launched, became ready or went, while a rollout is under way.
+    samples: Samples,
+    /// A person let the rollout go on, and nobody took note yet.
+    promoted: bool,
+    /// A person stopped it where it is.
+    paused: bool,
+    /// What progress is measured by.
+    seen: [Counts; 2],
+    /// When there was progress last, while a rollout is under way.
     progressed: Moment,
     stuck: bool,
 }
@@ -54,7 +58,8 @@ enum Machine {
     /// Not asked yet.
     Idle,
     InPlace(in_place::Machine),
-    Beside(beside::Machine),
+    Stages(stages::Machine),
+    Flagger(flagger::Machine),
 }
 
 impl Controller {
@@ -62,8 +67,19 @@ impl Controller {
     /// Without a strategy it only keeps the endpoints true.
     pub fn new(setup: Setup, strategy: Option<Strategy>) -> Controller {
         let fleet = Fleet::new(setup.size, setup.from, setup.min_ready);
-        let watch = strategy.as_ref().and_then(Strategy::gate).map(Watch::new);
-        Controller { setup, strategy, machine: Machine::Idle, fleet, watch, progressed: Moment::START, stuck: false }
+        let longest = strategy.as_ref().map_or(Span::ZERO, Strategy::longest_window);
+        Controller {
+            setup,
+            strategy,
+            machine: Machine::Idle,
+            fleet,
+            samples: Samples::new(longest),
+            promoted: false,
+            paused: false,
+            seen: [Counts::default(); 2],
+            progressed: Moment::START,
+            stuck: false,
+        }
     }
 
     /// The fleet as the controller knows it.
@@ -75,7 +91,39 @@ impl Controller {
     pub fn handle(&mut self, now: Moment, input: Input, orders: &mut Vec<Order>) {
         self.note(now, input, orders);
         self.settle(now, orders);
-        self.check_progress(now, orders);
+    }
+
+    /// Takes note of `input` without drawing conclusions: for a driver that has several things to tell, or that wants to
+    /// see every single sync.
+    pub fn note(&mut self, now: Moment, input: Input, orders: &mut Vec<Order>) {
+        match input {
+            Input::Deadline => {}
+            Input::Deploy => self.deploy(now, orders),
+            Input::Ready(instance) => self.ready(now, instance, orders),
+            Input::Lost(instance) => self.lost(instance, orders),
+            Input::Crashed(instance) => self.crashed(now, instance, orders),
+            Input::Gone(instance) => self.fleet.set(instance, State::Gone),
+            Input::Sample(sample) => self.samples.observe(sample),
+            Input::Promote => self.promoted = true,
+            Input::Abort => self.abort(now, orders),
+            Input::Pause => self.pause(now, true, orders),
+            Input::Resume => self.pause(now, false, orders),
+            Input::Scale(size) => self.setup.size = size,
+        }
+    }
+
+    /// One sync: adds what it orders to `orders` and says whether another one is due at once.
+    pub fn sync(&mut self, now: Moment, orders: &mut Vec<Order>) -> bool {
+        let before = orders.len();
+        let progress = self.step(now, orders);
+        self.look_for_progress(now);
+        if progress == Progress::Made {
+            return true;
+        }
+        // Whoever waited for a person would have taken it by now.
+        self.promoted = false;
+        self.check_deadline(now, orders);
+        orders.len() > before
     }
 
     /// When to call again if nothing happens before.
@@ -87,35 +135,16 @@ impl Controller {
         (next < Moment::NEVER).then_some(next)
     }
 
-    fn note(&mut self, now: Moment, input: Input, orders: &mut Vec<Order>) {
-        match input {
-            Input::Deadline
-            | Input::Crashed(_)
-            | Input::Promote
-            | Input::Abort
-            | Input::Pause
-            | Input::Resume
-            | Input::Scale(_) => {}
-            Input::Deploy => self.deploy(now, orders),
-            Input::Ready(instance) => self.ready(now, instance, orders),
-            Input::Lost(instance) => self.lost(instance, orders),
-            Input::Gone(instance) => {
-                self.fleet.set(instance, State::Gone);
-                self.progressed = now;
-            }
-            Input::Sample(sample) => {
-                if let Some(watch) = &mut self.watch {
-                    watch.observe(sample);
-                }
-            }
-        }
-    }
-
     fn ready(&mut self, now: Moment, instance: InstanceId, orders: &mut Vec<Order>) {
-        if self.fleet.state(instance) == State::Starting {
-            self.fleet.set(instance, State::Ready(now));
-            self.progressed = now;
-            orders.push(Order::Publish { instance, listed: true });
+        if self.fleet.state(instance) != State::Starting {
+            return;
+        }
+        self.fleet.set(instance, State::Ready(now));
+        orders.push(Order::Publish { instance, listed: true });
+        if let Machine::InPlace(machine) = &mut self.machine
+            && self.fleet.version(instance) == self.setup.to
+        {
+            machine.became_healthy();
         }
     }
 
@@ -126,27 +155,51 @@ impl Controller {
         }
     }
 
+    fn crashed(&mut self, now: Moment, instance: InstanceId, orders: &mut Vec<Order>) {
+        if self.fleet.version(instance) != self.setup.to || self.fleet.state(instance) != State::Starting {
+            return;
+        }
+        self.with_machine(now, orders, |machine, sync| {
+            if let Machine::InPlace(machine) = machine {
+                machine.crashed(sync);
+            }
+        });
+    }
+
+    fn abort(&mut self, now: Moment, orders: &mut Vec<Order>) {
+        self.paused = false;
+        self.with_machine(now, orders, |machine, sync| machine.fail(sync, "somebody aborted it"));
+    }
+
+    fn pause(&mut self, now: Moment, paused: bool, orders: &mut Vec<Order>) {
+        if self.paused == paused || matches!(self.machine, Machine::Idle) {
+            return;
+        }
+        self.paused = paused;
+        self.progressed = now;
+        let (phase, reason) =
+            if paused { (Phase::Paused, "somebody paused it") } else { (Phase::Resumed, "somebody lets it go on") };
+        orders.push(Order::Announce { phase, reason: reason.to_owned() });
+    }
+
     fn deploy(&mut self, now: Moment, orders: &mut Vec<Order>) {
         let (Machine::Idle, Some(strategy)) = (&self.machine, self.strategy.clone()) else { return };
         self.progressed = now;
-        let size = self.setup.size;
-        let mut sync = self.sync(now, orders);
+        self.seen = self.counts(now);
+        let mut sync = self.look(now, orders);
         sync.announce(Phase::Started, "deploy command");
         self.machine = match strategy {
-            Strategy::Recreate(recreate) => {
-                let bake = if recreate.gate.is_some() { recreate.bake } else { Span::ZERO };
-                Machine::InPlace(in_place::Machine::start(Way::Recreate, bake, &mut sync))
-            }
-            Strategy::Rolling(rolling) => {
-                let bake = if rolling.gate.is_some() { rolling.bake } else { Span::ZERO };
-                let crate::core::rollout::Pace::Surge(surge) = rolling.pace else { return };
-                let limits = Limits::resolve(surge.surge, surge.unavailable, size);
-                Machine::InPlace(in_place::Machine::start(Way::Rolling(limits), bake, &mut sync))
-            }
-            Strategy::BlueGreen(blue_green) => Machine::Beside(beside::Machine::blue_green(&blue_green, &mut sync)),
-            Strategy::Canary(canary) => Machine::Beside(beside::Machine::canary(&canary, &mut sync)),
-            Strategy::Flagger(_) | Strategy::AbTest(_) | Strategy::Shadow(_) | Strategy::FeatureFlag(_) => {
-                Machine::Idle
+            Strategy::Recreate(recreate) => Machine::InPlace(in_place::Machine::recreate(&recreate, &mut sync)),
+            Strategy::Rolling(rolling) => Machine::InPlace(in_place::Machine::rolling(rolling, &mut sync)),
+            Strategy::Flagger(flagger) => Machine::Flagger(flagger::Machine::start(flagger, &mut sync)),
+            Strategy::BlueGreen(_)
+            | Strategy::Canary(_)
+            | Strategy::AbTest(_)
+            | Strategy::Shadow(_)
+            | Strategy::FeatureFlag(_) => {
+                let (course, reason) = course(strategy, sync.setup.size);
+                sync.announce(Phase::Starting, reason);
+                Machine::Stages(stages::Machine::start(course))
             }
         };
     }
@@ -154,7 +207,7 @@ impl Controller {
     /// Steps the machine until it has nothing more to order.
     fn settle(&mut self, now: Moment, orders: &mut Vec<Order>) {
         for _ in 0..STEPS_MAX {
-            if self.step(now, orders) == Progress::Settled {
+            if !self.sync(now, orders) {
                 return;
             }
         }
@@ -162,61 +215,100 @@ impl Controller {
     }
 
     fn step(&mut self, now: Moment, orders: &mut Vec<Order>) -> Progress {
-        let before = self.fleet.launched();
-        let mut machine = std::mem::replace(&mut self.machine, Machine::Idle);
-        let mut sync = self.sync(now, orders);
-        let progress = match &mut machine {
-            Machine::Idle => Progress::Settled,
-            Machine::InPlace(machine) => machine.step(&mut sync),
-            Machine::Beside(machine) => machine.step(&mut sync),
-        };
-        self.machine = machine;
-        if self.fleet.launched() > before {
+        let paused = self.paused;
+        self.with_machine(now, orders, |machine, sync| match machine {
+            Machine::InPlace(machine) if paused => machine.follow_size(sync).unwrap_or(Progress::Settled),
+            Machine::Stages(_) | Machine::Flagger(_) if paused => Progress::Settled,
+            Machine::Idle => sync.scale(sync.setup.from, sync.setup.size),
+            Machine::InPlace(machine) => machine.step(sync),
+            Machine::Stages(machine) => machine.step(sync),
+            Machine::Flagger(machine) => machine.step(sync),
+        })
+    }
+
+    /// More updated instances, fewer old ones, more ready or more available ones are progress (`progress.go`).
+    fn look_for_progress(&mut self, now: Moment) {
+        let [old, new] = self.counts(now);
+        let [old_before, new_before] = std::mem::replace(&mut self.seen, [old, new]);
+        let more = |count: fn(&Counts) -> u32| count(&old) + count(&new) > count(&old_before) + count(&new_before);
+        let moved = new.spec != new_before.spec || old.spec != old_before.spec;
+        if moved || more(|counts| counts.ready) || more(|counts| counts.available) {
             self.progressed = now;
         }
-        progress
+    }
+
+    fn counts(&self, now: Moment) -> [Counts; 2] {
+        [self.setup.from, self.setup.to].map(|version| self.fleet.count(version, now))
     }
 
     /// Reports a rollout that waits for instances in vain, and turns it round if it can turn by itself.
-    fn check_progress(&mut self, now: Moment, orders: &mut Vec<Order>) {
+    fn check_deadline(&mut self, now: Moment, orders: &mut Vec<Order>) {
         if self.stuck || !self.waits() || now < self.progressed + self.setup.progress_deadline {
             return;
         }
         self.stuck = true;
-        let reason = format!("no instance became ready or went for {}", self.setup.progress_deadline);
         let turns = self.strategy.as_ref().is_some_and(Strategy::rolls_back);
-        let mut machine = std::mem::replace(&mut self.machine, Machine::Idle);
-        let mut sync = self.sync(now, orders);
-        sync.announce(Phase::Stuck, reason.clone());
-        match &mut machine {
-            Machine::InPlace(machine) if turns => machine.fail(&mut sync, &reason),
-            Machine::Beside(machine) if turns => machine.fail(&mut sync, &reason),
-            Machine::Idle | Machine::InPlace(_) | Machine::Beside(_) => Progress::Settled,
-        };
-        self.machine = machine;
-        self.settle(now, orders);
+        let reason = format!("no progress for {}", self.setup.progress_deadline);
+        self.with_machine(now, orders, |machine, sync| {
+            sync.announce(Phase::Stuck, reason.clone());
+            if turns { machine.fail(sync, &reason) } else { Progress::Settled }
+        });
     }
 
     fn waits(&self) -> bool {
-        match &self.machine {
-            Machine::Idle => false,
-            Machine::InPlace(machine) => machine.waits_for_instances(),
-            Machine::Beside(machine) => machine.waits_for_instances(),
-        }
+        !self.paused
+            && match &self.machine {
+                Machine::Idle | Machine::Flagger(_) => false,
+                Machine::InPlace(machine) => machine.waits_for_instances(),
+                Machine::Stages(machine) => machine.waits_for_instances(),
+            }
     }
 
-    /// A moment that has passed asks for nothing: the machine then waits for evidence.
+    /// A moment that has passed asks for nothing: the machine then waits for evidence, or for a person.
     fn machine_deadline(&self, now: Moment) -> Moment {
         let deadline = match &self.machine {
+            _ if self.paused => Moment::NEVER,
             Machine::Idle => Moment::NEVER,
             Machine::InPlace(machine) => machine.deadline(),
-            Machine::Beside(machine) => machine.deadline(),
+            Machine::Stages(machine) => machine.deadline(now),
+            Machine::Flagger(machine) => machine.deadline(),
         };
         if deadline > now { deadline } else { Moment::NEVER }
     }
 
-    fn sync<'a>(&'a mut self, now: Moment, orders: &'a mut Vec<Order>) -> Sync<'a> {
-        let verdict = self.watch.as_ref().map(Watch::verdict);
-        Sync { now, setup: &self.setup, fleet: &mut self.fleet, verdict, orders }
+    fn with_machine<T>(
+        &mut self,
+        now: Moment,
+        orders: &mut Vec<Order>,
+        act: impl FnOnce(&mut Machine, &mut Sync<'_>) -> T,
+    ) -> T {
+        let mut machine = std::mem::replace(&mut self.machine, Machine::Idle);
+        let answer = act(&mut machine, &mut self.look(now, orders));
+        self.machine = machine;
+        answer
+    }
+
+    fn look<'a>(&'a mut self, now: Moment, orders: &'a mut Vec<Order>) -> Sync<'a> {
+        Sync {
+            now,
+            setup: &self.setup,
+            fleet: &mut self.fleet,
+            samples: &self.samples,
+            gate: self.strategy.as_ref().and_then(Strategy::gate),
+            promoted: &mut self.promoted,
+            orders,
+        }
+    }
+}
+
+impl Machine {
+    /// Turns round, if it can and has not yet.
+    fn fail(&mut self, sync: &mut Sync<'_>, reason: &str) -> Progress {
+        match self {
+            Machine::Idle => Progress::Settled,
+            Machine::InPlace(machine) => machine.fail(sync, reason),
+            Machine::Stages(machine) => machine.fail(sync, reason),
+            Machine::Flagger(machine) => machine.fail(sync, reason),
+        }
     }
 }

@@ -5,25 +5,44 @@
 //! that a lost or repeated observation changes nothing. It sees traffic only through the samples it is given.
 
 mod analysis;
-mod beside;
+mod by_count;
 mod controller;
+mod course;
+mod difference;
+mod ecs;
+mod flagger;
 mod gate;
+mod hosts;
 mod in_place;
+mod nomad;
 mod recreate;
 mod rolling;
+mod run;
+mod samples;
+mod sizing;
+mod stages;
 mod strategy;
 mod sync;
+mod traffic_routed;
+mod walk;
 
 pub use analysis::{Analysis, Check, Condition, Measure, Relation, Tolerance};
-pub use beside::instances_for;
+pub use by_count::{approximate, basic_canary_targets, batch_size, batch_targets};
 pub use controller::{Controller, Setup};
-pub use gate::{Sample, Tally, Verdict};
+pub use ecs::{TaskLimits, breaker_threshold, ecs_targets};
+pub use gate::Verdict;
+pub use hosts::{healthy_hosts, hosts_targets};
+pub use nomad::nomad_targets;
 pub use recreate::recreate_targets;
-pub use rolling::{Limits, clean_up, grow_new, rolling_targets, shrink_old};
+pub use rolling::{Limits, clean_up, grow_new, is_complete, proportional_targets, rolling_targets, shrink_old};
+pub use run::{Measurement, Outcome, Tallies};
+pub use samples::{Sample, Tally};
 pub use strategy::{
     AbTest, Background, BlueGreen, BreakerThreshold, Canary, Ecs, FeatureFlag, FlagStep, Flagger, Gate, Hold, Nomad,
     Pace, Recreate, Rolling, Routing, Scale, Shadow, Split, Step, Strategy, Surge, TaskBreaker,
 };
+pub use traffic_routed::{RoutedView, instances_for, routed_targets, share_on_the_way_back, step_on_the_way_back};
+pub use walk::{Act, Readiness, View, Walk, WalkPhase};
 
 use crate::core::amount::Share;
 use crate::core::ids::{InstanceId, VersionId};
@@ -136,6 +155,8 @@ pub enum Phase {
     Waiting,
     /// A person, or an inconclusive analysis, stopped it where it is.
     Paused,
+    /// A person lets it go on after a pause.
+    Resumed,
     /// Nothing has moved for the progress deadline.
     Stuck,
     /// The new version was judged bad.
@@ -163,6 +184,7 @@ impl fmt::Display for Phase {
             Phase::Holding => "holding",
             Phase::Waiting => "waiting",
             Phase::Paused => "paused",
+            Phase::Resumed => "resumed",
             Phase::Stuck => "stuck",
             Phase::RollingBack => "rolling back",
             Phase::RolledBack => "rolled back",

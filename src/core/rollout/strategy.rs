@@ -67,7 +67,19 @@ impl Strategy {
 
     /// The latency above which an attempt counts as slow, if anything asks for that; the first one counts.
     pub fn slow_above(&self) -> Option<Span> {
-        let runs: Vec<&Analysis> = match self {
+        self.analyses().into_iter().find_map(Analysis::slow_above)
+    }
+
+    /// How far back anything looks.
+    pub fn longest_window(&self) -> Span {
+        let analyses = self.analyses();
+        let windows = analyses.iter().flat_map(|analysis| &analysis.checks).map(|check| check.window);
+        windows.chain(self.gate().map(|gate| gate.window)).max().unwrap_or(Span::ZERO)
+    }
+
+    /// Every analysis that may run.
+    pub fn analyses(&self) -> Vec<&Analysis> {
+        match self {
             Strategy::BlueGreen(blue_green) => blue_green.before.iter().chain(&blue_green.after).collect(),
             Strategy::Canary(canary) => {
                 let background = canary.background.iter().map(|background| &background.analysis);
@@ -79,8 +91,7 @@ impl Strategy {
             | Strategy::AbTest(_)
             | Strategy::Shadow(_)
             | Strategy::FeatureFlag(_) => Vec::new(),
-        };
-        runs.into_iter().find_map(Analysis::slow_above)
+        }
     }
 }
 
@@ -357,6 +368,8 @@ pub struct Flagger {
     pub matches: Option<Share>,
     /// Share of the requests that is copied to the canary before it gets any; `None`: none is.
     pub mirror: Option<Share>,
+    /// Whether traffic can be shifted at all; the plain Kubernetes provider cannot.
+    pub shifts: bool,
     /// In percent.
     pub primary_ready: u32,
     /// In percent.

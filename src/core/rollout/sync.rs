@@ -1,9 +1,12 @@
-//! One look of a controller at the world: the fleet as it stands, the verdict if there is a gate, and a place for orders.
+//! One look of a controller at the world: the fleet as it stands, what was measured, what people said, and a place for
+//! orders.
 
 use crate::core::amount::Share;
 use crate::core::fleet::{Counts, Fleet, State};
-use crate::core::ids::VersionId;
-use crate::core::rollout::{Order, Phase, Setup, Verdict};
+use crate::core::ids::{InstanceId, VersionId};
+use crate::core::rollout::gate::judge;
+use crate::core::rollout::samples::Samples;
+use crate::core::rollout::{Gate, Order, Phase, Setup, Verdict};
 use crate::core::time::Moment;
 
 /// What a strategy's state machine sees and may do in one step.
@@ -11,8 +14,10 @@ pub(super) struct Sync<'a> {
     pub now: Moment,
     pub setup: &'a Setup,
     pub fleet: &'a mut Fleet,
-    /// `None` without a gate.
-    pub verdict: Option<Verdict>,
+    pub samples: &'a Samples,
+    pub gate: Option<Gate>,
+    /// A person let the rollout go on; whoever waited for that takes it.
+    pub promoted: &'a mut bool,
     pub orders: &'a mut Vec<Order>,
 }
 
@@ -23,6 +28,12 @@ pub(super) enum Progress {
     Settled,
 }
 
+impl Progress {
+    pub fn or(self, other: Progress) -> Progress {
+        if self == Progress::Made { Progress::Made } else { other }
+    }
+}
+
 impl Sync<'_> {
     pub fn count(&self, version: VersionId) -> Counts {
         self.fleet.count(version, self.now)
@@ -30,18 +41,35 @@ impl Sync<'_> {
 
     /// Orders whatever brings the wanted instances of `version` to `target`.
     pub fn scale(&mut self, version: VersionId, target: u32) -> Progress {
-        let spec = self.count(version).spec;
+        self.scale_beside(version, target, &[])
+    }
+
+    /// The same for all instances of `version` but those `apart`.
+    pub fn scale_beside(&mut self, version: VersionId, target: u32, apart: &[InstanceId]) -> Progress {
+        let spec = self.fleet.count_where(self.now, |id, of| of == version && !apart.contains(&id)).spec;
         for _ in spec..target {
-            let instance = self.fleet.launch(version);
-            self.orders.push(Order::Launch { instance, version });
+            self.launch(version);
         }
         let surplus = spec.saturating_sub(target) as usize;
-        for instance in self.fleet.in_order_of_removal(version).into_iter().take(surplus) {
+        let candidates = self.fleet.in_order_of_removal(version);
+        let stopped: Vec<InstanceId> = candidates.into_iter().filter(|id| !apart.contains(id)).take(surplus).collect();
+        stopped.into_iter().for_each(|instance| self.stop(instance));
+        if spec == target { Progress::Settled } else { Progress::Made }
+    }
+
+    pub fn launch(&mut self, version: VersionId) -> InstanceId {
+        let instance = self.fleet.launch(version);
+        self.orders.push(Order::Launch { instance, version });
+        instance
+    }
+
+    /// Stops an instance, unless it is stopping already.
+    pub fn stop(&mut self, instance: InstanceId) {
+        if matches!(self.fleet.state(instance), State::Starting | State::Ready(_)) {
             self.fleet.set(instance, State::Terminating);
             self.orders.push(Order::Publish { instance, listed: false });
             self.orders.push(Order::Drain { instance });
         }
-        if spec == target { Progress::Settled } else { Progress::Made }
     }
 
     pub fn weigh(&mut self, share: Share) {
@@ -52,17 +80,22 @@ impl Sync<'_> {
         self.orders.push(Order::Announce { phase, reason: reason.into() });
     }
 
+    /// What the gate says; `None` without one.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.gate.map(|gate| judge(gate, self.samples))
+    }
+
     /// The evidence, if the gate says that the new version is bad.
     pub fn bad(&self) -> Option<String> {
-        match self.verdict {
+        match self.verdict() {
             Some(Verdict::Fail(evidence)) => Some(evidence.to_string()),
             Some(Verdict::Pass(_) | Verdict::Inconclusive(_)) | None => None,
         }
     }
 
-    /// Whether there is no gate, or it is content.
-    pub fn may_go_on(&self) -> bool {
-        matches!(self.verdict, None | Some(Verdict::Pass(_)))
+    /// Whether a person has let the rollout go on; that counts once.
+    pub fn take_promotion(&mut self) -> bool {
+        std::mem::take(self.promoted)
     }
 }
 

@@ -18,7 +18,7 @@ fn walk(size: u32, limits: Limits) -> Vec<String> {
     let (mut old, mut new) = (ready(size, size), ready(0, 0));
     let mut log = Vec::new();
     loop {
-        let targets = rolling_targets(size, limits, old, new);
+        let targets = rolling_targets(size, limits, false, old, new);
         if targets.new > new.spec {
             log.push(format!("new{}", targets.new));
             new.spec = targets.new;
@@ -94,7 +94,7 @@ fn shrinking_of_the_old_version_follows_kubernetes_tests() {
 fn a_crash_looping_version_gets_stuck_with_the_minimum_available() {
     let (mut old, mut new) = (ready(10, 10), ready(0, 0));
     for _ in 0..20 {
-        let targets = rolling_targets(10, limits(3, 2), old, new);
+        let targets = rolling_targets(10, limits(3, 2), false, old, new);
         (old, new) = (ready(targets.old, targets.old), ready(targets.new, 0));
     }
     assert_eq!((old.spec, new.spec), (8, 5));
@@ -113,4 +113,55 @@ fn clean_up_takes_only_what_is_broken_and_no_more_than_its_budget() {
     for (available, unavailable, cleaned) in [(8, 1, 1), (8, 3, 2), (8, 0, 0), (10, 3, 0)] {
         assert_eq!(clean_up(10, limits(0, unavailable), ready(10, available), ready(0, 0)), cleaned);
     }
+}
+
+#[test]
+fn the_crash_looping_version_stops_at_five_of_eight_and_an_undo_may_remove_four() {
+    let limits = limits(3, 2);
+    let (old, new) = (ready(8, 8), ready(5, 0));
+    assert_eq!(rolling_targets(10, limits, false, old, new), Targets { old: 8, new: 5 });
+    // After an undo the broken five are the old version, and one of the eight is not available yet.
+    assert_eq!(removable(10, limits, ready(5, 0), ready(8, 7)), 4);
+}
+
+#[test]
+fn terminating_instances_take_up_room_only_if_they_are_counted() {
+    let leaving = Counts { terminating: 2, ..ready(8, 8) };
+    assert_eq!(rolling_targets(10, limits(3, 2), false, leaving, ready(3, 3)).new, 5);
+    assert_eq!(rolling_targets(10, limits(3, 2), true, leaving, ready(3, 3)), Targets { old: 5, new: 3 });
+}
+
+#[test]
+fn a_deployment_is_complete_when_all_is_updated_available_and_alone() {
+    for (size, total, updated, available, complete) in
+        [(5, 5, 5, 4, false), (5, 5, 5, 5, true), (5, 5, 4, 5, false), (1, 2, 1, 1, false), (1, 1, 1, 0, false)]
+    {
+        assert_eq!(is_complete(size, total, updated, available), complete);
+    }
+}
+
+#[test]
+fn a_change_of_size_in_mid_rollout_is_spread_in_proportion() {
+    // Size, surge, recorded maximum, old, new, and then old/new: worked by hand after `sync.go`.
+    for (size, surge, recorded, old, new, expected) in [
+        (10, 0, 10, 10, 0, (10, 0)),
+        (12, 0, 10, 10, 0, (12, 0)),
+        (8, 0, 10, 0, 10, (0, 8)),
+        (12, 0, 10, 5, 5, (6, 6)),
+        (8, 0, 10, 5, 5, (4, 4)),
+        (15, 3, 13, 8, 5, (11, 7)),
+        (20, 2, 12, 10, 2, (18, 4)),
+        (5, 2, 12, 10, 2, (6, 1)),
+        (0, 0, 10, 5, 5, (0, 0)),
+    ] {
+        let targets =
+            proportional_targets(size, limits(surge, 0), recorded, ready(old, old), ready(new, new - new / 2));
+        assert_eq!((targets.old, targets.new), expected, "{old}+{new} to {size}");
+    }
+}
+
+#[test]
+fn a_saturated_new_version_takes_all() {
+    let targets = proportional_targets(5, limits(1, 0), 6, ready(1, 1), ready(5, 5));
+    assert_eq!(targets, Targets { old: 0, new: 5 });
 }
