@@ -85,7 +85,8 @@ fn strategy(fields: &Fields<'_>) -> Strategy {
             fields.skip(&["linearConfiguration"]);
             let part = fields.table("canaryConfiguration");
             let percent = percent(part.as_ref(), "canaryPercent", 0.1).unwrap_or(5.0);
-            let share = Share::new(percent / 100.0).unwrap_or(Share::ALL);
+            // In tenths of a percent, as the controller counts.
+            let share = Share::new((percent * 10.0).round() / 1_000.0).unwrap_or(Share::ALL);
             vec![whole_fleet(share, baked(part.as_ref(), "canaryBakeTimeInMinutes", 10))]
         }
         _ => {

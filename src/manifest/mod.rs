@@ -13,6 +13,7 @@ mod deployment;
 mod documents;
 mod duration;
 mod ecs;
+mod export;
 mod fields;
 mod flagger;
 mod hcl;
@@ -30,6 +31,7 @@ use crate::yaml::problem::SourceKind;
 use crate::yaml::tree;
 
 pub use crate::yaml::{Problem, Problems};
+pub use export::{Exported, Refusal, Target, export};
 pub use options::{Metric, Options};
 
 /// Reads every manifest in a file. Problems name it `file`.

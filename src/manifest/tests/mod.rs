@@ -3,9 +3,11 @@
 mod argo;
 mod aws;
 mod deployment;
+mod export;
 mod flagger;
 mod kruise;
 mod nomad;
+mod random;
 mod several;
 
 use super::*;
