@@ -149,6 +149,9 @@ pub struct Plan {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub manifest: ManifestOptions,
+    /// Scenario of the service: the full forecast of the manifest on it, and what shutdown delay and surge it needs
+    #[arg(long, value_name = "SCENARIO")]
+    pub service: Option<PathBuf>,
     /// Instances of the fleet [default: as the file says, or 1]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub replicas: Option<u32>,

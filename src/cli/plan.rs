@@ -7,9 +7,14 @@ use crate::cli::{Failure, screen};
 use crate::core::rollout::Strategy;
 use crate::core::time::Span;
 use crate::manifest::Manifest;
-use crate::plan::{Ending, Load, Timing, explain, lint, rehearse};
+use crate::plan::{
+    Ending, Load, Timing, explain, lint, on_service, rehearse, smallest_delay, smallest_surge, typical_boot,
+};
 use crate::report;
-use crate::report::plan::Page;
+use crate::report::plan::{Page, Service};
+use crate::scenario::load;
+use crate::scenario::plan::Scenario;
+use crate::sim;
 
 /// Where a Deployment says nothing: as in Kubernetes.
 const PROGRESS_DEADLINE: Span = Span::from_secs(600);
@@ -28,10 +33,16 @@ const DRAIN: Span = Span::from_secs(30);
 /// # Errors
 /// A file that cannot be read or is not a manifest, and what the real controller would reject.
 pub fn run(arguments: &Plan) -> Result<(), Failure> {
-    let mut pages = Vec::new();
-    for (file, manifest) in super::manifests::read(&arguments.files, &arguments.manifest)? {
-        pages.push(page(arguments, file, &manifest)?);
+    let manifests = super::manifests::read(&arguments.files, &arguments.manifest)?;
+    let scenario = arguments.service.as_deref().map(load).transpose().map_err(Failure::Scenario)?;
+    let scenario = scenario.map(|loaded| loaded.scenario);
+    if scenario.as_ref().is_some_and(|scenario| scenario.rollout.is_none()) {
+        let text =
+            "--service: found a scenario without a rollout, expected one that says when, from and to which version";
+        return Err(Failure::Usage(text.to_owned()));
     }
+    let pages: Vec<Page> =
+        manifests.iter().map(|(file, manifest)| page(arguments, file, manifest, scenario.as_ref())).collect();
     let width = arguments.width.map_or_else(screen::width, usize::from);
     let text = if arguments.json { report::plan::json(&pages) } else { report::plan::text(&pages, width) };
     screen::print(&text)?;
@@ -43,17 +54,18 @@ fn is_endless(page: &Page) -> bool {
     matches!(page.rehearsal.ending, Ending::Stuck | Ending::Waiting | Ending::Failed)
 }
 
-fn page(arguments: &Plan, file: &Path, manifest: &Manifest) -> Result<Page, Failure> {
-    let size = arguments.replicas.or(manifest.pod.replicas).unwrap_or(1);
-    let timing = timing(arguments, manifest);
+fn page(arguments: &Plan, file: &Path, manifest: &Manifest, scenario: Option<&Scenario>) -> Page {
+    let manifest = &with_replicas(arguments, manifest);
+    let size = manifest.pod.replicas.or(scenario.map(|scenario| scenario.fleet.size)).unwrap_or(1);
+    let timing = timing(arguments, manifest, scenario);
     let pod = &manifest.pod;
     let (min_ready, deadline) =
         (pod.min_ready.unwrap_or(Span::ZERO), pod.progress_deadline.unwrap_or(PROGRESS_DEADLINE));
     let rehearsal = rehearse(&manifest.strategy, size, min_ready, deadline, &timing);
-    let load = Load { rate: arguments.rate, ..Load::default() };
+    let load = load_of(arguments, scenario);
     let mut findings = lint(manifest, size, &timing, &rehearsal, load);
     findings.retain(|finding| !arguments.allow.iter().any(|id| id.eq_ignore_ascii_case(finding.id)));
-    Ok(Page {
+    Page {
         file: file.display().to_string(),
         title: title(manifest),
         size,
@@ -62,7 +74,33 @@ fn page(arguments: &Plan, file: &Path, manifest: &Manifest) -> Result<Page, Fail
         rehearsal,
         findings,
         unused: manifest.unused.clone(),
-    })
+        service: scenario.map(|scenario| on(scenario, manifest)),
+    }
+}
+
+fn with_replicas(arguments: &Plan, manifest: &Manifest) -> Manifest {
+    let mut manifest = manifest.clone();
+    manifest.pod.replicas = arguments.replicas.or(manifest.pod.replicas);
+    manifest
+}
+
+/// What is known of the traffic and the promise: from the scenario, if there is one, and from the arguments.
+fn load_of(arguments: &Plan, scenario: Option<&Scenario>) -> Load {
+    let known = scenario.map_or(Load::default(), |scenario| Load {
+        rate: None,
+        objective: scenario.slo.objective.objective,
+        window: scenario.slo.objective.window,
+    });
+    Load { rate: arguments.rate, ..known }
+}
+
+fn on(scenario: &Scenario, manifest: &Manifest) -> Service {
+    let (scenario, changed) = on_service(scenario, manifest);
+    let bar = screen::progress(2);
+    let forecast = sim::forecast(&scenario, || bar.inc(1));
+    bar.finish_and_clear();
+    let (delay, surge) = rayon::join(|| smallest_delay(&scenario), || smallest_surge(&scenario));
+    Service { changed, forecast, delay, surge }
 }
 
 fn title(manifest: &Manifest) -> String {
@@ -70,15 +108,19 @@ fn title(manifest: &Manifest) -> String {
     format!("{}{name}", manifest.kind)
 }
 
-fn timing(arguments: &Plan, manifest: &Manifest) -> Timing {
+/// From the arguments, or else the scenario, or else the manifest.
+fn timing(arguments: &Plan, manifest: &Manifest, scenario: Option<&Scenario>) -> Timing {
+    let boot = scenario.and_then(typical_boot);
+    let drain = scenario.map(|scenario| scenario.fleet.shutdown.drain);
     let probe = manifest.pod.readiness.map(|probe| {
         let looks = (1..probe.successes).fold(Span::ZERO, |sum, _| sum + probe.period);
         probe.initial_delay + looks
     });
     Timing {
-        boot: arguments.boot.unwrap_or(BOOT),
-        ready_in: arguments.ready_in.or(probe).unwrap_or(READY_IN),
-        drain: arguments.drain.or(manifest.pod.grace).unwrap_or(DRAIN),
+        boot: arguments.boot.or(boot).unwrap_or(BOOT),
+        // A scenario's boot lasts until an instance answers.
+        ready_in: arguments.ready_in.or(boot.map(|_| Span::ZERO)).or(probe).unwrap_or(READY_IN),
+        drain: arguments.drain.or(manifest.pod.grace).or(drain).unwrap_or(DRAIN),
         promote_after: if arguments.nobody { None } else { Some(arguments.promote_after.unwrap_or(Span::ZERO)) },
         abort_at: arguments.abort_at,
         scale: arguments.scale.clone(),

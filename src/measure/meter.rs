@@ -56,6 +56,8 @@ pub struct Sums {
     pub retries: u64,
     /// Attempts cut by an instance that went away.
     pub dropped: u64,
+    /// Attempts that reached an instance which no longer accepted any.
+    pub refused: u64,
     /// User requests with an attempt on the new version.
     pub exposed: u64,
     /// Of those, bad because of it.
@@ -262,6 +264,11 @@ impl Meter {
     /// A request is tried once more.
     pub fn retried(&mut self) {
         self.sums.retries += u64::from(self.measuring);
+    }
+
+    /// An attempt reached an instance that no longer accepts any.
+    pub fn refused(&mut self) {
+        self.sums.refused += u64::from(self.measuring);
     }
 
     /// An attempt was cut because its instance went away.

@@ -72,6 +72,7 @@ metrics! {
     mixed_versions_s ["s"] "time in which both versions answered";
     share_drift ["share"] "requests that went to another version than the weights asked for / all, while they were split";
     dropped_in_flight ["attempts"] "attempts cut by an instance that went away";
+    refused_by_stopping ["attempts"] "attempts that reached an instance which no longer accepted any";
     retries ["attempts"] "attempts beyond the first";
     peak_instances ["instances"] "largest number of instances that existed at once";
     instance_hours ["instance h"] "integral over time of the existing instances";

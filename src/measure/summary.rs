@@ -77,6 +77,7 @@ fn requests(metrics: &mut Metrics, meter: &Meter, terms: &Terms) {
     metrics.shed_requests = Some(sums.shed as f64);
     metrics.retries = Some(sums.retries as f64);
     metrics.dropped_in_flight = Some(sums.dropped as f64);
+    metrics.refused_by_stopping = Some(sums.refused as f64);
 }
 
 fn by_second(metrics: &mut Metrics, meter: &Meter, first: usize, terms: &Terms) {

@@ -7,7 +7,9 @@
 mod explain;
 mod lint;
 mod rehearsal;
+mod service;
 
 pub use explain::explain;
 pub use lint::{Finding, Load, lint};
 pub use rehearsal::{Ending, Rehearsal, Row, Timing, rehearse};
+pub use service::{Delay, Found, on_service, smallest_delay, smallest_surge, typical_boot};

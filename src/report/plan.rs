@@ -4,8 +4,10 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::core::fleet::Counts;
+use crate::core::time::Span;
 use crate::manifest::{Fate, Unused};
-use crate::plan::{Ending, Finding, Rehearsal, Row};
+use crate::measure::forecast::Forecast;
+use crate::plan::{Delay, Ending, Finding, Found, Rehearsal, Row};
 use crate::report::number::{duration, figure};
 use crate::report::table::STYLE;
 use crate::report::text::wrap;
@@ -35,10 +37,33 @@ pub struct Page {
     pub findings: Vec<Finding>,
     /// What of the file has no effect.
     pub unused: Vec<Unused>,
+    /// The rollout on a service, where one was given.
+    pub service: Option<Service>,
+}
+
+/// A manifest on a service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// What the manifest changed of the scenario.
+    pub changed: Vec<String>,
+    /// The whole forecast.
+    pub forecast: Forecast,
+    /// The smallest shutdown delay that loses no request; `None`: it could not be looked for.
+    pub delay: Option<Delay>,
+    /// The smallest surge that overloads nothing; `None`: the strategy has none.
+    pub surge: Option<Found<u32>>,
+}
+
+/// Several manifests.
+#[derive(Serialize)]
+struct JsonPlans<'a> {
+    schema: &'static str,
+    plans: Vec<Json<'a>>,
 }
 
 #[derive(Serialize)]
 struct Json<'a> {
+    schema: &'static str,
     file: &'a str,
     title: &'a str,
     instances: u32,
@@ -53,6 +78,20 @@ struct Json<'a> {
     syncs: Vec<JsonSync<'a>>,
     findings: Vec<JsonFinding<'a>>,
     unused: Vec<JsonUnused<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<JsonService<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonService<'a> {
+    changed: &'a [String],
+    /// `null`: none up to two minutes is enough, or it could not be looked for.
+    pre_stop_s: Option<f64>,
+    /// Whether the rollout loses requests that no delay saves.
+    loses_others: Option<bool>,
+    /// In instances; `null`: not even a second fleet is enough, or the strategy has no surge.
+    surge: Option<u32>,
+    forecast: serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -97,17 +136,17 @@ struct JsonUnused<'a> {
 
 /// One object for one manifest; for several, an object with a list of them under `plans`.
 pub fn json(pages: &[Page]) -> String {
-    let mut value = match pages {
-        [page] => serde_json::to_value(plain(page)).expect("plain values are JSON"),
-        pages => serde_json::json!({ "plans": pages.iter().map(plain).collect::<Vec<_>>() }),
+    let text = match pages {
+        [page] => serde_json::to_string_pretty(&plain(page)),
+        pages => serde_json::to_string_pretty(&JsonPlans { schema: SCHEMA, plans: pages.iter().map(plain).collect() }),
     };
-    value["schema"] = SCHEMA.into();
-    serde_json::to_string_pretty(&value).expect("plain values are JSON") + "\n"
+    text.expect("plain values are JSON") + "\n"
 }
 
 fn plain(page: &Page) -> Json<'_> {
     let rehearsal = &page.rehearsal;
     Json {
+        schema: SCHEMA,
         file: &page.file,
         title: &page.title,
         instances: page.size,
@@ -130,6 +169,23 @@ fn plain(page: &Page) -> Json<'_> {
             .iter()
             .map(|field| JsonUnused { line: field.line, path: &field.path, fate: fate(field.fate) })
             .collect(),
+        service: page.service.as_ref().map(on_service),
+    }
+}
+
+fn on_service(service: &Service) -> JsonService<'_> {
+    JsonService {
+        changed: &service.changed,
+        pre_stop_s: match service.delay {
+            Some(Delay { found: Found::Least(delay), .. }) => Some(delay.seconds()),
+            Some(Delay { found: Found::NotEven(_), .. }) | None => None,
+        },
+        loses_others: service.delay.map(|delay| delay.loses_others),
+        surge: match service.surge {
+            Some(Found::Least(surge)) => Some(surge),
+            Some(Found::NotEven(_)) | None => None,
+        },
+        forecast: serde_json::from_str(&super::json(&service.forecast)).expect("it was written as JSON"),
     }
 }
 
@@ -172,12 +228,13 @@ pub fn text(pages: &[Page], width: usize) -> String {
 
 fn one(page: &Page, width: usize) -> String {
     let mut blocks = vec![wrap(&answer(page), width, 0).join("\n")];
+    blocks.extend(page.service.iter().flat_map(|service| forecast(service, width)));
     let findings = page.findings.iter().map(|finding| {
         let at = finding.line.map_or(String::new(), |line| format!(" ({}:{line})", page.file));
         format!("{} {}{at}", finding.id, finding.text)
     });
     blocks.extend(list("Likely not meant (--allow ID hides one):", findings, width));
-    blocks.push(table(&page.rehearsal));
+    blocks.push(table(&page.rehearsal, width));
     blocks.extend(list("What the numbers come to:", page.explained.iter().cloned(), width));
     blocks.extend(list("Assumed:", page.assumed.iter().cloned(), width));
     let unused =
@@ -210,8 +267,11 @@ fn answer(page: &Page) -> String {
         }
     };
     format!(
-        "{}: {} instances, {ended}, at most {} of them at once, at least {} available{cost}.",
-        page.title, page.size, rehearsal.peak, rehearsal.least_available
+        "{}: {}, {ended}, at most {} of them at once, at least {} available{cost}.",
+        page.title,
+        instances(page.size),
+        rehearsal.peak,
+        rehearsal.least_available
     )
 }
 
@@ -223,13 +283,46 @@ fn list(head: &str, items: impl Iterator<Item = String>, width: usize) -> Option
     (!lines.is_empty()).then(|| format!("{head}\n{}", lines.join("\n")))
 }
 
-fn table(rehearsal: &Rehearsal) -> String {
+/// The forecast on a service, and what it needs.
+fn forecast(service: &Service, width: usize) -> Vec<String> {
+    let mut needs = Vec::new();
+    needs.push(match service.delay {
+        Some(Delay { found: Found::Least(delay), loses_others: false }) => {
+            format!("a shutdown delay (preStop) of {delay} is the shortest for which no request is lost")
+        }
+        Some(Delay { found: Found::Least(delay), loses_others: true }) => format!(
+            "a shutdown delay (preStop) of {delay} is the shortest for which none is sent to an instance on its way out; \
+             the rollout loses requests for other reasons, too"
+        ),
+        Some(Delay { found: Found::NotEven(most), .. }) => {
+            format!("with no shutdown delay (preStop) up to {most} do all requests reach an instance that takes them")
+        }
+        None => "the shutdown delay could not be looked for: the rollout does not end within the run".to_owned(),
+    });
+    needs.extend(service.surge.map(|surge| match surge {
+        Found::Least(surge) => {
+            format!("a surge of {} is the smallest for which nothing is overloaded", instances(surge))
+        }
+        Found::NotEven(most) => format!("not even a surge of {} avoids overload", instances(most)),
+    }));
+    let mut blocks = vec![super::terminal(&service.forecast, width, false).trim_end().to_owned()];
+    blocks.extend(list("Found by replay, with a new version as good as the old one:", needs.into_iter(), width));
+    blocks.extend(list("Of the manifest rather than the scenario:", service.changed.iter().cloned(), width));
+    blocks
+}
+
+fn instances(count: u32) -> String {
+    format!("{count} instance{}", if count == 1 { "" } else { "s" })
+}
+
+fn table(rehearsal: &Rehearsal, width: usize) -> String {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).force_no_tty();
+    table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
     table.set_header([
         "after",
-        "new\nspec/ready/avail.",
-        "old\nspec/ready/avail.",
+        "new spec/\nready/avail.",
+        "old spec/\nready/avail.",
         "termi-\nnating",
         "exist",
         "weight\n%",

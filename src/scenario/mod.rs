@@ -172,8 +172,11 @@ fn files(file: &mut File) -> impl Iterator<Item = &mut units::FileName> {
     let think = file.traffic.closed.as_mut().map(|closed| &mut closed.think);
     let news = Some(&mut file.network.listing_delay);
     let boot = Some(&mut file.fleet.boot);
-    let versions = file.versions.0.iter_mut().map(|(_, version)| version.service.as_mut());
-    for law in [think, news, boot].into_iter().chain(versions).flatten() {
+    let laws = file.versions.0.iter_mut().flat_map(|(_, version)| {
+        let crashes = version.crashes.as_mut().and_then(|crashes| crashes.0.as_mut());
+        [version.service.as_mut(), crashes.map(|crashes| &mut crashes.after)]
+    });
+    for law in [think, news, boot].into_iter().chain(laws).flatten() {
         if let Or::Table(file::Law::Empirical(law)) = law {
             names.push(&mut law.file);
         }

@@ -39,6 +39,10 @@ pub struct Scenario {
     pub rollout: Option<Rollout>,
     /// In the order of the file; empty without a rollout.
     pub strategies: Vec<Named>,
+    /// What people do to the rollout, in order of time.
+    pub people: Vec<Deed>,
+    /// In order of time.
+    pub sizes: Vec<Resize>,
     /// In order of time.
     pub faults: Vec<Fault>,
     /// In order of time.
@@ -187,8 +191,14 @@ pub struct Fleet {
     pub discipline: Discipline,
     /// Requests one instance keeps waiting; `None`: without limit.
     pub queue: Option<u32>,
-    /// From launch to ready.
+    /// From launch to the first answer.
     pub boot: Law,
+    /// `None`: the platform knows at once that an instance answers.
+    pub readiness: Option<Readiness>,
+    /// When an instance that crashed starts again.
+    pub restart: Restart,
+    /// Instances that may exist at once, terminating ones included; not below `size`. `None`: any number.
+    pub quota: Option<u32>,
     /// From ready to available: how long an instance must have been ready before a controller counts it.
     pub min_ready: Span,
     /// A new instance is slow at first.
@@ -199,6 +209,32 @@ pub struct Fleet {
     pub backups: Share,
     /// Per existing instance; zero if not given.
     pub price: Price,
+}
+
+/// A readiness probe: it asks `initial_delay` after the start of an instance, then every `period`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// From the start of the instance to the first probe.
+    pub initial_delay: Span,
+    /// Between two probes; at least a second.
+    pub period: Span,
+    /// How long a probe waits for an instance that hangs.
+    pub timeout: Span,
+    /// Probes in a row that must succeed; at least 1.
+    pub successes: u32,
+    /// Probes in a row that must fail before a ready instance counts as unready; at least 1.
+    pub failures: u32,
+}
+
+/// The back-off of an instance that crashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// The pause after the first crash, at least a second; it doubles with every further one.
+    pub first: Span,
+    /// The longest pause; not below `first`.
+    pub max: Span,
+    /// Whoever ran for so long before a crash begins with the first pause.
+    pub reset: Span,
 }
 
 /// In which order an instance works on its requests.
@@ -246,8 +282,10 @@ pub struct Version {
     pub service: Law,
     /// The attempts it fails.
     pub errors: Errors,
-    /// Chance that an instance of this version never becomes ready.
+    /// Chance that an instance of this version never becomes ready, but crashes whenever it has booted.
     pub fails_to_start: Share,
+    /// From ready to the next crash; `None`: never.
+    pub crashes_after: Option<Law>,
     /// 0 is the first choice of a proxy; backups of the fleet are one below their version's priority.
     pub priority: u8,
 }
@@ -354,6 +392,39 @@ pub struct Rollout {
     pub to: VersionId,
     /// No progress for this long: reported, and rolled back by blue-green, canary and any strategy with a gate.
     pub progress_deadline: Span,
+    /// How long somebody takes to promote a rollout that waits for a person; `None`: nobody does.
+    pub promote_after: Option<Span>,
+}
+
+/// A person does something to the rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// When; from the deploy command on, and before the horizon.
+    pub at: Moment,
+    /// What.
+    pub act: Act,
+}
+
+/// What a person does to a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Lets it go on where it waits for a person.
+    Promote,
+    /// Gives it up.
+    Abort,
+    /// Stops it where it is.
+    Pause,
+    /// Lets a paused one go on.
+    Resume,
+}
+
+/// Somebody, or an autoscaler, wants another size of the fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resize {
+    /// When; before the horizon.
+    pub at: Moment,
+    /// Instances wanted from then on; at least 1.
+    pub size: u32,
 }
 
 /// A strategy and what the scenario calls it.

@@ -47,8 +47,22 @@ pub enum Event {
     Deploy,
     /// The controller asked to be woken.
     Wake,
-    /// A booting instance is ready; stale unless it is in its `life`th life.
+    /// Somebody comes to promote; stale unless the rollout still waits for this.
+    Promote(u64),
+    /// A person does something.
+    Act(u32),
+    /// The fleet is to have another size.
+    Resize(u32),
+    /// A booting instance answers; stale unless it is in its `life`th life.
     Booted { instance: InstanceId, life: u32 },
+    /// A booting instance crashes instead.
+    BootFailed { instance: InstanceId, life: u32 },
+    /// Its probes find that an instance is ready.
+    Ready { instance: InstanceId, life: u32 },
+    /// Its probes find that an instance is no longer ready.
+    Unready { instance: InstanceId, life: u32 },
+    /// A ready instance crashes.
+    Crash { instance: InstanceId, life: u32 },
     /// A ready instance has been so for long enough.
     Available { instance: InstanceId, life: u32 },
     /// A terminating instance stops accepting.

@@ -1,17 +1,16 @@
-//! What instances go through, and what controllers order.
+//! What controllers are told and order, and how instances end.
 
-use crate::core::draw::unit;
-use crate::core::ids::{InstanceId, VersionId};
+use crate::core::ids::InstanceId;
 use crate::core::proxy::Ending;
-use crate::core::rollout::{Input, Order};
+use crate::core::rollout::{self, Input, Order};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::Stage;
+use crate::scenario::plan::Act;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Place, Queue};
-use crate::sim::server::{Phase, Server};
+use crate::sim::server::Phase;
 use crate::sim::sharing::Sharing;
 use crate::sim::world::World;
-use rand::Rng;
 
 impl World<'_> {
     /// Tells the controller what happened and carries out what it orders; what happens through that, it is told after.
@@ -57,45 +56,42 @@ impl World<'_> {
             Order::Drain { instance } => self.drain(instance),
             Order::Weight { share } => self.weigh(share),
             Order::Mirror { .. } | Order::Expose { .. } => {}
-            Order::Announce { phase, reason } => self.meter.announced(self.now, phase, reason),
+            Order::Announce { phase, reason } => {
+                self.await_promotion(phase);
+                self.meter.announced(self.now, phase, reason);
+            }
         }
     }
 
-    fn launch(&mut self, instance: InstanceId, version: VersionId) {
-        assert_eq!(instance.index(), self.servers.len(), "instances are numbered in the order of launch");
-        self.servers.push(Server::launched(version));
-        self.meter.staged(self.now, version, None, Some(Stage::Booting));
-        self.boot(instance);
-    }
-
-    /// Begins to boot; an instance that will never become ready goes on booting for ever.
-    fn boot(&mut self, instance: InstanceId) {
-        let server = &self.servers[instance.index()];
-        let life = server.life;
-        let mut stream = self.scenario.seed.stream("boot", u64::from(instance.0) << 32 | u64::from(life));
-        let never = self.behaviours[server.version.index()].never_starts(unit(stream.next_u64()));
-        let boot = self.boot.draw(&mut stream, 1.0);
-        if !never {
-            self.agenda.plan(self.now + Span::from_nanos(boot), Event::Booted { instance, life });
+    /// Where a rollout waits for a person, somebody may come after a while.
+    fn await_promotion(&mut self, phase: rollout::Phase) {
+        let after = self.scenario.rollout.and_then(|rollout| rollout.promote_after);
+        if let (rollout::Phase::Waiting, Some(after)) = (phase, after) {
+            self.waits += 1;
+            self.agenda.plan(self.now + after, Event::Promote(self.waits));
         }
     }
 
-    /// An instance becomes ready, unless it died or was stopped meanwhile.
-    pub fn booted(&mut self, instance: InstanceId, life: u32) {
-        let server = &mut self.servers[instance.index()];
-        if server.phase != Phase::Booting || server.life != life {
-            return;
+    /// Somebody comes to promote, unless the rollout has gone on and waits for something else since.
+    pub fn promote(&mut self, wait: u64) {
+        if wait == self.waits {
+            self.tell(Input::Promote);
         }
-        server.phase = Phase::Up;
-        server.ready_at = self.now;
-        self.meter.staged(self.now, server.version, Some(Stage::Booting), Some(Stage::Ready));
-        let min_ready = self.scenario.fleet.min_ready;
-        if min_ready.is_zero() {
-            self.become_available(instance);
-        } else {
-            self.agenda.plan(self.now + min_ready, Event::Available { instance, life });
-        }
-        self.tell(Input::Ready(instance));
+    }
+
+    /// A person does what the scenario says.
+    pub fn act(&mut self, number: u32) {
+        self.tell(match self.scenario.people[number as usize].act {
+            Act::Promote => Input::Promote,
+            Act::Abort => Input::Abort,
+            Act::Pause => Input::Pause,
+            Act::Resume => Input::Resume,
+        });
+    }
+
+    /// The fleet is to have another size.
+    pub fn resize(&mut self, number: u32) {
+        self.tell(Input::Scale(self.scenario.sizes[number as usize].size));
     }
 
     /// An instance has been ready for long enough, unless it died or was stopped meanwhile.
@@ -131,7 +127,13 @@ impl World<'_> {
         self.cease_to_be_available(instance);
         let server = &mut self.servers[instance.index()];
         server.stopping = true;
-        let from = if server.phase == Phase::Up { Stage::Ready } else { Stage::Booting };
+        if server.phase == Phase::Pending {
+            server.phase = Phase::Gone;
+            self.pending.retain(|&pending| pending != instance);
+            self.tell(Input::Gone(instance));
+            return;
+        }
+        let from = if std::mem::take(&mut server.ready) { Stage::Ready } else { Stage::Booting };
         self.meter.staged(self.now, server.version, Some(from), Some(Stage::Terminating));
         if server.phase != Phase::Up {
             self.gone(instance);
@@ -175,6 +177,8 @@ impl World<'_> {
         let server = &mut self.servers[instance.index()];
         server.phase = Phase::Gone;
         self.meter.staged(self.now, server.version, Some(Stage::Terminating), None);
+        self.existing -= 1;
+        self.admit();
         self.tell(Input::Gone(instance));
     }
 
@@ -209,13 +213,14 @@ impl World<'_> {
         }
     }
 
-    fn die(&mut self, instance: InstanceId, silent: bool, restart: Option<Span>) {
+    /// An instance dies and, unless it was to stop anyway, begins to boot again after `restart`.
+    pub fn die(&mut self, instance: InstanceId, silent: bool, restart: Option<Span>) {
         self.cease_to_be_available(instance);
         let server = &mut self.servers[instance.index()];
         server.life += 1;
         server.phase = Phase::Dead;
         let (stopping, version) = (server.stopping, server.version);
-        if !stopping {
+        if std::mem::take(&mut server.ready) {
             self.meter.staged(self.now, version, Some(Stage::Ready), Some(Stage::Booting));
         }
         self.cut(instance);
@@ -223,20 +228,13 @@ impl World<'_> {
             self.gone(instance);
             return;
         }
-        if !silent {
+        if silent {
+            self.plan_unready(instance);
+        } else {
             self.tell(Input::Lost(instance));
         }
         if let Some(restart) = restart {
             self.agenda.plan(self.now + restart, Event::Restart(instance));
-        }
-    }
-
-    /// An instance that died begins to boot again, unless it was told to stop meanwhile.
-    pub fn restart(&mut self, instance: InstanceId) {
-        let server = &mut self.servers[instance.index()];
-        if server.phase == Phase::Dead {
-            server.phase = Phase::Booting;
-            self.boot(instance);
         }
     }
 }

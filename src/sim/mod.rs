@@ -15,6 +15,7 @@ mod heap;
 mod law;
 mod link;
 mod notes;
+mod pod;
 mod replicate;
 mod request;
 mod server;

@@ -3,6 +3,7 @@
 
 use crate::measure::forecast::{Note, StrategyForecast};
 use crate::scenario::plan::{Layer, Preset, Scenario};
+use crate::sim::world::World;
 
 /// Below this, what sticky users do to a canary's share is not worth a word.
 const DRIFT_MIN: f64 = 0.01;
@@ -12,6 +13,28 @@ pub(super) fn notes(scenario: &Scenario, strategies: &[StrategyForecast]) -> Vec
     let preset = scenario.proxies.preset.map(|preset| note("preset", of_preset(preset)));
     let sticky = sticky(scenario, strategies);
     [preset, pinned(scenario), sticky].into_iter().flatten().collect()
+}
+
+/// What the run of the strategy called `name` came upon.
+pub(super) fn findings(name: &str, world: &World<'_>) -> Vec<Note> {
+    let useless = world.unprotected.then(|| {
+        let text = format!(
+            "{name}: slow start protected nothing, since at some time all instances of a pool were in it at once"
+        );
+        note("slow-start-useless", text)
+    });
+    [useless, quota(name, world)].into_iter().flatten().collect()
+}
+
+fn quota(name: &str, world: &World<'_>) -> Option<Note> {
+    let quota = world.scenario.fleet.quota.filter(|_| world.had_to_wait > 0)?;
+    let launches = if world.had_to_wait == 1 { "launch" } else { "launches" };
+    let end = match world.pending.len() {
+        0 => String::new(),
+        left => format!(", of which {left} still waited at the end"),
+    };
+    let text = format!("{name}: {} {launches} had to wait for the quota of {quota} instances{end}", world.had_to_wait);
+    Some(note("quota-reached", text))
 }
 
 fn note(id: &str, text: impl Into<String>) -> Note {

@@ -19,15 +19,10 @@ pub fn run(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> Stra
     run_and_note(scenario, name, strategy).0
 }
 
-fn run_and_note(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> (StrategyForecast, Option<Note>) {
+fn run_and_note(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> (StrategyForecast, Vec<Note>) {
     let world = World::new(scenario, strategy).run();
-    let note = world.unprotected.then(|| Note {
-        id: "slow-start-useless".to_owned(),
-        text: format!(
-            "{name}: slow start protected nothing, since at some time all instances of a pool were in it at once"
-        ),
-    });
-    (summarise(name, world.meter, &terms(scenario)), note)
+    let findings = notes::findings(name, &world);
+    (summarise(name, world.meter, &terms(scenario)), findings)
 }
 
 /// Runs `stay` and every strategy of `scenario`, and takes differences to `stay`. `done` is called after each run, from
@@ -36,7 +31,7 @@ pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
     let stay = (STAY, None);
     let named = scenario.strategies.iter().map(|named| (named.name.as_str(), Some(&named.strategy)));
     let runs: Vec<_> = std::iter::once(stay).chain(named).collect();
-    let (mut strategies, findings): (Vec<StrategyForecast>, Vec<Option<Note>>) = runs
+    let (mut strategies, findings): (Vec<StrategyForecast>, Vec<Vec<Note>>) = runs
         .into_par_iter()
         .map(|(name, strategy)| {
             let result = run_and_note(scenario, name, strategy);

@@ -9,7 +9,9 @@ use crate::sim::sharing::Sharing;
 /// How far an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Not yet ready, for the first time or again.
+    /// Does not exist yet: the quota is spent.
+    Pending,
+    /// Does not answer yet, for the first time or again.
     Booting,
     /// Accepts requests.
     Up,
@@ -30,6 +32,14 @@ pub struct Server {
     pub phase: Phase,
     /// Counts its starts, so that news from an earlier life is known as stale.
     pub life: u32,
+    /// When it began to boot in this life; `None`: long before the start of the run.
+    pub started: Option<Moment>,
+    /// It never becomes ready: every boot ends with a crash.
+    pub doomed: bool,
+    /// Crashes since it ran for long, from which the next back-off follows.
+    pub crashes: u32,
+    /// The platform knows that it answers.
+    pub ready: bool,
     /// Its controller ordered it to stop.
     pub stopping: bool,
     /// Ready for long enough, and not stopping.
@@ -51,12 +61,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// An instance that was just launched.
+    /// An instance that was just ordered.
     pub fn launched(version: VersionId) -> Server {
         Server {
             version,
-            phase: Phase::Booting,
+            phase: Phase::Pending,
             life: 0,
+            started: None,
+            doomed: false,
+            crashes: 0,
+            ready: false,
             stopping: false,
             available: false,
             listings: 0,

@@ -12,6 +12,7 @@ pub struct Behaviour {
     service: Sampler,
     errors: Errors,
     fails_to_start: f64,
+    crashes_after: Option<Sampler>,
 }
 
 /// The luck of one attempt.
@@ -30,6 +31,7 @@ impl Behaviour {
             service: Sampler::new(&version.service),
             errors: version.errors,
             fails_to_start: version.fails_to_start.value(),
+            crashes_after: version.crashes_after.as_ref().map(Sampler::new),
         }
     }
 
@@ -61,5 +63,10 @@ impl Behaviour {
     /// Whether an instance with this draw in [0, 1) never becomes ready.
     pub fn never_starts(&self, draw: f64) -> bool {
         draw < self.fails_to_start
+    }
+
+    /// How long an instance is ready before it crashes; `None`: for ever.
+    pub fn crashes_after(&self, stream: &mut Stream) -> Option<Span> {
+        self.crashes_after.as_ref().map(|after| Span::from_nanos(after.draw(stream, 1.0)))
     }
 }

@@ -1,10 +1,10 @@
 //! The world in virtual time: it takes one event after the other from the agenda and lets it happen.
 //!
 //! What clients do is in `client.rs`, what requests go through in `request.rs` and `again.rs`, what proxies learn in
-//! `endpoints.rs`, and what instances and controllers do in `control.rs`.
+//! `endpoints.rs`, what controllers do and how instances end in `control.rs`, and how they come up in `pod.rs`.
 
 use crate::core::amount::Share;
-use crate::core::draw::{Family, Seed};
+use crate::core::draw::{Family, Seed, unit};
 use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::{Affinity, Proxy};
 use crate::core::rollout::{Controller, Input, Order, Sample, Setup, Split, Strategy};
@@ -66,6 +66,13 @@ pub(super) struct World<'a> {
     pub timed_tries: bool,
     /// Whether clients carry cookies.
     pub with_cookies: bool,
+    /// Instances that exist, and those that wait for the quota to let them.
+    pub existing: u32,
+    pub pending: VecDeque<InstanceId>,
+    /// Launches that the quota kept waiting.
+    pub had_to_wait: u32,
+    /// Times that the rollout waited for somebody who will come.
+    pub waits: u64,
     /// Numbers for what may become stale.
     pub serials: u64,
     pub servers: Vec<Server>,
@@ -135,6 +142,10 @@ impl<'a> World<'a> {
             timed_proxies: policy.breaker.is_some() || policy.ejection.is_some(),
             timed_tries: policy.retries.try_timeout.is_some() || policy.retries.hedge_after.is_some(),
             with_cookies: policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Cookie),
+            existing: 0,
+            pending: VecDeque::new(),
+            had_to_wait: 0,
+            waits: 0,
             serials: 0,
             servers: Vec::new(),
             behaviours: scenario.versions.iter().map(Behaviour::new).collect(),
@@ -184,6 +195,12 @@ impl<'a> World<'a> {
             self.agenda.plan(rollout.at, Event::Deploy);
             self.agenda.plan(Moment::START + self.scenario.telemetry.scrape, Event::Scrape);
         }
+        for (number, deed) in (0..).zip(&self.scenario.people) {
+            self.agenda.plan(deed.at, Event::Act(number));
+        }
+        for (number, resize) in (0..).zip(&self.scenario.sizes) {
+            self.agenda.plan(resize.at, Event::Resize(number));
+        }
         for (number, fault) in (0..).zip(&self.scenario.faults) {
             self.agenda.plan(fault.at, Event::Fault(number));
         }
@@ -201,12 +218,16 @@ impl<'a> World<'a> {
     fn begin_ready(&mut self) {
         let instance = InstanceId(self.servers.len() as u32);
         let version = self.scenario.running;
-        self.servers.push(Server { phase: Phase::Up, ..Server::launched(version) });
+        self.servers.push(Server { phase: Phase::Up, ready: true, ..Server::launched(version) });
+        self.existing += 1;
         self.meter.staged(self.now, version, None, Some(Stage::Ready));
         for proxy in 0..self.scenario.proxies.count {
             self.learn_listing(proxy, instance, true);
         }
         self.become_available(instance);
+        // How long ago it became ready is anybody's guess, so that not all of them crash at once.
+        let mut stream = self.scenario.seed.stream("crash phase", u64::from(instance.0));
+        self.plan_crash(instance, unit(stream.next_u64()));
     }
 
     #[inline]
@@ -246,6 +267,13 @@ impl<'a> World<'a> {
             Event::Deploy => self.tell(Input::Deploy),
             Event::Wake => self.wake_controller(),
             Event::Booted { instance, life } => self.booted(instance, life),
+            Event::Promote(wait) => self.promote(wait),
+            Event::Act(number) => self.act(number),
+            Event::Resize(number) => self.resize(number),
+            Event::BootFailed { instance, life } => self.boot_failed(instance, life),
+            Event::Ready { instance, life } => self.found_ready(instance, life),
+            Event::Unready { instance, life } => self.found_unready(instance, life),
+            Event::Crash { instance, life } => self.crash(instance, life),
             Event::Available { instance, life } => self.available(instance, life),
             Event::StopAccepting(instance) => self.stop_accepting(instance),
             Event::Kill(instance) => self.kill(instance),

@@ -1,9 +1,11 @@
 //! The integration tests, as one binary: theory, laws, deploy arithmetic, the scenarios' promises, and the program.
 
 mod balancers;
+mod controllers;
 mod deploy;
 mod lab;
 mod laws;
+mod pods;
 mod program;
 mod proxies;
 mod real_balancers;

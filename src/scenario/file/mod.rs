@@ -10,6 +10,7 @@ mod service;
 mod strategy;
 mod target;
 mod traffic;
+mod trial;
 
 use super::entry::{Entry, Keyword, Named, table};
 use super::units::{Lasting, Name, Whole};
@@ -17,10 +18,13 @@ use crate::core::time::Span;
 
 pub(super) use preset::spread;
 pub(super) use proxies::{Affinity, Backups, Initial, Layer, Limits, Preset, Proxies, WhenUnhealthy};
-pub(super) use service::{Branch, Discipline, Errors, Fleet, Law, LawOrSpan, LawTable, UnlimitedWord, Version};
+pub(super) use service::{
+    Branch, Discipline, Errors, Fleet, Law, LawOrSpan, LawTable, Readiness, UnlimitedWord, Version,
+};
 pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
-pub(super) use target::{Event, Fault, Rollout, Slo, Telemetry};
+pub(super) use target::{Act, Event, Fault, Resize, Rollout, Slo, Telemetry};
 pub(super) use traffic::{Arrivals, Backoff, Budget, Closed, Failure, Network, Open, Stage, Target, Trace, Traffic};
+pub(super) use trial::{AbSplit, AbTest, Combined, FeatureFlag, HoldOrManual, Promotion, Shadow, ShareStep};
 
 /// Users behind open-loop traffic.
 pub(super) const USERS: Whole<1, USERS_MAX> = Whole::of(10_000);
@@ -72,6 +76,8 @@ table! {
         strategies: Strategies = Strategies(Vec::new()),
         /// What breaks by itself.
         faults: Vec<Fault> = Vec::new(),
+        /// New sizes of the fleet, whether or not anything is rolled out.
+        scale: Vec<Resize> = Vec::new(),
         /// What somebody does to the proxies.
         events: Vec<Event> = Vec::new(),
         /// How metrics reach a gate.

@@ -2,7 +2,8 @@
 
 use crate::core::time::Span;
 use crate::scenario::entry::{Entry, Keyword, Or, OrWord, choice, table, words};
-use crate::scenario::units::{Above, AtLeast, FileName, HourlyPrice, Lasting, Name, Percent, TimeUnit, Whole};
+use crate::scenario::file::NoneWord;
+use crate::scenario::units::{Above, AtLeast, Every, FileName, HourlyPrice, Lasting, Name, Percent, TimeUnit, Whole};
 
 /// `queue: unlimited`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +24,14 @@ table! {
         discipline: Discipline = Discipline::Fifo,
         /// Requests one instance keeps waiting beyond those it works on.
         queue: OrWord<Whole<0, 1_000_000_000>, UnlimitedWord> = OrWord::absent(),
-        /// From launch to ready.
+        /// From launch to the first answer; without a readiness probe, to ready.
         boot: LawOrSpan = Or::Leaf(Span::ZERO),
+        /// How the platform finds out that an instance is ready, or no longer; at once unless given.
+        readiness: Option<Readiness> = None,
+        /// When an instance that crashed starts again.
+        restart: Restart = Entry::fallback(),
+        /// Instances that may exist at once, terminating ones included; launches beyond wait.
+        quota: Option<Whole<1, 1_000_000>> = None,
         /// From ready to available: how long it must have been ready before a controller counts it.
         min_ready: Span = Span::ZERO,
         /// A new instance is slow at first.
@@ -35,6 +42,34 @@ table! {
         backups: Percent = Percent::of(0.0),
         /// What an existing instance costs.
         price: Option<HourlyPrice> = None,
+    }
+}
+
+table! {
+    /// A readiness probe, as of a Kubernetes container. It asks on a grid: after the initial delay, then every period.
+    pub struct Readiness {
+        /// From the start of the instance to the first probe.
+        initial_delay: Span = Span::ZERO,
+        /// Between two probes.
+        period: Every<1_000> = Every(Span::from_secs(10)),
+        /// How long a probe waits for an instance that hangs.
+        timeout: Every<1> = Every(Span::from_secs(1)),
+        /// Probes in a row that must succeed.
+        successes: Whole<1, 1_000> = Whole::of(1),
+        /// Probes in a row that must fail before a ready instance counts as unready.
+        failures: Whole<1, 1_000> = Whole::of(3),
+    }
+}
+
+table! {
+    /// The back-off of an instance that crashes: it starts again after a pause that doubles with every crash.
+    pub struct Restart {
+        /// The first pause.
+        first: Every<1_000> = Every(Span::from_secs(10)),
+        /// The longest.
+        max: Every<1_000> = Every(Span::from_secs(300)),
+        /// An instance that ran for so long before it crashed starts again with the first pause.
+        reset: Lasting = Lasting(Span::from_secs(600)),
     }
 }
 
@@ -77,10 +112,20 @@ table! {
         service: Option<LawOrSpan> = None,
         /// Share of requests answered with an error, or a table; 0% unless given.
         errors: Option<Or<Percent, Errors>> = None,
-        /// Chance that an instance never becomes ready; 0% unless given.
+        /// Chance that an instance never becomes ready, but crashes whenever it has booted; 0% unless given.
         fails_to_start: Option<Percent> = None,
+        /// When ready instances crash; never unless given.
+        crashes: Option<OrWord<Crashes, NoneWord>> = None,
         /// 0, which holds unless given, is the first choice of a proxy; backups are one below their version.
         priority: Option<Whole<0, 2>> = None,
+    }
+}
+
+table! {
+    /// Ready instances crash, each for itself, and start again.
+    pub struct Crashes {
+        /// How long an instance is ready before it crashes.
+        after: LawOrSpan,
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::NoneWord;
+use super::trial::{AbTest, Combined, FeatureFlag, HoldOrManual, Promotion, Shadow};
 use crate::core::amount::Amount;
 use crate::core::time::Span;
 use crate::scenario::entry::{Entry, OrWord, choice, table, words};
@@ -94,6 +95,10 @@ impl JsonSchema for Strategies {
             Rolling::schema(generator),
             BlueGreen::schema(generator),
             Canary::schema(generator),
+            AbTest::schema(generator),
+            Shadow::schema(generator),
+            FeatureFlag::schema(generator),
+            Combined::schema(generator),
         ];
         let kinds: serde_json::Map<String, serde_json::Value> =
             Strategy::WORDS.iter().zip(bodies).map(|(word, body)| ((*word).to_owned(), body.to_value())).collect();
@@ -117,6 +122,14 @@ choice! {
         "blue-green" => BlueGreen(BlueGreen),
         /// A growing share of the traffic, watched by a gate.
         "canary" => Canary(Canary),
+        /// Two versions side by side for a while, and the measured difference between them.
+        "ab-test" => AbTest(AbTest),
+        /// Copies of the requests load the new version; its answers are thrown away.
+        "shadow" => Shadow(Shadow),
+        /// The new code is in every instance already; a growing share of the users meets it.
+        "feature-flag" => FeatureFlag(FeatureFlag),
+        /// Blue-green with a canary: a second fleet, a growing share of the traffic to it, one switch.
+        "combined" => Combined(Combined),
     }
 }
 
@@ -150,6 +163,10 @@ table! {
 table! {
     /// A second fleet, one switch, the first kept for an instant return.
     pub struct BlueGreen {
+        /// New instances before the switch waits and takes place; the whole fleet unless given.
+        preview: Option<Whole<1, 100_000>> = None,
+        /// What the switch waits for once the preview is available: nothing (auto), somebody (manual), or a time.
+        promotion: Promotion = Promotion::Auto,
         /// How long the old fleet is kept after the switch.
         bake: Span = Span::from_secs(120),
         /// Rolls back when the new version fails, from the switch to the end of the bake.
@@ -180,15 +197,17 @@ table! {
         share: Option<Percent> = None,
         /// The same as weights of the two versions.
         weights: Option<Weights> = None,
-        /// How long.
-        hold: Lasting,
+        /// How long, or `manual`: until somebody promotes.
+        hold: HoldOrManual,
+        /// New instances: a number of its own, of which a percentage rounds up; to match the share unless given.
+        instances: Option<Amount> = None,
     }
 }
 
 impl Step {
     fn usual() -> Vec<Step> {
-        let step =
-            |percent| Step { share: Some(Percent::of(percent)), weights: None, hold: Lasting(Span::from_secs(60)) };
+        let hold = || OrWord::present(Lasting(Span::from_secs(60)));
+        let step = |percent| Step { share: Some(Percent::of(percent)), weights: None, hold: hold(), instances: None };
         [5.0, 25.0, 50.0].map(step).to_vec()
     }
 }

@@ -1,7 +1,7 @@
 //! What was promised, what is deployed, and what breaks.
 
 use crate::core::time::Span;
-use crate::scenario::entry::{Entry, Keyword, OrWord, choice, table};
+use crate::scenario::entry::{Entry, Keyword, OrWord, choice, table, words};
 use crate::scenario::units::{Above, Every, Lasting, Money, Name, Percent, Whole, WholeSeconds};
 
 table! {
@@ -53,6 +53,44 @@ table! {
         to: Name,
         /// No progress for this long is reported, and rolled back by strategies with a gate.
         progress_deadline: Lasting = Lasting(Span::from_secs(600)),
+        /// How long somebody takes to promote a rollout that waits for a person; nobody comes unless given.
+        promote_after: Option<Span> = None,
+        /// What people do to the rollout.
+        people: Vec<Deed> = Vec::new(),
+    }
+}
+
+table! {
+    /// A person does something to the rollout.
+    pub struct Deed {
+        /// When, since the start of the run; not before the rollout.
+        at: Span,
+        /// What.
+        r#do: Act,
+    }
+}
+
+words! {
+    /// What a person does to a rollout.
+    pub enum Act {
+        /// Lets it go on where it waits for a person.
+        "promote" => Promote,
+        /// Gives it up.
+        "abort" => Abort,
+        /// Stops it where it is.
+        "pause" => Pause,
+        /// Lets a paused one go on.
+        "resume" => Resume,
+    }
+}
+
+table! {
+    /// Somebody, or an autoscaler, wants another size of the fleet.
+    pub struct Resize {
+        /// When.
+        at: Span,
+        /// Instances wanted from then on.
+        size: Whole<1, 100_000>,
     }
 }
 

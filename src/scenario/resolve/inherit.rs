@@ -1,18 +1,28 @@
 //! `like`: a version takes what it does not say from another.
 
 use crate::scenario::check::Check;
-use crate::scenario::entry::Or;
+use crate::scenario::entry::{Or, OrWord};
 use crate::scenario::file::{File, Version};
 use crate::scenario::units::{Percent, Whole};
 use crate::yaml::problem::nearest;
 use crate::yaml::tree::{KeyPath, quote};
 
-/// For each version, the index of the version that its service law was written for; afterwards every version stands
-/// for itself.
-pub(super) fn inherit(file: &mut File, check: &mut Check<'_>) -> Vec<usize> {
+/// Indices of the versions that the laws of a version were written for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sources {
+    pub service: usize,
+    pub crashes: usize,
+}
+
+/// For each version, where its laws were written; afterwards every version stands for itself.
+pub(super) fn inherit(file: &mut File, check: &mut Check<'_>) -> Vec<Sources> {
     let chains: Vec<Vec<usize>> = (0..file.versions.0.len()).map(|index| chain(file, index, check)).collect();
     let completed = chains.iter().map(|chain| complete(file, chain)).collect();
-    let sources = chains.iter().map(|chain| service_source(file, chain, check)).collect();
+    let sources = chains.iter().map(|chain| Sources {
+        service: service_source(file, chain, check),
+        crashes: chain.iter().copied().find(|&index| file.versions.0[index].1.crashes.is_some()).unwrap_or(chain[0]),
+    });
+    let sources = sources.collect();
     file.versions.0 = completed;
     sources
 }
@@ -59,6 +69,7 @@ fn complete(file: &File, chain: &[usize]) -> (String, Version) {
         service: said().find_map(|version| version.service.clone()),
         errors: said().find_map(|version| version.errors.clone()).or(Some(Or::Leaf(none))),
         fails_to_start: said().find_map(|version| version.fails_to_start).or(Some(none)),
+        crashes: said().find_map(|version| version.crashes.clone()).or(Some(OrWord::absent())),
         priority: said().find_map(|version| version.priority).or(Some(Whole::of(0))),
     };
     (file.versions.0[chain[0]].0.clone(), version)

@@ -6,11 +6,13 @@
 mod balancer;
 mod inherit;
 mod law;
+mod people;
 mod proxies;
 mod service;
 mod strategy;
 mod target;
 mod traffic;
+mod trial;
 
 pub(super) use balancer::rule;
 
@@ -44,6 +46,8 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
         slo: target::slo(file, check),
         rollout,
         strategies: strategy::strategies(file, check),
+        people: people::people(file, check),
+        sizes: people::sizes(file, check),
         faults: target::faults(file, check),
         reloads: target::reloads(file, check),
         telemetry: Telemetry { scrape: file.telemetry.scrape.0, delay: file.telemetry.delay },

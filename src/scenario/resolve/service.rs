@@ -5,7 +5,7 @@ use super::law::{Sizes, law};
 use crate::core::amount::Share;
 use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
-use crate::scenario::file::{CURRENCY, Discipline, Errors, File, LawOrSpan};
+use crate::scenario::file::{CURRENCY, Discipline, Errors, File, LawOrSpan, Readiness};
 use crate::scenario::plan::{self, Fleet, Price, Shutdown, Version, WarmUp};
 use crate::scenario::units::{Money, Percent};
 use crate::yaml::tree::KeyPath;
@@ -30,14 +30,25 @@ pub(super) fn versions(file: &mut File, check: &mut Check<'_>) -> Vec<Version> {
             Some(law(written, sizes(file), &at, check))
         })
         .collect();
+    let crashes: Vec<Option<plan::Law>> = file
+        .versions
+        .0
+        .iter()
+        .map(|(name, version)| {
+            let written = version.crashes.as_ref().and_then(|crashes| crashes.0.as_ref())?;
+            let at = at.key(name).key("crashes").key("after");
+            Some(law(&written.after, Sizes::NoRequest, &at, check))
+        })
+        .collect();
     let sources = inherit(file, check);
     let versions = file.versions.0.iter().zip(sources);
     versions
         .map(|((name, version), source)| Version {
             name: name.clone(),
-            service: laws[source].clone().unwrap_or(plan::Law::Constant(Default::default())),
+            service: laws[source.service].clone().unwrap_or(plan::Law::Constant(Default::default())),
             errors: errors(version.errors.as_ref()),
             fails_to_start: version.fails_to_start.unwrap_or(Percent::of(0.0)).share(),
+            crashes_after: crashes[source.crashes].clone(),
             priority: version.priority.map_or(0, |priority| priority.small() as u8),
         })
         .collect()
@@ -71,12 +82,45 @@ pub(super) fn fleet(file: &File, check: &mut Check<'_>) -> Fleet {
         },
         queue: fleet.queue.0.map(|queue| queue.small()),
         boot: boot(&fleet.boot, &at.key("boot"), check),
+        readiness: fleet.readiness.as_ref().map(readiness),
+        restart: restart(file, &at.key("restart"), check),
+        quota: quota(file, &at, check),
         min_ready: fleet.min_ready,
         warm_up: WarmUp { lasts: fleet.warm_up.r#for, slowdown: fleet.warm_up.slowdown.0 },
         shutdown: shutdown(file, &at.key("shutdown"), check),
         backups: backups(file, check),
         price: price(file, check),
     }
+}
+
+fn readiness(readiness: &Readiness) -> plan::Readiness {
+    plan::Readiness {
+        initial_delay: readiness.initial_delay,
+        period: readiness.period.0,
+        timeout: readiness.timeout.0,
+        successes: readiness.successes.small(),
+        failures: readiness.failures.small(),
+    }
+}
+
+fn restart(file: &File, at: &KeyPath, check: &mut Check<'_>) -> plan::Restart {
+    let restart = &file.fleet.restart;
+    let (first, max) = (restart.first.0, restart.max.0);
+    if max < first {
+        let text = format!("found {max}, expected at least the first pause of {first}");
+        check.complain(&[&at.key("max"), &at.key("first")], text);
+    }
+    plan::Restart { first, max, reset: restart.reset.0 }
+}
+
+fn quota(file: &File, at: &KeyPath, check: &mut Check<'_>) -> Option<u32> {
+    let quota = file.fleet.quota?.small();
+    let size = file.fleet.size.small();
+    if quota < size {
+        let text = format!("found {quota}, expected at least the size of {size}");
+        check.complain(&[&at.key("quota"), &at.key("size")], text);
+    }
+    Some(quota)
 }
 
 fn backups(file: &File, check: &mut Check<'_>) -> Share {

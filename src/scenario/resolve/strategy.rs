@@ -1,11 +1,16 @@
 //! The strategies to compare.
 
+use super::trial;
 use crate::core::amount::{Amount, Share};
-use crate::core::rollout::{self, Pace, Strategy, Surge};
+use crate::core::rollout::{self, Hold, Pace, Scale, Strategy, Surge};
 use crate::core::time::Span;
 use crate::scenario::check::Check;
-use crate::scenario::file::{self, BAKE, BlueGreen, Canary, File, GateOrNone, Recreate, Rolling, Step, Strategies};
+use crate::scenario::file::{
+    self, BAKE, BlueGreen, Canary, File, GateOrNone, HoldOrManual, Layer, Promotion, Recreate, Rolling, Step,
+    Strategies,
+};
 use crate::scenario::plan::Named;
+use crate::scenario::units::Percent;
 use crate::yaml::tree::KeyPath;
 
 /// Reports always have a row of this name for the run without a rollout.
@@ -16,7 +21,7 @@ pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
     let rollout = KeyPath::from(["rollout"]);
     match (&file.rollout, file.strategies.0.is_empty()) {
         (Some(_), true) => {
-            let text = "found none, expected at least one of: recreate, rolling, blue-green, canary";
+            let text = format!("found none, expected at least one of: {}", file::Strategy::WORDS.join(", "));
             check.complain(&[&at, &rollout], text);
         }
         (None, false) => {
@@ -25,24 +30,37 @@ pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
         }
         (Some(_), false) | (None, true) => {}
     }
-    let size = file.fleet.size.small();
+    let service = Service { size: file.fleet.size.small(), layer: file.proxies.layer };
     let named = file.strategies.0.iter_mut().map(|(name, strategy)| {
         if name == RESERVED {
             let text = "found the name 'stay', which every comparison has already, expected another";
             check.complain(&[&at.key(name)], text);
         }
         let path = Strategies::path(name, strategy.parts().0);
-        Named { name: name.clone(), strategy: resolve(strategy, size, &path, check) }
+        Named { name: name.clone(), strategy: resolve(strategy, service, &path, check) }
     });
     named.collect()
 }
 
-fn resolve(strategy: &mut file::Strategy, size: u32, at: &KeyPath, check: &mut Check<'_>) -> Strategy {
+/// What a strategy is checked against.
+#[derive(Clone, Copy)]
+struct Service {
+    size: u32,
+    layer: Layer,
+}
+
+fn resolve(strategy: &mut file::Strategy, service: Service, at: &KeyPath, check: &mut Check<'_>) -> Strategy {
     match strategy {
         file::Strategy::Recreate(recreate) => Strategy::Recreate(self::recreate(recreate)),
-        file::Strategy::Rolling(rolling) => Strategy::Rolling(self::rolling(rolling, size, at, check)),
-        file::Strategy::BlueGreen(blue_green) => Strategy::BlueGreen(self::blue_green(blue_green)),
+        file::Strategy::Rolling(rolling) => Strategy::Rolling(self::rolling(rolling, service.size, at, check)),
+        file::Strategy::BlueGreen(blue_green) => {
+            Strategy::BlueGreen(self::blue_green(blue_green, service.size, at, check))
+        }
         file::Strategy::Canary(canary) => Strategy::Canary(self::canary(canary, at, check)),
+        file::Strategy::AbTest(test) => Strategy::AbTest(trial::ab_test(test, at, check)),
+        file::Strategy::Shadow(shadow) => Strategy::Shadow(trial::shadow(shadow, service.layer, at, check)),
+        file::Strategy::FeatureFlag(flag) => Strategy::FeatureFlag(trial::feature_flag(flag, at, check)),
+        file::Strategy::Combined(combined) => Strategy::Canary(trial::combined(combined, at, check)),
     }
 }
 
@@ -79,43 +97,58 @@ fn at_most(amount: Amount, size: u32) -> Amount {
     }
 }
 
-fn blue_green(blue_green: &BlueGreen) -> rollout::BlueGreen {
-    rollout::BlueGreen::plain(blue_green.bake, gate(&blue_green.gate))
+fn blue_green(blue_green: &BlueGreen, size: u32, at: &KeyPath, check: &mut Check<'_>) -> rollout::BlueGreen {
+    let preview = blue_green.preview.map(|preview| preview.small());
+    if let Some(preview) = preview.filter(|&preview| preview > size) {
+        let text = format!("found {preview}, expected at most the size of the fleet, {size}");
+        check.complain(&[&at.key("preview"), &KeyPath::from(["fleet", "size"])], text);
+    }
+    rollout::BlueGreen {
+        preview,
+        promotion: match blue_green.promotion {
+            Promotion::Auto => Hold::For(Span::ZERO),
+            Promotion::Manual => Hold::UntilPromoted,
+            Promotion::After(time) => Hold::For(time),
+        },
+        ..rollout::BlueGreen::plain(blue_green.bake, gate(&blue_green.gate))
+    }
 }
 
 fn canary(canary: &Canary, at: &KeyPath, check: &mut Check<'_>) -> rollout::Canary {
     let steps = steps(&canary.steps, &at.key("steps"), check);
     rollout::Canary {
-        split: match canary.split {
-            file::Split::Random => rollout::Split::Random,
-            file::Split::Smooth => rollout::Split::Smooth,
-            file::Split::User => rollout::Split::User,
-            file::Split::Header => rollout::Split::Header(canary.header.share()),
-        },
+        split: split(canary.split, canary.header),
         ..rollout::Canary::plain(steps, gate(&canary.gate), canary.keep_old)
     }
+}
+
+pub(super) fn split(split: file::Split, header: Percent) -> rollout::Split {
+    match split {
+        file::Split::Random => rollout::Split::Random,
+        file::Split::Smooth => rollout::Split::Smooth,
+        file::Split::User => rollout::Split::User,
+        file::Split::Header => rollout::Split::Header(header.share()),
+    }
+}
+
+pub(super) fn hold(hold: &HoldOrManual) -> Hold {
+    hold.0.map_or(Hold::UntilPromoted, |time| Hold::For(time.0))
 }
 
 fn steps(steps: &[Step], at: &KeyPath, check: &mut Check<'_>) -> Vec<rollout::Step> {
     if steps.is_empty() {
         check.complain(&[at], "found no steps, expected at least one");
     }
-    let mut before = Share::NONE;
+    let shares: Vec<Share> = steps.iter().map(share).collect();
+    trial::check_rising(&shares, at, check);
     let mut checked = Vec::new();
-    for (index, step) in steps.iter().enumerate() {
-        let share = share(step);
-        if share <= before {
-            let path = at.index(index);
-            let text = format!(
-                "found a share of {}%, expected more than {}%, since shares must rise",
-                percent(share),
-                percent(before)
-            );
-            check.complain(&[&path], text);
+    for (index, (step, share)) in steps.iter().zip(shares).enumerate() {
+        if step.instances.is_some_and(Amount::is_literally_zero) {
+            let text = "found none, expected at least one instance of the new version";
+            check.complain(&[&at.index(index).key("instances")], text);
         }
-        before = share;
-        let hold = step.hold.0;
-        checked.push(rollout::Step::plain(share, hold));
+        let scale = step.instances.map_or(Scale::MatchShare, Scale::Own);
+        checked.push(rollout::Step { share, scale, hold: hold(&step.hold), analysis: None });
     }
     checked
 }
@@ -129,11 +162,11 @@ fn share(step: &Step) -> Share {
 }
 
 /// For people: two decimals at most.
-fn percent(share: Share) -> f64 {
+pub(super) fn percent(share: Share) -> f64 {
     (share.value() * 10_000.0).round() / 100.0
 }
 
-fn gate(gate: &GateOrNone) -> Option<rollout::Gate> {
+pub(super) fn gate(gate: &GateOrNone) -> Option<rollout::Gate> {
     gate.0.as_ref().map(|gate| rollout::Gate {
         error_rate: gate.error_rate.share(),
         samples: gate.samples.small(),

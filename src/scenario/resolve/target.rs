@@ -62,6 +62,7 @@ pub(super) fn rollout(file: &File, check: &mut Check<'_>) -> Option<plan::Rollou
         from: version(file, &rollout.from.0, &from, check),
         to: version(file, &rollout.to.0, &to, check),
         progress_deadline: rollout.progress_deadline.0,
+        promote_after: rollout.promote_after,
     })
 }
 
@@ -106,7 +107,7 @@ pub(super) fn reloads(file: &File, check: &mut Check<'_>) -> Vec<plan::Reload> {
     reloads
 }
 
-fn check_event(file: &File, found: Span, at: &KeyPath, check: &mut Check<'_>) {
+pub(super) fn check_event(file: &File, found: Span, at: &KeyPath, check: &mut Check<'_>) {
     if found >= file.horizon.0 {
         let text = format!("found {found}, expected a time before the horizon of {}", file.horizon.0);
         check.complain(&[at, &KeyPath::from(["horizon"])], text);

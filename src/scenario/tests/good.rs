@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{FULL, SAMPLE, good, sample};
-use crate::core::amount::Amount;
+use crate::core::amount::{Amount, Share};
 use crate::core::proxy::{AllOut, Budget, Rule, Spill};
-use crate::core::rollout::{Pace, Split, Strategy};
+use crate::core::rollout::{Hold, Pace, Scale, Split, Strategy};
 use crate::core::time::{Moment, Span};
-use crate::scenario::plan::{Law, Source, Spacing};
+use crate::scenario::plan::{Act, Law, Source, Spacing};
 use crate::scenario::{parse, relative};
 
 #[test]
@@ -105,6 +105,56 @@ fn strategies_may_have_names_of_their_own() {
     assert_eq!(canary.split, Split::Smooth);
     assert_eq!(canary.steps[0].share.value(), 1.0 / 6.0);
     assert!(matches!(find("plain"), Strategy::BlueGreen(_)));
+}
+
+#[test]
+fn pods_and_people_are_as_the_scenario_says() {
+    let scenario = good(FULL).scenario;
+    let readiness = scenario.fleet.readiness.expect("there is a probe");
+    assert_eq!((readiness.period, readiness.successes), (Span::from_secs(5), 2));
+    assert_eq!((scenario.fleet.restart.max, scenario.fleet.quota), (Span::from_secs(60), Some(9)));
+    let crash: Vec<bool> = scenario.versions.iter().map(|version| version.crashes_after.is_some()).collect();
+    assert_eq!(crash, [false, true, false, false, false, false, false], "v3 is like v1.2, but says 'none'");
+    let rollout = scenario.rollout.expect("there is a rollout");
+    assert_eq!(rollout.promote_after, Some(Span::from_secs(600)));
+    let acts: Vec<Act> = scenario.people.iter().map(|deed| deed.act).collect();
+    assert_eq!(acts, [Act::Pause, Act::Resume, Act::Promote, Act::Abort]);
+    let sizes: Vec<u32> = scenario.sizes.iter().map(|resize| resize.size).collect();
+    assert_eq!(sizes, [6, 3]);
+}
+
+#[test]
+fn without_a_word_on_pods_the_platform_knows_at_once_and_backs_off_as_kubernetes() {
+    let fleet = good(SAMPLE).scenario.fleet;
+    assert_eq!((fleet.readiness, fleet.quota), (None, None));
+    let seconds = [fleet.restart.first, fleet.restart.max, fleet.restart.reset].map(Span::whole_seconds);
+    assert_eq!(seconds, [10, 300, 600]);
+}
+
+#[test]
+fn strategies_that_try_a_version_out_have_sensible_defaults() {
+    let scenario = good(FULL).scenario;
+    let find = |name: &str| {
+        let named = scenario.strategies.iter().find(|named| named.name == name);
+        named.expect("the strategy is in the file").strategy.clone()
+    };
+    let Strategy::BlueGreen(by_hand) = find("by-hand") else { panic!("it is blue-green") };
+    assert_eq!((by_hand.preview, by_hand.promotion), (Some(3), Hold::UntilPromoted));
+    let Strategy::Canary(scaled) = find("scaled") else { panic!("it is a canary") };
+    assert_eq!(scaled.steps[0].hold, Hold::UntilPromoted);
+    assert_eq!(scaled.steps[0].scale, Scale::Own(Amount::Percent(30.0)));
+    let Strategy::AbTest(headers) = find("headers") else { panic!("it is an A/B test") };
+    assert_eq!((headers.share.value(), headers.split), (0.1, Split::Only(headers.share)));
+    let Strategy::Canary(combined) = find("combined") else { panic!("it is a canary on a second fleet") };
+    assert_eq!(
+        (combined.steps[0].scale, combined.keep_old),
+        (Scale::Own(Amount::Percent(100.0)), Span::from_secs(600))
+    );
+    let plain = sample(&[("strategies.ab-test", "{}"), ("strategies.shadow", "{}")]).expect("they are good").scenario;
+    let Strategy::AbTest(test) = &plain.strategies[4].strategy else { panic!("it is an A/B test") };
+    assert_eq!((test.share.value(), test.split, test.gate.is_some()), (0.5, Split::User, true));
+    let Strategy::Shadow(shadow) = &plain.strategies[5].strategy else { panic!("it is a shadow") };
+    assert_eq!((shadow.share, shadow.instances), (Share::ALL, None));
 }
 
 #[test]
