@@ -95,14 +95,13 @@ fn canary(fields: &Fields<'_>, aborts: bool, library: &Library<'_>) -> Strategy 
     let surge = limits(fields);
     let router = fields.get("trafficRouting").and_then(|routing| Router::read(&routing));
     let by_traffic = router.is_some();
-    let steps = fields.list("steps");
-    if steps.is_empty() && !by_traffic {
+    let walk = steps::Walk::of(&fields.list("steps"), router.as_ref(), library);
+    if walk.steps.is_empty() && !by_traffic {
         fields.skip(&["analysis"]);
         needs_router(fields);
         fields.skip(&["minPodsPerReplicaSet", "abortScaleDownDelaySeconds"]);
         return rolling(surge);
     }
-    let walk = steps::Walk::of(&steps, router.as_ref(), library);
     let background = background(fields, &walk, library);
     let plain = Canary { background, aborts_at_deadline: aborts, ..Canary::plain(walk.steps, None, Span::ZERO) };
     if !by_traffic {

@@ -6,12 +6,12 @@ use crate::core::rollout::{Strategy, Surge};
 use crate::manifest::analysis::{Library, Template};
 use crate::manifest::deployment::{self, Deployment, QUARTER};
 use crate::manifest::fields::{Case, Fields, Item, Ledger};
-use crate::manifest::{Fate, Kind, Manifest, Options, Pod, argo, flagger};
+use crate::manifest::{Fate, Kind, Manifest, Options, Pod, argo, aws, flagger, kruise, nomad};
 use crate::yaml::problem::{Place, Problems};
 use crate::yaml::tree::{Data, KeyPath, Node, quote};
 
 /// What can be read, for messages.
-const KNOWN: &str = "an apps/v1 Deployment, an argoproj.io Rollout, a flagger.app Canary";
+const KNOWN: &str = "an apps/v1 Deployment, an argoproj.io Rollout, a flagger.app Canary, a rollouts.kruise.io Rollout, an ECS service, a CodeDeploy deployment group, a Nomad job";
 
 /// Objects that often stand beside those above and that no rollout of ours looks at.
 const BYSTANDERS: [&str; 22] = [
@@ -54,7 +54,11 @@ enum Shape {
     Deployment,
     ArgoRollout,
     FlaggerCanary,
+    KruiseRollout,
     Template,
+    Aws(aws::Shape),
+    /// As HCL, or as JSON.
+    NomadJob(Case),
     /// A Kubernetes object of some other kind.
     Other(String),
     /// Not an object of any kind we know.
@@ -62,8 +66,9 @@ enum Shape {
 }
 
 /// Reads every document of a file; what is wrong goes to `problems`.
-pub(super) fn read(documents: &[Node], options: &Options, problems: Problems) -> (Vec<Manifest>, Problems) {
+pub(super) fn read(mut documents: Vec<Node>, options: &Options, problems: Problems) -> (Vec<Manifest>, Problems) {
     let ledger = Ledger::new(problems);
+    documents.iter_mut().for_each(aws::fill);
     let nodes: Vec<&Node> = documents.iter().flat_map(members).collect();
     let documents: Vec<Document<'_>> = nodes.into_iter().filter_map(Document::of).collect();
     let templates = documents.iter().filter(|document| document.shape == Shape::Template);
@@ -112,13 +117,24 @@ impl<'a> Document<'a> {
 impl Shape {
     fn of(node: &Node) -> Shape {
         let group = scalar(node, "apiVersion").map(|version| version.split('/').next().unwrap_or_default());
-        let Some(kind) = scalar(node, "kind") else { return Shape::Nothing };
+        let Some(kind) = scalar(node, "kind") else { return Shape::without_kind(node) };
         match (group.unwrap_or_default(), kind) {
             ("apps" | "extensions", "Deployment") => Shape::Deployment,
             ("argoproj.io", "Rollout") => Shape::ArgoRollout,
             ("flagger.app", "Canary") => Shape::FlaggerCanary,
+            ("rollouts.kruise.io", "Rollout") => Shape::KruiseRollout,
             ("argoproj.io", "AnalysisTemplate" | "ClusterAnalysisTemplate") => Shape::Template,
             _ => Shape::Other(kind.to_owned()),
+        }
+    }
+
+    fn without_kind(node: &Node) -> Shape {
+        if node.child("job").is_some() {
+            Shape::NomadJob(Case::AsIs)
+        } else if node.child("Job").is_some() || node.child("TaskGroups").is_some() {
+            Shape::NomadJob(Case::Pascal)
+        } else {
+            aws::Shape::of(node).map_or(Shape::Nothing, Shape::Aws)
         }
     }
 }
@@ -134,40 +150,112 @@ impl<'a> Reader<'a> {
     fn manifests(&self) -> Vec<Manifest> {
         let (alone, others): (Vec<_>, Vec<_>) =
             self.documents.iter().enumerate().partition(|(_, document)| document.shape == Shape::Deployment);
-        let mut found: Vec<(usize, Manifest)> =
-            others.into_iter().filter_map(|(index, document)| Some((index, self.manifest(document)?))).collect();
-        let alone = alone.into_iter().filter(|(_, document)| !document.taken.get());
-        found.extend(alone.filter_map(|(index, document)| Some((index, self.manifest(document)?))));
+        let mut found: Vec<(usize, Manifest)> = Vec::new();
+        let mut read = |(index, document): (usize, &Document<'a>)| {
+            found.extend(self.read(document).into_iter().map(|manifest| (index, manifest)));
+        };
+        others.into_iter().for_each(&mut read);
+        alone.into_iter().filter(|(_, document)| !document.taken.get()).for_each(&mut read);
         found.sort_by_key(|(index, _)| *index);
         found.into_iter().map(|(_, manifest)| manifest).collect()
     }
 
-    fn manifest(&self, document: &Document<'a>) -> Option<Manifest> {
-        let (kind, strategy, pod) = match document.shape {
+    /// Every manifest in a document; they share what it leaves unused.
+    fn read(&self, document: &Document<'a>) -> Vec<Manifest> {
+        let found = match &document.shape {
+            Shape::Aws(shape) => {
+                self.ledger.set_strict(false);
+                aws::read(document.node, *shape, self.ledger)
+                    .into_iter()
+                    .map(|found| (found.kind, found.name, found.strategy, found.pod))
+                    .collect()
+            }
+            Shape::NomadJob(case) => {
+                self.ledger.set_strict(false);
+                self.job(document, *case)
+            }
+            _ => {
+                self.ledger.set_strict(true);
+                let object = self.kubernetes(document);
+                let named = object.map(|(kind, strategy, pod)| (kind, document.name.clone(), strategy, pod));
+                named.into_iter().collect::<Vec<_>>()
+            }
+        };
+        let (unused, lines) = self.ledger.take();
+        let manifest = |(kind, name, strategy, pod)| {
+            let (unused, lines) = (unused.clone(), lines.clone());
+            Manifest { kind, name, strategy, pod, unused, lines }
+        };
+        found.into_iter().map(manifest).collect()
+    }
+
+    fn kubernetes(&self, document: &Document<'a>) -> Option<(Kind, Strategy, Pod)> {
+        let at = KeyPath::top();
+        match document.shape {
             Shape::Deployment => {
-                let deployment = self.object(document, KeyPath::top(), |spec| Some(deployment::read(spec)))?;
-                (Kind::Deployment, deployment.strategy, deployment.pod)
+                let deployment = self.object(document, at, |spec| Some(deployment::read(spec)))?;
+                Some((Kind::Deployment, deployment.strategy, deployment.pod))
             }
             Shape::ArgoRollout => {
-                let (strategy, pod) = self.object(document, KeyPath::top(), |spec| {
+                let (strategy, pod) = self.object(document, at, |spec| {
                     let workload = self.workload(spec, "workloadRef").map(|deployment| deployment.pod);
                     Some(argo::read(spec, workload, &self.library))
                 })?;
-                (Kind::ArgoRollout, strategy, pod)
+                Some((Kind::ArgoRollout, strategy, pod))
             }
             Shape::FlaggerCanary => {
-                let (flagger, pod) = self.object(document, KeyPath::top(), |spec| {
+                let (flagger, pod) = self.object(document, at, |spec| {
                     let target = self.workload(spec, "targetRef");
                     let primary = target.as_ref().map_or(Surge::new(QUARTER, QUARTER), Deployment::surge);
                     let pod = target.map_or_else(Pod::default, |deployment| deployment.pod);
                     flagger::read(spec, pod, primary, self.library.options)
                 })?;
-                (Kind::FlaggerCanary, Strategy::Flagger(flagger), pod)
+                Some((Kind::FlaggerCanary, Strategy::Flagger(flagger), pod))
             }
-            Shape::Template | Shape::Other(_) | Shape::Nothing => return None,
+            Shape::KruiseRollout => {
+                let (strategy, pod) = self.object(document, at, |spec| {
+                    let workload = self.workload(spec, "workloadRef");
+                    let workload = workload.map(|deployment| (deployment.pod.clone(), deployment.surge()));
+                    kruise::read(spec, workload, self.library.options)
+                })?;
+                Some((Kind::KruiseRollout, strategy, pod))
+            }
+            Shape::Template | Shape::Aws(_) | Shape::NomadJob(_) | Shape::Other(_) | Shape::Nothing => None,
+        }
+    }
+
+    /// The groups of a Nomad job; with several of them the name of the job stands before that of the group.
+    fn job(&self, document: &Document<'a>, case: Case) -> Vec<(Kind, String, Strategy, Pod)> {
+        let top = Item::new(document.node, KeyPath::top(), case, self.ledger);
+        let Some(fields) = top.table() else { return Vec::new() };
+        let jobs: Vec<(String, Item<'_>)> = match case {
+            Case::AsIs => {
+                fields.accept(&["variable", "variables", "locals"]);
+                let named = fields.get("job").map(|item| item.entries()).unwrap_or_default();
+                named.into_iter().map(|(name, item)| (name.to_owned(), item)).collect()
+            }
+            Case::Pascal => {
+                let job = fields.get("job");
+                let whole = job.is_none();
+                fields.skip(&["diff", "enforce_index", "eval_priority", "job_modify_index", "policy_override"]);
+                let item = job.unwrap_or_else(|| top.clone());
+                if whole {
+                    // The document is the job: its keys are read once more, as such.
+                    fields.accept_all();
+                }
+                let name = scalar(item.node, "Name").or_else(|| scalar(item.node, "ID")).unwrap_or_default();
+                vec![(name.to_owned(), item)]
+            }
         };
-        let (unused, lines) = self.ledger.take();
-        Some(Manifest { kind, name: document.name.clone(), strategy, pod, unused, lines })
+        let groups = jobs.into_iter().filter_map(|(name, item)| Some((name, nomad::read(&item.table()?))));
+        let manifests = groups.flat_map(|(job, groups)| {
+            let several = groups.len() > 1;
+            groups.into_iter().map(move |group| {
+                let name = if several { format!("{job}/{}", group.name) } else { job.clone() };
+                (Kind::NomadJob, name, group.strategy, group.pod)
+            })
+        });
+        manifests.collect()
     }
 
     /// Reads what every Kubernetes object has, and hands its `spec` on.
@@ -226,7 +314,7 @@ impl<'a> Reader<'a> {
                 Shape::Other(kind) if BYSTANDERS.contains(&kind.as_str()) => Fate::NotSimulated,
                 Shape::Other(_) | Shape::Nothing => Fate::Unknown,
                 Shape::Template if self.library.stands_alone(document.node) => Fate::NotSimulated,
-                Shape::Deployment | Shape::ArgoRollout | Shape::FlaggerCanary | Shape::Template => continue,
+                _ => continue,
             };
             self.ledger.unused(document.node.place, &KeyPath::from([document.title().as_str()]), fate);
         }
@@ -246,7 +334,7 @@ impl<'a> Reader<'a> {
 impl Shape {
     /// Whether a rollout can be read from it alone.
     fn is_manifest(&self) -> bool {
-        matches!(self, Shape::Deployment | Shape::ArgoRollout | Shape::FlaggerCanary)
+        !matches!(self, Shape::Template | Shape::Other(_) | Shape::Nothing)
     }
 }
 

@@ -328,7 +328,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether nobody needs to be told of a key, because it only says what the object is.
+    /// Nobody needs to be told of any key, because all of them are read elsewhere.
+    pub fn accept_all(&self) {
+        self.asked.borrow_mut().extend(self.entries.iter().map(|(key, _)| key.text.clone()));
+    }
+
+    /// Nobody needs to be told of these keys, because they only say what the object is.
     pub fn accept(&self, keys: &[&str]) {
         for key in keys {
             self.entry(key);

@@ -6,12 +6,19 @@
 
 mod analysis;
 mod argo;
+mod aws;
+mod codedeploy;
 mod condition;
 mod deployment;
 mod documents;
 mod duration;
+mod ecs;
+mod export;
 mod fields;
 mod flagger;
+mod hcl;
+mod kruise;
+mod nomad;
 mod options;
 mod pod;
 
@@ -24,6 +31,7 @@ use crate::yaml::problem::SourceKind;
 use crate::yaml::tree;
 
 pub use crate::yaml::{Problem, Problems};
+pub use export::{Exported, Refusal, Target, export};
 pub use options::{Metric, Options};
 
 /// Reads every manifest in a file. Problems name it `file`.
@@ -39,10 +47,13 @@ pub fn read(text: &str, file: &str, options: &Options) -> Result<Vec<Manifest>, 
 /// As [`read`], for a file that another one names: problems go where those of the other are.
 pub(crate) fn read_into(text: &str, file: &str, options: &Options, problems: &mut Problems) -> Vec<Manifest> {
     let source = problems.open(file, text, SourceKind::File);
-    let Some(documents) = tree::parse_all(text, source, problems) else {
-        return Vec::new();
+    let documents = if hcl::is_hcl(text, file) {
+        hcl::parse(text, source, problems).map(|document| vec![document])
+    } else {
+        tree::parse_all(text, source, problems)
     };
-    let (manifests, found) = documents::read(&documents, options, std::mem::take(problems));
+    let Some(documents) = documents else { return Vec::new() };
+    let (manifests, found) = documents::read(documents, options, std::mem::take(problems));
     *problems = found;
     manifests
 }

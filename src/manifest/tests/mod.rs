@@ -1,8 +1,13 @@
 //! One file for each kind: what its fields become, and what its controller would reject.
 
 mod argo;
+mod aws;
 mod deployment;
+mod export;
 mod flagger;
+mod kruise;
+mod nomad;
+mod random;
 mod several;
 
 use super::*;
