@@ -107,6 +107,8 @@ fn check(tree: &mut Node, folder: &Path, mut problems: Problems) -> Result<Loade
     if !problems.is_empty() {
         return Err(problems.sorted());
     }
+    // The folder of a file that is named alone is empty, which is no path to make absolute.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     // Without a current folder there is nothing better than the path as given.
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     Ok(Loaded { scenario, file, folder })
