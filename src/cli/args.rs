@@ -3,7 +3,7 @@
 use crate::core::alert::AlertPolicy;
 use crate::core::amount::{Rate, Share};
 use crate::core::time::Span;
-use crate::manifest::Metric;
+use crate::manifest::{Metric, Target};
 use crate::scenario::quantity;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
@@ -29,6 +29,8 @@ pub enum Command {
     Pick(Pick),
     /// Say what a controller is going to do with a manifest: every sync, the rounding, and what is likely not meant
     Plan(Plan),
+    /// Write a strategy of a scenario as the manifest of a real controller
+    Export(Export),
     /// Print the JSON Schema of scenario files
     Schema,
 }
@@ -66,6 +68,19 @@ pub struct Check {
     /// Scenario files (YAML)
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Export {
+    /// For whom
+    #[arg(long, value_name = "TARGET", value_parser = PossibleValuesParser::new(Target::ALL.map(|(word, _)| word)))]
+    pub to: String,
+    /// Scenario file (YAML)
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Which of its strategies [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
 }
 
 #[derive(Args, Debug)]

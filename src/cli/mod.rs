@@ -4,6 +4,7 @@ mod args;
 mod budget;
 mod check;
 mod compare;
+mod export;
 mod interrupt;
 mod manifests;
 mod pick;
@@ -66,6 +67,7 @@ pub fn run() -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Pick(arguments) => pick::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Schema => {
             let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");
             screen::print(&(text + "\n")).map_err(Failure::from)

@@ -21,7 +21,7 @@ pub fn on_service(scenario: &Scenario, manifest: &Manifest) -> (Scenario, Vec<St
     let mut on = scenario.clone();
     let mut changed = Vec::new();
     let name = if manifest.name.is_empty() { "manifest".to_owned() } else { manifest.name.clone() };
-    on.strategies = vec![Named { name, strategy: manifest.strategy.clone() }];
+    on.strategies = vec![Named { name, strategy: manifest.strategy.clone(), manifest: None }];
     let pod = &manifest.pod;
     let fleet = &mut on.fleet;
     if let Some(replicas) = pod.replicas.filter(|&replicas| replicas != fleet.size && replicas > 0) {

@@ -14,6 +14,7 @@ mod file;
 pub mod plan;
 
 pub mod quantity;
+mod remark;
 mod resolve;
 mod set;
 mod trace;
@@ -38,6 +39,7 @@ use crate::yaml::tree::{self, Data, KeyPath, Node};
 use crate::yaml::write;
 
 pub use crate::yaml::{Problem, Problems};
+pub use remark::remarks;
 
 /// A scenario with all that is needed to write it down again.
 #[derive(Clone, Debug)]
@@ -107,6 +109,8 @@ fn check(tree: &mut Node, folder: &Path, mut problems: Problems) -> Result<Loade
     if !problems.is_empty() {
         return Err(problems.sorted());
     }
+    // The folder of a file that is named alone is empty, which is no path to make absolute.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     // Without a current folder there is nothing better than the path as given.
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     Ok(Loaded { scenario, file, folder })
@@ -179,6 +183,11 @@ fn files(file: &mut File) -> impl Iterator<Item = &mut units::FileName> {
     for law in [think, news, boot].into_iter().chain(laws).flatten() {
         if let Or::Table(file::Law::Empirical(law)) = law {
             names.push(&mut law.file);
+        }
+    }
+    for (_, strategy) in &mut file.strategies.0 {
+        if let file::Strategy::Manifest(manifest) = strategy {
+            names.push(&mut manifest.from);
         }
     }
     names.into_iter()

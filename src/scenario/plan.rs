@@ -9,6 +9,7 @@ use crate::core::proxy::Policy;
 use crate::core::rollout::Strategy;
 use crate::core::slo::Objective;
 use crate::core::time::{Moment, Span};
+use crate::manifest::Manifest;
 
 /// Everything a run needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -434,6 +435,8 @@ pub struct Named {
     pub name: String,
     /// What to do.
     pub strategy: Strategy,
+    /// The manifest that says so, if one does; of what it says of the instances, the fleet has its own.
+    pub manifest: Option<Manifest>,
 }
 
 /// Something that goes wrong by itself.

@@ -7,6 +7,7 @@ use crate::measure::forecast::{Forecast, Note, StrategyForecast};
 use crate::measure::note;
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
+use crate::scenario::remarks;
 use crate::sim::notes;
 use crate::sim::world::World;
 use rayon::prelude::*;
@@ -64,7 +65,8 @@ fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>, findings: Ve
         strategies,
     };
     let limits = note::notes(&forecast, scenario.slo.objective.requests.is_some());
-    forecast.notes.extend(findings.into_iter().chain(limits));
+    let manifests = remarks(scenario).into_iter().map(|(id, text)| Note { id: id.to_owned(), text });
+    forecast.notes.extend(manifests.chain(findings).chain(limits));
     forecast
 }
 

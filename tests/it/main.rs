@@ -5,6 +5,7 @@ mod controllers;
 mod deploy;
 mod lab;
 mod laws;
+mod manifests;
 mod pods;
 mod program;
 mod proxies;

@@ -4,6 +4,7 @@
 //! fills in.
 
 pub(super) mod balancer;
+mod manifest;
 mod preset;
 mod proxies;
 mod service;
@@ -16,6 +17,7 @@ use super::entry::{Entry, Keyword, Named, table};
 use super::units::{Lasting, Name, Whole};
 use crate::core::time::Span;
 
+pub(super) use manifest::Manifest;
 pub(super) use preset::spread;
 pub(super) use proxies::{Affinity, Backups, Initial, Layer, Limits, Preset, Proxies, WhenUnhealthy};
 pub(super) use service::{

@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::NoneWord;
+use super::manifest::Manifest;
 use super::trial::{AbTest, Combined, FeatureFlag, HoldOrManual, Promotion, Shadow};
 use crate::core::amount::Amount;
 use crate::core::time::Span;
@@ -14,15 +15,18 @@ use crate::yaml::tree::{Data, KeyPath, Node};
 /// The strategies with their names, in the order of the file.
 ///
 /// A key that is a kind of strategy holds the options of that kind; any other key is a name of the user's and holds
-/// one choice: `fast: { canary: { … } }`.
+/// one choice: `fast: { canary: { … } }`, or what a manifest says: `ours: { from: deploy.yaml }`.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::scenario) struct Strategies(pub Vec<(String, Strategy)>);
+
+/// The kind whose options may stand without its word.
+const MANIFEST: &str = "manifest";
 
 impl Strategies {
     /// Where the options of a strategy stand in the file.
     pub fn path(name: &str, kind: &str) -> KeyPath {
         let named = KeyPath::from(["strategies", name]);
-        if name == kind { named } else { named.key(kind) }
+        if name == kind || kind == MANIFEST { named } else { named.key(kind) }
     }
 }
 
@@ -46,6 +50,8 @@ impl Entry for Strategies {
             let path = at.key(&key.text);
             let strategy = if Strategy::WORDS.contains(&key.text.as_str()) {
                 Strategy::read_body(&key.text, node, &path, problems)
+            } else if node.child("from").is_some() {
+                Strategy::read_body(MANIFEST, node, &path, problems)
             } else if is_misspelt(&key.text, node) {
                 let kinds = Strategy::WORDS.iter().copied();
                 let text =
@@ -63,7 +69,7 @@ impl Entry for Strategies {
     fn write(&self) -> Option<Node> {
         let entries = self.0.iter().map(|(name, strategy)| {
             let (kind, body) = strategy.parts();
-            let node = if name == kind { body } else { strategy.write() };
+            let node = if name == kind || kind == MANIFEST { body } else { strategy.write() };
             (name.as_str(), node)
         });
         Some(Node::table(entries))
@@ -99,14 +105,16 @@ impl JsonSchema for Strategies {
             Shadow::schema(generator),
             FeatureFlag::schema(generator),
             Combined::schema(generator),
+            Manifest::schema(generator),
         ];
         let kinds: serde_json::Map<String, serde_json::Value> =
             Strategy::WORDS.iter().zip(bodies).map(|(word, body)| ((*word).to_owned(), body.to_value())).collect();
-        let other = Strategy::schema(generator);
+        let choice = Strategy::schema(generator);
+        let manifest = Manifest::schema(generator);
         schemars::json_schema!({
             "type": "object",
             "properties": kinds,
-            "additionalProperties": other,
+            "additionalProperties": { "anyOf": [choice, manifest] },
         })
     }
 }
@@ -130,6 +138,8 @@ choice! {
         "feature-flag" => FeatureFlag(FeatureFlag),
         /// Blue-green with a canary: a second fleet, a growing share of the traffic to it, one switch.
         "combined" => Combined(Combined),
+        /// What the manifest of a real controller says.
+        "manifest" => Manifest(Manifest),
     }
 }
 

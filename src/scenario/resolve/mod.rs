@@ -6,6 +6,7 @@
 mod balancer;
 mod inherit;
 mod law;
+mod manifest;
 mod people;
 mod proxies;
 mod service;

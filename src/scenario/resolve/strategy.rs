@@ -1,6 +1,6 @@
 //! The strategies to compare.
 
-use super::trial;
+use super::{manifest, trial};
 use crate::core::amount::{Amount, Share};
 use crate::core::rollout::{self, Hold, Pace, Scale, Strategy, Surge};
 use crate::core::time::Span;
@@ -37,7 +37,11 @@ pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
             check.complain(&[&at.key(name)], text);
         }
         let path = Strategies::path(name, strategy.parts().0);
-        Named { name: name.clone(), strategy: resolve(strategy, service, &path, check) }
+        let (strategy, manifest) = match strategy {
+            file::Strategy::Manifest(entry) => manifest::strategy(entry, &path, check),
+            other => (resolve(other, service, &path, check), None),
+        };
+        Named { name: name.clone(), strategy, manifest }
     });
     named.collect()
 }
@@ -61,6 +65,7 @@ fn resolve(strategy: &mut file::Strategy, service: Service, at: &KeyPath, check:
         file::Strategy::Shadow(shadow) => Strategy::Shadow(trial::shadow(shadow, service.layer, at, check)),
         file::Strategy::FeatureFlag(flag) => Strategy::FeatureFlag(trial::feature_flag(flag, at, check)),
         file::Strategy::Combined(combined) => Strategy::Canary(trial::combined(combined, at, check)),
+        file::Strategy::Manifest(entry) => manifest::strategy(entry, at, check).0,
     }
 }
 
