@@ -192,6 +192,9 @@ impl<'a> World<'a> {
         self.now = self.end;
         self.meter.tick(self.end);
         self.meter.finish();
+        let exists = |server: &&Server| !matches!(server.phase, Phase::Pending | Phase::Gone);
+        let existing = self.servers.iter().filter(exists).count();
+        assert_eq!(self.existing, existing as u32, "the quota counts the instances that exist");
         assert_eq!(
             self.arrived,
             self.settled + u64::from(self.meter.in_flight()),
