@@ -56,7 +56,7 @@ struct Service {
 fn resolve(strategy: &mut file::Strategy, service: Service, at: &KeyPath, check: &mut Check<'_>) -> Strategy {
     match strategy {
         file::Strategy::Recreate(recreate) => Strategy::Recreate(self::recreate(recreate)),
-        file::Strategy::Rolling(rolling) => Strategy::Rolling(self::rolling(rolling, service.size, at, check)),
+        file::Strategy::Rolling(rolling) => Strategy::Rolling(self::rolling(rolling, at, check)),
         file::Strategy::BlueGreen(blue_green) => {
             Strategy::BlueGreen(self::blue_green(blue_green, service.size, at, check))
         }
@@ -74,7 +74,7 @@ fn recreate(recreate: &mut Recreate) -> rollout::Recreate {
     rollout::Recreate { gate, bake: bake(&mut recreate.bake, gate) }
 }
 
-fn rolling(rolling: &mut Rolling, size: u32, at: &KeyPath, check: &mut Check<'_>) -> rollout::Rolling {
+fn rolling(rolling: &mut Rolling, at: &KeyPath, check: &mut Check<'_>) -> rollout::Rolling {
     let paths = [at.key("unavailable"), at.key("surge")];
     if rolling.surge.is_literally_zero() && rolling.unavailable.is_literally_zero() {
         let text = "found zero for both surge and unavailable, which can never progress, expected one above zero";
@@ -88,17 +88,9 @@ fn rolling(rolling: &mut Rolling, size: u32, at: &KeyPath, check: &mut Check<'_>
     }
     let gate = gate(&rolling.gate);
     rollout::Rolling {
-        pace: Pace::Surge(Surge::new(rolling.surge, at_most(rolling.unavailable, size))),
+        pace: Pace::Surge(Surge::new(rolling.surge, rolling.unavailable)),
         gate,
         bake: bake(&mut rolling.bake, gate),
-    }
-}
-
-/// More instances than there are cannot be missing; Kubernetes takes such a number as all of them.
-fn at_most(amount: Amount, size: u32) -> Amount {
-    match amount {
-        Amount::Count(count) => Amount::Count(count.min(size)),
-        Amount::Percent(percent) => Amount::Percent(percent),
     }
 }
 

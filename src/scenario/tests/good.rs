@@ -99,7 +99,7 @@ fn strategies_may_have_names_of_their_own() {
     assert_eq!(rolling.bake, Span::from_secs(120));
     let Strategy::Rolling(slow) = find("slow") else { panic!("it is rolling") };
     let Pace::Surge(surge) = slow.pace else { panic!("it goes by surge and unavailable") };
-    assert_eq!(surge.unavailable, Amount::Count(4), "no more can be missing than there are");
+    assert_eq!(surge.unavailable, Amount::Count(9), "the controller knows how many there are by then");
     assert_eq!(slow.bake, Span::ZERO);
     let Strategy::Canary(canary) = find("five-to-one") else { panic!("it is a canary") };
     assert_eq!(canary.split, Split::Smooth);
