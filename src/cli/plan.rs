@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::cli::args::Plan;
 use crate::cli::{Failure, screen};
+use crate::core::amount::Rate;
 use crate::core::rollout::Strategy;
 use crate::core::time::Span;
 use crate::manifest::Manifest;
@@ -62,7 +63,8 @@ fn page(arguments: &Plan, file: &Path, manifest: &Manifest, scenario: Option<&Sc
     let (min_ready, deadline) =
         (pod.min_ready.unwrap_or(Span::ZERO), pod.progress_deadline.unwrap_or(PROGRESS_DEADLINE));
     let rehearsal = rehearse(&manifest.strategy, size, min_ready, deadline, &timing);
-    let load = load_of(arguments, scenario);
+    let service = scenario.map(|scenario| on(scenario, manifest));
+    let load = load_of(arguments, scenario, service.as_ref());
     let mut findings = lint(manifest, size, &timing, &rehearsal, load);
     findings.retain(|finding| !arguments.allow.iter().any(|id| id.eq_ignore_ascii_case(finding.id)));
     Page {
@@ -74,7 +76,7 @@ fn page(arguments: &Plan, file: &Path, manifest: &Manifest, scenario: Option<&Sc
         rehearsal,
         findings,
         unused: manifest.unused.clone(),
-        service: scenario.map(|scenario| on(scenario, manifest)),
+        service,
     }
 }
 
@@ -85,13 +87,20 @@ fn with_replicas(arguments: &Plan, manifest: &Manifest) -> Manifest {
 }
 
 /// What is known of the traffic and the promise: from the scenario, if there is one, and from the arguments.
-fn load_of(arguments: &Plan, scenario: Option<&Scenario>) -> Load {
+fn load_of(arguments: &Plan, scenario: Option<&Scenario>, service: Option<&Service>) -> Load {
     let known = scenario.map_or(Load::default(), |scenario| Load {
         rate: None,
         objective: scenario.slo.objective.objective,
         window: scenario.slo.objective.window,
     });
-    Load { rate: arguments.rate, ..known }
+    Load { rate: arguments.rate.or(service.and_then(mean_rate)), ..known }
+}
+
+/// Of user requests, over the measured time of the run without a rollout.
+fn mean_rate(service: &Service) -> Option<Rate> {
+    let forecast = &service.forecast;
+    let requests = forecast.strategies.first()?.metrics.requests?;
+    Rate::new(requests / (forecast.horizon_s - forecast.warm_up_s))
 }
 
 fn on(scenario: &Scenario, manifest: &Manifest) -> Service {

@@ -75,6 +75,14 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Whether it came to the end that it was meant to come to, good or bad.
+    pub const fn is_finished(self) -> bool {
+        match self {
+            Ending::NoRollout | Ending::Promoted | Ending::RolledBack | Ending::Concluded => true,
+            Ending::Failed | Ending::Unfinished => false,
+        }
+    }
+
     /// As written in tables and files.
     pub const fn label(self) -> &'static str {
         match self {

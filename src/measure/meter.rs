@@ -43,6 +43,17 @@ pub struct Settled {
     pub harmed: bool,
 }
 
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// By the instance's fault: gates look at that.
+    pub failed: bool,
+    /// Whether a user got an answer from it, which is what makes versions mix.
+    pub answered: bool,
+    /// Whether it took longer than the strategy's analysis likes.
+    pub slow: bool,
+}
+
 /// Sums over the measured time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sums {
@@ -54,6 +65,8 @@ pub struct Sums {
     pub shed: u64,
     /// Attempts beyond the first.
     pub retries: u64,
+    /// Copies of requests sent to the new version.
+    pub mirrored: u64,
     /// Attempts cut by an instance that went away.
     pub dropped: u64,
     /// Attempts that reached an instance which no longer accepted any.
@@ -84,7 +97,7 @@ pub struct Hidden {
 pub struct Milestones {
     /// The deploy command.
     pub deployed: Option<Moment>,
-    /// The first listing of a new instance in any proxy.
+    /// The first listing of a new instance in any proxy, or the first user who may meet the new code.
     pub new_listed: Option<Moment>,
     /// The verdict that the new version is bad.
     pub verdict: Option<Moment>,
@@ -240,15 +253,15 @@ impl Meter {
         self.new
     }
 
-    /// An attempt on `version` ended: whether it failed by the instance's fault is what gates look at, and whether there
-    /// was an answer at all is what makes versions mix.
+    /// An attempt on `version`, of a user or a copy, ended.
     #[inline]
-    pub fn attempted(&mut self, version: VersionId, failed: bool, answered: bool) {
+    pub fn attempted(&mut self, version: VersionId, attempt: Attempt) {
         let new = Some(version) == self.new;
-        self.second_hidden.answered |= u8::from(answered) << u8::from(new);
+        self.second_hidden.answered |= u8::from(attempt.answered) << u8::from(new);
         let tally = &mut self.tallies[usize::from(new)];
         tally.attempts += 1;
-        tally.failed += u64::from(failed);
+        tally.failed += u64::from(attempt.failed);
+        tally.slow += u64::from(attempt.slow);
     }
 
     /// Attempts on the old and the new version so far, as a scrape reads them.
@@ -269,6 +282,11 @@ impl Meter {
     /// An attempt reached an instance that no longer accepts any.
     pub fn refused(&mut self) {
         self.sums.refused += u64::from(self.measuring);
+    }
+
+    /// A copy of a request is sent to the new version.
+    pub fn mirrored(&mut self) {
+        self.sums.mirrored += u64::from(self.measuring);
     }
 
     /// An attempt was cut because its instance went away.
@@ -352,6 +370,14 @@ impl Meter {
     pub fn weighed(&mut self, share: Share) {
         self.second.weight = Some(share.value());
         self.drift.want(Some(share));
+    }
+
+    /// The controller wants this share of the users to meet the new code from now on, on instances that have it already.
+    pub fn shown(&mut self, now: Moment, share: Share) {
+        self.second.weight = Some(share.value());
+        if share > Share::NONE {
+            self.milestones.new_listed.get_or_insert(now);
+        }
     }
 
     /// The controller announced a phase.

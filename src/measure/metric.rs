@@ -74,6 +74,7 @@ metrics! {
     dropped_in_flight ["attempts"] "attempts cut by an instance that went away";
     refused_by_stopping ["attempts"] "attempts that reached an instance which no longer accepted any";
     retries ["attempts"] "attempts beyond the first";
+    mirrored ["attempts"] "copies of user requests sent to the new version";
     peak_instances ["instances"] "largest number of instances that existed at once";
     instance_hours ["instance h"] "integral over time of the existing instances";
     cost ["money"] "instance hours × price + bad requests × their price";

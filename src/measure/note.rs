@@ -7,8 +7,9 @@ const SECONDS_PER_HOUR: f64 = 3_600.0;
 /// Everything that limits `forecast`, most important first. `requests_given`: the scenario says how many requests the
 /// SLO window has.
 pub fn notes(forecast: &Forecast, requests_given: bool) -> Vec<Note> {
-    let unfinished = forecast.strategies.iter().filter(|strategy| strategy.ending == Ending::Unfinished);
-    let mut notes: Vec<Note> = unfinished.map(still_under_way).collect();
+    let ended = |ending| forecast.strategies.iter().filter(move |strategy| strategy.ending == ending);
+    let mut notes: Vec<Note> = ended(Ending::Unfinished).map(still_under_way).collect();
+    notes.extend(ended(Ending::Failed).map(given_up));
     notes.extend(traffic_ends(forecast));
     notes.extend(budget_window(forecast, requests_given));
     notes.extend(alert_history(forecast));
@@ -23,10 +24,20 @@ fn still_under_way(strategy: &StrategyForecast) -> Note {
     let name = &strategy.name;
     let text = match strategy.phases.last().map(|phase| phase.phase.as_str()) {
         Some("stuck") => format!("{name} is stuck and does not roll back by itself: someone has to"),
+        Some("waiting") => format!("{name} waits for a person, and none came: see rollout.promote-after"),
+        Some("paused") => format!("{name} was paused when the run ended, and nobody let it go on"),
         Some("holding") => format!("{name} still waits for enough requests to judge the new version by"),
         Some(_) | None => format!("{name} was still under way when the run ended; a longer horizon shows its end"),
     };
     note("unfinished", text)
+}
+
+fn given_up(strategy: &StrategyForecast) -> Note {
+    let name = &strategy.name;
+    note(
+        "failed",
+        format!("{name} failed and does not return by itself: both versions may be left, and someone has to"),
+    )
 }
 
 fn traffic_ends(forecast: &Forecast) -> Option<Note> {

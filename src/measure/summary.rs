@@ -146,6 +146,7 @@ fn rollout(metrics: &mut Metrics, meter: &Meter) {
     metrics.exposed_requests = Some(meter.sums.exposed as f64);
     metrics.exposed_users = Some(meter.users.exposed() as f64);
     metrics.harmed_requests = Some(meter.sums.harmed as f64);
+    metrics.mirrored = Some(meter.sums.mirrored as f64);
     metrics.harmed_users = Some(meter.users.harmed() as f64);
     metrics.share_drift = meter.drift.share();
     metrics.version_flips = Some(meter.users.flips() as f64);

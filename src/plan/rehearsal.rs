@@ -113,6 +113,8 @@ struct Platform<'a> {
     news: Vec<(Moment, Input)>,
     /// Launched, and without a place.
     pending: VecDeque<InstanceId>,
+    /// Stopped before they had a place.
+    unborn: Vec<InstanceId>,
     existing: u32,
     /// Instances before the rollout.
     size: u32,
@@ -137,6 +139,7 @@ impl<'a> Platform<'a> {
             now: Moment::START,
             news,
             pending: VecDeque::new(),
+            unborn: Vec::new(),
             existing: size,
             size,
             weight: strategy.split().map(|_| Share::NONE),
@@ -186,8 +189,8 @@ impl<'a> Platform<'a> {
         self.controller.note(self.now, Input::Sample(Sample { at: self.now, new: seen, old: seen }), &mut orders);
         while let Some(first) = self.news.iter().position(|&(at, _)| at <= self.now) {
             let (_, input) = self.news.remove(first);
-            if let Input::Gone(_) = input {
-                self.existing -= 1;
+            if let Input::Gone(instance) = input {
+                self.existing -= u32::from(!self.unborn.contains(&instance));
                 self.admit();
             }
             self.controller.note(self.now, input, &mut orders);
@@ -249,7 +252,7 @@ impl<'a> Platform<'a> {
         if let Some(place) = self.pending.iter().position(|&waiting| waiting == instance) {
             self.pending.remove(place);
             // It never existed: nothing has to go before it is gone.
-            self.existing += 1;
+            self.unborn.push(instance);
             self.news.push((self.now, Input::Gone(instance)));
             return;
         }

@@ -199,7 +199,7 @@ mod tests {
         let phase = value!({"type": "object", "required": ["at_s", "phase", "reason"], "properties": {"at_s": {"type": "number"}}});
         let alert = ["severity", "long_s", "short_s", "factor", "burn_rate_max", "fires_s", "clears_s"];
         let strategy = value!({"type": "object", "required": ["name", "ending", "metrics", "phases", "alerts"], "properties": {
-            "ending": {"enum": ["no rollout", "promoted", "rolled back", "unfinished"]},
+            "ending": {"enum": ["no rollout", "promoted", "rolled back", "failed", "concluded", "unfinished"]},
             "metrics": {"type": "object", "required": metrics, "additionalProperties": estimate},
             "phases": {"type": "array", "items": phase},
             "alerts": {"type": "array", "items": {"type": "object", "required": alert}}}});

@@ -4,7 +4,6 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::core::fleet::Counts;
-use crate::core::time::Span;
 use crate::manifest::{Fate, Unused};
 use crate::measure::forecast::Forecast;
 use crate::plan::{Delay, Ending, Finding, Found, Rehearsal, Row};

@@ -2,7 +2,7 @@
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Row, Table, TableStyle};
 
-use crate::measure::forecast::{Ending, Forecast, StrategyForecast};
+use crate::measure::forecast::{Forecast, StrategyForecast};
 use crate::report::number::{self, known};
 use crate::report::text;
 use crate::report::verdict::Verdict;
@@ -114,7 +114,7 @@ fn row(strategy: &StrategyForecast, verdict: &Verdict, columns: &[&Column], name
     };
     let cells = columns.iter().map(|column| {
         let cell = Cell::new((column.cell)(strategy));
-        if column.rank == 0 && strategy.ending == Ending::Unfinished { cell.fg(Color::Yellow) } else { cell }
+        if column.rank == 0 && !strategy.ending.is_finished() { cell.fg(Color::Yellow) } else { cell }
     });
     std::iter::once(name).chain(cells).collect::<Vec<_>>().into()
 }

@@ -61,8 +61,9 @@ impl<'f> Contender<'f> {
         plain(&self.strategy.name)
     }
 
+    /// Still under way, or given up half-way.
     fn unfinished(&self) -> bool {
-        self.strategy.ending == Ending::Unfinished
+        !self.strategy.ending.is_finished()
     }
 
     fn ties_with(&self, other: &Self) -> bool {
@@ -178,7 +179,7 @@ fn outcome(forecast: &Forecast, contender: &Contender) -> String {
     let ended = match (contender.strategy.ending, known(contender.strategy.metrics.detect_s)) {
         (Ending::NoRollout, _) => "nothing was rolled out".to_owned(),
         (Ending::Failed, _) => format!("the deployment of {new} failed"),
-        (Ending::Concluded, _) => format!("{new} was tried and measured"),
+        (Ending::Concluded, _) => format!("{new} was tried and measured{}", conclusion(contender)),
         (Ending::Promoted, _) => format!("{new} was promoted"),
         (Ending::RolledBack, Some(after)) => {
             format!("{new} was judged bad after {} and rolled back", number::duration(after))
@@ -187,6 +188,13 @@ fn outcome(forecast: &Forecast, contender: &Contender) -> String {
         (Ending::Unfinished, _) => "it was unfinished when the run ended".to_owned(),
     };
     format!("{ended}{}", still_burning(contender))
+}
+
+/// What came out of it, as its controller put it.
+fn conclusion(contender: &Contender) -> String {
+    let label = Ending::Concluded.label();
+    let said = contender.strategy.phases.iter().rfind(|phase| phase.phase == label);
+    said.map_or(String::new(), |phase| format!(" ({})", plain(&phase.reason)))
 }
 
 fn still_burning(contender: &Contender) -> String {
@@ -211,7 +219,8 @@ fn told_apart(ties: &[&Contender]) -> &'static str {
 /// "rolling, the worst, burns 62.5 %, 150 times as much".
 fn loser(best: &Contender, worst: &Contender, contenders: usize) -> String {
     let rank = if contenders > 2 { ", the worst," } else { "" };
-    let unfinished = if worst.unfinished() { " (unfinished)" } else { "" };
+    let ending = worst.strategy.ending.label();
+    let unfinished = if worst.unfinished() { format!(" ({ending})") } else { String::new() };
     let ratio = worst.lost / best.lost;
     let ratio = if best.lost > ROUNDING && ratio >= 1.05 {
         format!(", {} times as much", number::times(ratio))
@@ -228,15 +237,21 @@ fn loser(best: &Contender, worst: &Contender, contenders: usize) -> String {
     )
 }
 
-/// The unfinished ones that no sentence has named yet.
-fn left_out(contenders: &[Contender], worst: Option<&Contender>) -> Option<String> {
+/// The unfinished and failed ones that no sentence has named yet.
+fn left_out(contenders: &[Contender], worst: Option<&Contender>) -> Vec<String> {
     let named = worst.map(|worst| &worst.strategy.name);
-    let left: Vec<_> = contenders[1..].iter().filter(|c| c.unfinished() && Some(&c.strategy.name) != named).collect();
-    match left.as_slice() {
+    let left = |ending| -> Vec<&Contender> {
+        let others = contenders[1..].iter().filter(|other| Some(&other.strategy.name) != named);
+        others.filter(|other| other.strategy.ending == ending).collect()
+    };
+    let unfinished = match left(Ending::Unfinished).as_slice() {
         [] => None,
         [one] => Some(format!("{} was unfinished when the run ended.", one.name())),
         several => Some(format!("{} were unfinished when the run ended.", list(several))),
-    }
+    };
+    let failed = left(Ending::Failed);
+    let failed = (!failed.is_empty()).then(|| format!("{} failed, and stayed half-way.", list(&failed)));
+    unfinished.into_iter().chain(failed).collect()
 }
 
 /// "rolling, blue-green and canary".
@@ -299,6 +314,7 @@ mod words {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::forecast::Phase;
     use crate::report::fixture;
 
     fn text(forecast: &Forecast) -> String {
@@ -336,6 +352,28 @@ mod tests {
         let verdict = verdict(&forecast);
         assert_eq!(verdict.best.as_deref(), Some("rolling"));
         assert!(verdict.sentences.contains(&"canary was unfinished when the run ended.".to_owned()), "{verdict:?}");
+    }
+
+    #[test]
+    fn a_failed_rollout_never_beats_a_finished_one_either() {
+        let mut forecast = fixture::checkout();
+        forecast.strategies[4].ending = Ending::Failed;
+        let verdict = verdict(&forecast);
+        assert_eq!(verdict.best.as_deref(), Some("rolling"));
+        assert!(verdict.sentences.contains(&"canary failed, and stayed half-way.".to_owned()), "{verdict:?}");
+        forecast.strategies[1].ending = Ending::Failed;
+        assert!(text(&forecast).contains("recreate (failed), the worst, burns"));
+    }
+
+    #[test]
+    fn what_was_tried_and_measured_is_told() {
+        let mut forecast = fixture::checkout();
+        forecast.strategies[4].ending = Ending::Concluded;
+        let reason = "new 4 % of 700 attempts failed, old 0.1 % of 600";
+        forecast.strategies[4].phases.push(Phase { at_s: 300.0, phase: "concluded".into(), reason: reason.into() });
+        let text = text(&forecast);
+        assert!(text.starts_with("canary loses least"), "{text}");
+        assert!(text.contains(&format!("v2 was tried and measured ({reason}).")), "{text}");
     }
 
     #[test]

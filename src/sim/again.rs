@@ -100,7 +100,7 @@ impl World<'_> {
             return;
         }
         let Flight { pick, twin, proxy, .. } = self.flights[id];
-        self.meter.attempted(pick.version, true, false);
+        self.attempted(pick, true, false);
         let next = self.finish(id, Ending::TimedOut);
         let request = self.flights.fork(id);
         self.flights.hand_over(id, request);

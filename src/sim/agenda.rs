@@ -73,6 +73,8 @@ pub enum Event {
     List { proxy: u16, instance: InstanceId, listed: bool },
     /// A proxy learns of a new share for the new version.
     Weigh { proxy: u16, share: Share },
+    /// A proxy learns which share of the requests it is to copy.
+    Mirror { proxy: u16, share: Share },
     /// A proxy checks an instance.
     Probe { proxy: u16, instance: InstanceId, chain: u32 },
     /// The answer to a check that began at `since`, or its time-out.

@@ -69,6 +69,9 @@ impl World<'_> {
             self.flights.expire(id, self.now + patience);
         }
         self.attempt(id, &mut stream);
+        if self.mirroring {
+            self.mirror(front, flight);
+        }
     }
 
     /// The stream of the next attempt of a request.

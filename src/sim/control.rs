@@ -49,13 +49,15 @@ impl World<'_> {
         self.tell(Input::Deadline);
     }
 
-    fn carry_out(&mut self, order: Order) {
+    /// Does what the controller orders.
+    pub fn carry_out(&mut self, order: Order) {
         match order {
             Order::Launch { instance, version } => self.launch(instance, version),
             Order::Publish { instance, listed } => self.publish(instance, listed),
             Order::Drain { instance } => self.drain(instance),
             Order::Weight { share } => self.weigh(share),
-            Order::Mirror { .. } | Order::Expose { .. } => {}
+            Order::Mirror { share } => self.order_copies(share),
+            Order::Expose { share } => self.expose(share),
             Order::Announce { phase, reason } => {
                 self.await_promotion(phase);
                 self.meter.announced(self.now, phase, reason);

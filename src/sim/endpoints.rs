@@ -16,7 +16,7 @@ impl World<'_> {
     }
 
     /// When a proxy learns of a change that is made now: news reach a proxy in order.
-    fn news_at(&mut self, proxy: u16) -> Moment {
+    pub fn news_at(&mut self, proxy: u16) -> Moment {
         self.news_sent += 1;
         let mut stream = self.listing_luck.stream(self.news_sent);
         let delay = self.listing_delay.draw(&mut stream, 1.0);

@@ -47,6 +47,8 @@ pub struct Flight {
     pub exposed: bool,
     /// The client gave up: the attempt goes on, but nobody waits.
     pub abandoned: bool,
+    /// A copy for a version that is tried out; nobody waits for it from the start.
+    pub mirror: bool,
     /// Another attempt for the same request, under way at the same time.
     pub twin: Option<FlightId>,
     /// Its place in the queue of its proxy; meaningful while it waits there.
@@ -93,6 +95,7 @@ impl Flight {
             ending: Ending::Served,
             exposed: false,
             abandoned: false,
+            mirror: false,
             twin: None,
             turn: Turn(0),
             serial: 0,
@@ -100,6 +103,11 @@ impl Flight {
             deadline_next: NONE,
             deadline_previous: NONE,
         }
+    }
+
+    /// A copy of a request that was just sent; nobody waits for it.
+    pub fn copied(self) -> Flight {
+        Flight { mirror: true, abandoned: true, ..self }
     }
 }
 

@@ -14,6 +14,7 @@ mod flight;
 mod heap;
 mod law;
 mod link;
+mod mirror;
 mod notes;
 mod pod;
 mod replicate;

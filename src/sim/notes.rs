@@ -1,8 +1,9 @@
 //! What a reader should know about a result: which system's defaults it has, with the traps that they copy, and what
 //! connections and sticky users do to a rollout.
 
+use crate::core::rollout::{Phase, Strategy};
 use crate::measure::forecast::{Note, StrategyForecast};
-use crate::scenario::plan::{Layer, Preset, Scenario};
+use crate::scenario::plan::{Act, Layer, Preset, Scenario};
 use crate::sim::world::World;
 
 /// Below this, what sticky users do to a canary's share is not worth a word.
@@ -12,7 +13,8 @@ const DRIFT_MIN: f64 = 0.01;
 pub(super) fn notes(scenario: &Scenario, strategies: &[StrategyForecast]) -> Vec<Note> {
     let preset = scenario.proxies.preset.map(|preset| note("preset", of_preset(preset)));
     let sticky = sticky(scenario, strategies);
-    [preset, pinned(scenario), sticky].into_iter().flatten().collect()
+    let idle = nobody_waited(scenario, strategies);
+    [preset, pinned(scenario), sticky, idle, flagged(scenario)].into_iter().flatten().collect()
 }
 
 /// What the run of the strategy called `name` came upon.
@@ -82,6 +84,28 @@ fn pinned(scenario: &Scenario) -> Option<Note> {
         Some(age) => format!("connections stay with their instance: a new instance has its share only after {age}"),
     };
     Some(note("connections-pinned", text))
+}
+
+/// Somebody comes to promote, but nothing ever waits for that.
+fn nobody_waited(scenario: &Scenario, strategies: &[StrategyForecast]) -> Option<Note> {
+    let comes = scenario.rollout.is_some_and(|rollout| rollout.promote_after.is_some())
+        || scenario.people.iter().any(|deed| deed.act == Act::Promote);
+    let waiting = Phase::Waiting.to_string();
+    let mut phases = strategies.iter().flat_map(|strategy| &strategy.phases);
+    let waited = phases.any(|phase| phase.phase == waiting);
+    (comes && !waited).then(|| note("nobody-waited", "somebody comes to promote, but no strategy waited for a person"))
+}
+
+/// What a version says of its instances means nothing to a flag.
+fn flagged(scenario: &Scenario) -> Option<Note> {
+    let to = &scenario.versions[scenario.rollout?.to.index()];
+    let says = to.fails_to_start.value() > 0.0 || to.crashes_after.is_some();
+    let flag = scenario.strategies.iter().find(|named| matches!(named.strategy, Strategy::FeatureFlag(_)))?;
+    let text = format!(
+        "{}: a feature flag starts no instance, so that {}'s fails-to-start and crashes have no effect there",
+        flag.name, to.name
+    );
+    says.then(|| note("flag-instances", text))
 }
 
 fn sticky(scenario: &Scenario, strategies: &[StrategyForecast]) -> Option<Note> {

@@ -4,6 +4,7 @@ use crate::core::draw::{Stream, further};
 use crate::core::ids::InstanceId;
 use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket};
 use crate::core::time::{Moment, Span};
+use crate::measure::meter::Attempt;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId, Place};
 use crate::sim::server::{Phase, slowdown};
@@ -19,7 +20,7 @@ impl World<'_> {
         if self.pins
             && let Some(pick) = self.pinned_to(ask.user)
         {
-            self.start(id, pick, stream);
+            self.start(id, Pick { at: self.now, ..pick }, stream);
             return;
         }
         let cookie = if self.with_cookies { self.cookie_of(ask.user) } else { None };
@@ -39,21 +40,29 @@ impl World<'_> {
         }
     }
 
-    /// An attempt leaves its proxy.
+    /// An attempt of a user's request leaves its proxy.
     #[inline]
     pub fn start(&mut self, id: FlightId, pick: Pick, stream: &mut Stream) {
         let flight = &mut self.flights[id];
+        let pick = self.flag.map_or(pick, |flag| flag.show(flight.user, pick));
         if flight.tried.count() == 0 {
             self.meter.routed(pick.version);
         }
+        flight.exposed |= Some(pick.version) == self.meter.new_version();
+        self.dispatch(id, pick, stream);
+    }
+
+    /// An attempt, of a user or a copy, is on its way.
+    #[inline]
+    pub fn dispatch(&mut self, id: FlightId, pick: Pick, stream: &mut Stream) {
+        let flight = &mut self.flights[id];
         let luck = self.behaviours[pick.version.index()].luck(stream, f64::from(flight.size));
         flight.pick = pick;
         flight.tried.push(pick.instance);
         flight.fate = luck.fate;
         flight.work_ns = luck.work_ns;
-        flight.exposed |= Some(pick.version) == self.meter.new_version();
         flight.place = Place::Travelling;
-        if self.timed_tries {
+        if self.timed_tries && !flight.mirror {
             self.time_attempt(id);
         }
         let delay = self.scenario.network.delay;
@@ -79,9 +88,16 @@ impl World<'_> {
         } else if self.scenario.fleet.queue.is_none_or(|limit| server.queue.len() < limit) {
             self.enqueue(id);
         } else {
-            self.meter.shed();
-            self.return_to_proxy(id, Ending::Refused);
+            self.turn_away(id);
         }
+    }
+
+    /// An instance is full. That a copy finds no place is no news of the users'.
+    pub fn turn_away(&mut self, id: FlightId) {
+        if !self.flights[id].mirror {
+            self.meter.shed();
+        }
+        self.return_to_proxy(id, Ending::Refused);
     }
 
     fn enqueue(&mut self, id: FlightId) {
@@ -185,13 +201,17 @@ impl World<'_> {
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
     #[inline]
     pub fn reach_proxy(&mut self, id: FlightId) {
-        let Flight { ending, pick, proxy, abandoned, twin, .. } = self.flights[id];
+        let Flight { ending, pick, proxy, abandoned, mirror, twin, .. } = self.flights[id];
         if abandoned {
-            self.flights.remove(id);
+            if mirror {
+                self.end_mirror(id);
+            } else {
+                self.flights.remove(id);
+            }
             return;
         }
         let good = ending == Ending::Served;
-        self.meter.attempted(pick.version, !good, matches!(ending, Ending::Served | Ending::Error));
+        self.attempted(pick, !good, matches!(ending, Ending::Served | Ending::Error));
         self.report(proxy, pick.instance);
         let next = self.finish(id, ending);
         match (twin, next) {
@@ -202,9 +222,16 @@ impl World<'_> {
         self.call_waiting(proxy, Some(pick.instance));
     }
 
+    /// An attempt is over for its proxy: `failed` by the instance's fault, and whether a user gets an answer from it.
+    #[inline]
+    pub fn attempted(&mut self, pick: Pick, failed: bool, answered: bool) {
+        let slow = self.slow_above.is_some_and(|above| self.now.since(pick.at) > above);
+        self.meter.attempted(pick.version, Attempt { failed, answered, slow });
+    }
+
     /// With an answer, an instance says how loaded it is, if the balancer cares.
     #[inline]
-    fn report(&mut self, proxy: u16, instance: InstanceId) {
+    pub fn report(&mut self, proxy: u16, instance: InstanceId) {
         if !self.reports {
             return;
         }
@@ -273,7 +300,7 @@ impl World<'_> {
 
     /// Nobody waits for this attempt any more; `failed`: because there was no answer in time.
     pub fn abandon(&mut self, id: FlightId, failed: bool) {
-        self.meter.attempted(self.flights[id].pick.version, failed, false);
+        self.attempted(self.flights[id].pick, failed, false);
         let next = self.finish(id, Ending::Abandoned);
         assert_eq!(next, Next::Done, "nobody waits for a retry of an abandoned request");
         self.flights[id].abandoned = true;

@@ -82,8 +82,7 @@ impl World<'_> {
         let instance = self.flights[id].pick.instance;
         let count = self.servers[instance.index()].sharing.count();
         if self.scenario.fleet.queue.is_some_and(|queue| count >= slots.saturating_add(queue)) {
-            self.meter.shed();
-            self.return_to_proxy(id, Ending::Refused);
+            self.turn_away(id);
             return;
         }
         let work = self.begin_service(id);

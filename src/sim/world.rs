@@ -16,6 +16,7 @@ use crate::sim::arrivals::Arrivals;
 use crate::sim::flight::Flights;
 use crate::sim::law::Sampler;
 use crate::sim::link::Link;
+use crate::sim::mirror::Flag;
 use crate::sim::server::{Phase, Server};
 use crate::sim::version::Behaviour;
 use rand::Rng;
@@ -56,6 +57,15 @@ pub(super) struct World<'a> {
     pub pins: bool,
     /// How long a client waits, or its proxy for it.
     pub patience: Option<Span>,
+    /// An attempt that takes longer counts as slow; `None`: nothing asks for that.
+    pub slow_above: Option<Span>,
+    /// Who meets new code on any instance; `None`: nobody.
+    pub flag: Option<Flag>,
+    /// By the number of a proxy: the share of the requests that it copies.
+    pub mirrors: Vec<Share>,
+    /// Whether any proxy copies any.
+    pub mirroring: bool,
+    pub mirror_luck: Family,
     /// Whether instances work on everything at once.
     pub sharing: bool,
     /// Whether requests may have to wait at a proxy.
@@ -137,6 +147,11 @@ impl<'a> World<'a> {
             link_luck: seed.stream("link", 0).next_u64(),
             pins: scenario.proxies.layer != Layer::L7 && scenario.traffic.connections.is_some(),
             patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
+            slow_above: strategy.and_then(Strategy::slow_above),
+            flag: None,
+            mirrors: vec![Share::NONE; count],
+            mirroring: false,
+            mirror_luck: seed.family("mirror"),
             sharing: scenario.fleet.discipline == Discipline::ProcessorSharing,
             limited: policy.limits.any(),
             timed_proxies: policy.breaker.is_some() || policy.ejection.is_some(),
@@ -279,6 +294,7 @@ impl<'a> World<'a> {
             Event::Kill(instance) => self.kill(instance),
             Event::List { proxy, instance, listed } => self.learn_listing(proxy, instance, listed),
             Event::Weigh { proxy, share } => self.learn_share(proxy, share),
+            Event::Mirror { proxy, share } => self.learn_mirror(proxy, share),
             Event::Probe { proxy, instance, chain } => self.probe(proxy, instance, chain),
             Event::Probed { proxy, instance, chain, well, since } => self.probed(proxy, instance, chain, well, since),
             Event::ProxyDue(proxy) => self.proxy_due(proxy),
@@ -329,3 +345,6 @@ fn links(scenario: &Scenario) -> Vec<Link> {
     let users = scenario.traffic.connections.map_or(0, |_| scenario.traffic.users);
     vec![Link::CLOSED; users as usize]
 }
+
+#[cfg(test)]
+mod tests;

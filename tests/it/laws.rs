@@ -31,7 +31,44 @@ struct World {
     care: Vec<&'static str>,
     again: Vec<&'static str>,
     discipline: &'static str,
+    /// How instances come up: lines of `fleet`.
+    pods: Vec<&'static str>,
+    /// Room above the size of the fleet.
+    quota: Option<u32>,
+    /// When ready instances crash: an option of both versions.
+    crashes: &'static str,
+    /// Sizes that are wanted from 20 s and from 70 s on.
+    sizes: Option<(u32, u32)>,
+    /// What people do: lines of `rollout`.
+    people: Vec<&'static str>,
+    /// Strategies beside the usual ones.
+    trials: Vec<&'static str>,
 }
+
+/// Each alone and both together, these are options of `fleet`.
+const PODS: [&str; 2] = [
+    "readiness: { initial-delay: 1s, period: 3s, timeout: 500ms, successes: 2, failures: 2 }",
+    "restart: { first: 1s, max: 6s, reset: 15s }",
+];
+
+/// These are options of `rollout`.
+const PEOPLE: [&str; 2] = [
+    "promote-after: 12s",
+    "people: [ { at: 25s, do: pause }, { at: 40s, do: resume }, { at: 60s, do: promote }, { at: 80s, do: abort } ]",
+];
+
+/// A balancer of connections copies no requests.
+const SHADOW: &str = "shadow: { share: 70%, for: 30s, gate: { samples: 20, window: 20s } }";
+
+/// And these are `strategies`.
+const TRIALS: [&str; 6] = [
+    "by-hand: { blue-green: { preview: 1, promotion: manual, bake: 10s, gate: none } }",
+    "scaled: { canary: { steps: [ { share: 20%, hold: manual, instances: 50% }, { share: 60%, hold: 10s, instances: 1 } ], gate: { samples: 20, window: 20s } } }",
+    "ab-test: { for: 30s, gate: none }",
+    "feature-flag: { steps: [ { share: 20%, hold: 10s }, { share: 70%, hold: 10s } ], gate: { samples: 20, window: 20s } }",
+    "combined: { steps: [ { share: 30%, hold: 15s } ], bake: 20s, gate: { samples: 20, window: 20s } }",
+    SHADOW,
+];
 
 /// Each alone and all together, these are options of `proxies`.
 const CARE: [&str; 9] = [
@@ -74,10 +111,18 @@ impl World {
         };
         let (delay, drain) = self.shutdown;
         let deploy = if rollout {
-            format!("rollout: {{ at: 10s, from: v1, to: v2, progress-deadline: 30s }}\n{STRATEGIES}")
+            let people = joined(&self.people);
+            let trials: String = self.trials.iter().map(|trial| format!("  {trial}\n")).collect();
+            format!("rollout: {{ at: 10s, from: v1, to: v2, progress-deadline: 30s{people} }}\n{STRATEGIES}{trials}")
         } else {
             String::new()
         };
+        let pods = joined(&self.pods);
+        let quota = self.quota.map_or(String::new(), |room| format!(", quota: {}", self.size + room));
+        let sizes = self.sizes.map_or(String::new(), |(first, second)| {
+            format!("scale: [ {{ at: 20s, size: {first} }}, {{ at: 70s, size: {second} }} ]\n")
+        });
+        let crashes = self.crashes;
         let new = if rollout {
             format!("  v2: {{ like: v1, errors: {}%, fails-to-start: {}% }}\n", self.errors, self.fails_to_start)
         } else {
@@ -88,10 +133,10 @@ impl World {
              traffic: {{ open: {{ stages: [ {{ rate: {}/s, for: 120s }} ] }}{timeout}{}, retries: {{ attempts: {}{} }}, users: 50 }}\n\
              network: {{ delay: {}ms, listing-delay: {}ms }}\n\
              proxies: {{ count: {}, balancer: {{ {}: {{}} }}{} }}\n\
-             fleet: {{ size: {}, slots: {}, queue: {queue}, discipline: {}, boot: {}s, min-ready: {}s, shutdown: {{ delay: {delay}s, drain: {} s }}, price: 0.10 USD/h }}\n\
+             fleet: {{ size: {}, slots: {}, queue: {queue}, discipline: {}, boot: {}s, min-ready: {}s, shutdown: {{ delay: {delay}s, drain: {} s }}, price: 0.10 USD/h{pods}{quota} }}\n\
              slo: {{ bad-request-price: 0.01 USD }}\n\
              telemetry: {{ scrape: 2s, delay: 1s }}\n\
-             versions:\n  v1: {{ service: {} }}\n{new}{deploy}{faults}{EVENTS}",
+             versions:\n  v1: {{ service: {}{crashes} }}\n{new}{deploy}{faults}{sizes}{EVENTS}",
             self.seed,
             self.rate,
             self.connections,
@@ -142,13 +187,19 @@ fn worlds() -> impl Strategy<Value = World> {
         ", connections: {}",
         ", connections: { max-age: 8s, idle: 500ms, max-requests: 40 }",
     ]);
-    let options = (care, again, discipline, connections);
+    let crashes = prop::sample::select(vec!["", "", ", crashes: { after: { exponential: { mean: 30s } } }"]);
+    let sizes = prop::option::of((1_u32..10, 1_u32..10));
+    let pods = (prop::sample::subsequence(PODS.to_vec(), 0..=PODS.len()), prop::option::of(0_u32..4), crashes, sizes);
+    let people = prop::sample::subsequence(PEOPLE.to_vec(), 0..=PEOPLE.len());
+    let trials = prop::sample::subsequence(TRIALS.to_vec(), 0..=3);
+    let options = (care, again, discipline, connections, pods, people, trials);
     (0_u64..1_000, fleet, traffic, network, trouble, options).prop_map(
         |(seed, fleet, traffic, network, trouble, options)| {
             let (size, slots, queue, boot_s, shutdown, min_ready_s) = fleet;
             let (rate, service, timeout_ms, retries) = traffic;
             let (delay_ms, listing_ms, proxies, balancer) = network;
             let (errors, fails_to_start, fault) = trouble;
+            let (care, again, discipline, connections, (pods, quota, crashes, sizes), people, trials) = options;
             World {
                 seed,
                 size,
@@ -168,10 +219,16 @@ fn worlds() -> impl Strategy<Value = World> {
                 errors,
                 fails_to_start,
                 fault,
-                care: options.0,
-                again: options.1,
-                discipline: options.2,
-                connections: options.3,
+                care,
+                again,
+                discipline,
+                connections,
+                pods,
+                quota,
+                crashes,
+                sizes,
+                people,
+                trials,
             }
         },
     )
@@ -195,14 +252,18 @@ fn physical(row: &Second) -> (u32, u32) {
 
 /// No strategy wants more instances than it may.
 fn bounded(world: &World, strategy: &StrategyForecast) {
+    let (first, second) = world.sizes.unwrap_or_default();
+    let size = world.size.max(first).max(second);
     let most = match strategy.name.as_str() {
-        "stay" | "recreate" => world.size,
-        "rolling" => world.size + world.size.div_ceil(4),
-        _ => 2 * world.size,
+        "stay" | "recreate" | "feature-flag" => size,
+        "rolling" => size + size.div_ceil(4),
+        _ => 2 * size,
     };
+    let room = world.quota.map_or(u32::MAX, |room| world.size + room);
     for row in &strategy.timeline {
-        let (wanted, _) = physical(row);
+        let (wanted, terminating) = physical(row);
         assert!(wanted <= most, "{}: {wanted} instances wanted, at most {most} allowed", strategy.name);
+        assert!(wanted + terminating <= room, "{}: more instances exist than the quota of {room}", strategy.name);
     }
     assert!(value(strategy.metrics.peak_instances) >= f64::from(world.size));
 }
@@ -223,8 +284,16 @@ fn ended(world: &World, strategy: &StrategyForecast) {
             assert!(strategy.metrics.rollback_s.is_some(), "{}: no new instance is listed any more", strategy.name);
             assert_eq!(last.new.booting + last.new.ready, 0);
         }
-        Ending::Promoted => assert_eq!(last.old.booting + last.old.ready, 0, "{}", strategy.name),
-        Ending::RolledBack | Ending::NoRollout | Ending::Unfinished | Ending::Failed | Ending::Concluded => {}
+        Ending::Promoted if strategy.name != "feature-flag" => {
+            assert_eq!(last.old.booting + last.old.ready, 0, "{}", strategy.name);
+        }
+        Ending::Concluded if strategy.name == "shadow" => assert_eq!(last.new.booting + last.new.ready, 0),
+        Ending::Promoted
+        | Ending::RolledBack
+        | Ending::NoRollout
+        | Ending::Unfinished
+        | Ending::Failed
+        | Ending::Concluded => {}
     }
 }
 
@@ -240,6 +309,11 @@ fn sane(strategy: &StrategyForecast) {
     assert!(ordered.is_sorted(), "percentiles rise: {ordered:?}");
     assert!(metrics.harmed_requests <= metrics.exposed_requests);
     assert!(metrics.exposed_requests <= metrics.requests);
+    let offered: u32 = strategy.timeline.iter().map(|row| row.offered).sum();
+    assert!(metrics.mirrored <= Some(f64::from(offered)), "at most one copy of each request");
+    if strategy.name == "shadow" {
+        assert_eq!([metrics.exposed_requests, metrics.harmed_requests], [Some(0.0); 2], "nobody feels a copy");
+    }
 }
 
 fn check(world: &World, forecast: &Forecast) {
@@ -265,7 +339,8 @@ proptest! {
         let layer = if direct { "layer: direct-return" } else { "layer: l4" };
         let pinned = World {
             connections: ", connections: { max-age: 8s, idle: 2s }",
-            care: vec![layer, CARE[0]], again: Vec::new(), retries: 0, ..world
+            care: vec![layer, CARE[0]], again: Vec::new(), retries: 0,
+            trials: world.trials.iter().copied().filter(|&trial| trial != SHADOW).collect(), ..world
         };
         check(&pinned, &forecast(&pinned.yaml(true)));
     }
@@ -273,7 +348,8 @@ proptest! {
     #[test]
     fn without_rollout_faults_and_limits_nothing_is_lost(world in worlds()) {
         let calm =
-            World { timeout_ms: None, queue: None, fault: None, care: Vec::new(), again: Vec::new(), ..world };
+            World { timeout_ms: None, queue: None, fault: None, care: Vec::new(), again: Vec::new(),
+                crashes: "", sizes: None, ..world };
         let forecast = forecast(&calm.yaml(false));
         check(&calm, &forecast);
         let metrics = &forecast.strategies[0].metrics;
@@ -287,7 +363,7 @@ proptest! {
     fn a_healthy_rollout_that_waits_for_the_proxies_loses_nothing(world in worlds()) {
         let healthy = World {
             timeout_ms: None, queue: None, fault: None, errors: 0, fails_to_start: 0, care: Vec::new(), again: Vec::new(),
-            service: "20ms", rate: 1 + world.rate / 8, shutdown: (4, 30), ..world
+            service: "20ms", rate: 1 + world.rate / 8, shutdown: (4, 30), crashes: "", ..world
         };
         let forecast = forecast(&healthy.yaml(true));
         check(&healthy, &forecast);

@@ -12,3 +12,4 @@ mod proxies;
 mod real_balancers;
 mod stories;
 mod theory;
+mod trials;

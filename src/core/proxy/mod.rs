@@ -30,6 +30,7 @@ pub use policy::{
     Passive, Policy, Retries, RetryOn, Spill, Sticky, SuccessRate, Target,
 };
 pub use pool::{Listing, Pool, Standing};
+pub use route::place_of;
 pub use waiting::{Ticket, Turn};
 
 use crate::core::amount::Share;
@@ -239,6 +240,33 @@ impl Proxy {
         self.choose(now, ask, None, Kind::Hedge).map_err(Miss::refusal)
     }
 
+    /// Chooses an instance of the new version for a copy of a request, for which nobody waits: it takes no retries and no
+    /// place in the queue, and no user sticks to where it goes. To be given back to [`Proxy::finish_mirror`].
+    ///
+    /// # Errors
+    /// As [`Proxy::pick`]; [`Refusal::NoInstance`] also without a split.
+    pub fn pick_mirror(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
+        let side = self.route.new_side().ok_or(Refusal::NoInstance)?;
+        if self.active >= self.policy.limits.requests {
+            return Err(Refusal::Full);
+        }
+        let Some(spot) = self.sides[side].choose(now, ask) else {
+            let full = self.limited() && self.sides[side].is_full(now, &ask.tried);
+            return Err(if full { Refusal::Full } else { Refusal::NoInstance });
+        };
+        let (instance, version) = self.sides[side].send(now, spot);
+        self.active += 1;
+        if self.remembers {
+            self.watch_pick(now, instance);
+        }
+        Ok(Pick { instance, version, retry: false, at: now })
+    }
+
+    /// Takes note of how a copy ended: what it says of the instance counts, and it is never tried again.
+    pub fn finish_mirror(&mut self, now: Moment, pick: Pick, ending: Ending, dice: u64) {
+        self.end(now, pick, ending, dice);
+    }
+
     #[inline]
     fn choose(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Result<Pick, Miss> {
         if self.active >= self.policy.limits.requests {
@@ -320,16 +348,9 @@ impl Proxy {
     /// the request has had, this one included; `dice` are random bits that belong to this ending.
     #[inline]
     pub fn finish(&mut self, now: Moment, pick: Pick, ending: Ending, attempts: u8, dice: u64) -> Next {
-        self.active -= 1;
+        self.end(now, pick, ending, dice);
         self.retrying -= u32::from(pick.retry);
         let on = self.policy.retries.on;
-        let side = self.route.side(pick.version);
-        let fault = ending.counts_as_failure(on);
-        let end = End { now, latency: now.since(pick.at), fault, served: ending == Ending::Served };
-        self.sides[side].finish(pick.instance, &end);
-        if self.watch.minds_endings {
-            self.watch_ending(now, side, pick.instance, ending, dice);
-        }
         let failed = ending.may_be_retried(on);
         if self.keeps_books && ending != Ending::Abandoned {
             self.purse.ended(!failed);
@@ -338,6 +359,19 @@ impl Proxy {
             self.allow_retry(now, attempts, dice)
         } else {
             Next::Done
+        }
+    }
+
+    /// What every ending tells of an instance.
+    #[inline]
+    fn end(&mut self, now: Moment, pick: Pick, ending: Ending, dice: u64) {
+        self.active -= 1;
+        let side = self.route.side(pick.version);
+        let fault = ending.counts_as_failure(self.policy.retries.on);
+        let end = End { now, latency: now.since(pick.at), fault, served: ending == Ending::Served };
+        self.sides[side].finish(pick.instance, &end);
+        if self.watch.minds_endings {
+            self.watch_ending(now, side, pick.instance, ending, dice);
         }
     }
 

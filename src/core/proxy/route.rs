@@ -50,19 +50,27 @@ impl Route {
         }
     }
 
+    /// The pool of the new version, if it has one for itself.
+    pub fn new_side(&self) -> Option<usize> {
+        match self {
+            Route::Shared => None,
+            Route::Split { .. } => Some(NEW),
+        }
+    }
+
     /// The pool that this request goes to.
     #[inline]
     pub fn choose(&mut self, ask: &Ask<'_>) -> usize {
         match self {
             Route::Shared => REST,
             Route::Split { how: Split::Random, share, .. } => usize::from(unit(ask.dice) < share.value()),
-            Route::Split { how: Split::User, share, .. } => usize::from(place(ask.user) < share.value()),
+            Route::Split { how: Split::User, share, .. } => usize::from(place_of(ask.user) < share.value()),
             Route::Split { how: Split::Header(carriers), share, .. } => {
-                let carries = place(ask.user) < carriers.value() && *share > Share::NONE;
+                let carries = place_of(ask.user) < carriers.value() && *share > Share::NONE;
                 usize::from(carries || unit(ask.dice) < share.value())
             }
             Route::Split { how: Split::Only(carriers), share, .. } => {
-                let carries = place(ask.user) < carriers.value() && *share > Share::NONE;
+                let carries = place_of(ask.user) < carriers.value() && *share > Share::NONE;
                 usize::from(carries || *share == Share::ALL)
             }
             Route::Split { how: Split::Smooth, share, current, .. } => rotate(current, *share),
@@ -71,7 +79,8 @@ impl Route {
 }
 
 /// Where a user stands between 0 and 1; users move to the new version in this order as its share grows.
-fn place(user: UserId) -> f64 {
+#[inline]
+pub fn place_of(user: UserId) -> f64 {
     let spread = (u64::from(user.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let spread = (spread ^ (spread >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     unit(spread ^ (spread >> 32))

@@ -282,6 +282,37 @@ fn a_freed_place_goes_to_the_oldest_who_waits() {
 }
 
 #[test]
+fn a_copy_goes_to_the_new_version_and_takes_nothing_from_users() {
+    let retries = Retries { attempts: 1, budget: Budget::AtOnce(1), ..Retries::NONE };
+    let sticky = Some(Sticky { by: Affinity::Source, lifetime: None, through_drain: false });
+    let limits = Limits { per_instance: 2, requests: 5, queue: 9 };
+    let policy = Policy { retries, sticky, limits, ..policy() };
+    let mut proxy = Proxy::new(Moment::START, policy, Some((V2, Split::Random)), Seed(1), 0);
+    assert_eq!(proxy.pick_mirror(at(0), &ask(Tried::NONE)), Err(Refusal::NoInstance));
+    proxy.list(Moment::START, InstanceId(0), V1, 0, false);
+    proxy.list(Moment::START, InstanceId(1), V2, 0, false);
+    let copies: Vec<Pick> =
+        (0..2).map(|_| proxy.pick_mirror(at(0), &ask(Tried::NONE)).expect("there is room for two")).collect();
+    assert!(copies.iter().all(|copy| copy.version == V2 && !copy.retry));
+    assert_eq!(proxy.pick_mirror(at(0), &ask(Tried::NONE)), Err(Refusal::Full), "and a copy never waits");
+    assert_eq!((proxy.active(), proxy.waiting()), (2, 0));
+    for copy in copies {
+        proxy.finish_mirror(at(1), copy, Ending::Reset, 0);
+    }
+    let user = proxy.pick(at(1), &ask(Tried::NONE)).expect("the old version has room");
+    assert_eq!(user.version, V1, "the user does not stick to where the copies went");
+    assert_eq!(proxy.finish(at(1), user, Ending::Refused, 1, 0), Next::RetryAfter(Span::ZERO), "no retry was spent");
+    proxy.forgo();
+    assert_eq!(proxy.active(), 0);
+}
+
+#[test]
+fn without_a_split_nothing_is_copied() {
+    let mut proxy = proxy(policy(), 2);
+    assert_eq!(proxy.pick_mirror(at(0), &ask(Tried::NONE)), Err(Refusal::NoInstance));
+}
+
+#[test]
 fn a_retry_to_the_same_instance_stays_and_the_last_one_moves() {
     let retries = Retries { attempts: 2, target: Target::Same { redispatch: true }, ..Retries::NONE };
     let mut proxy = proxy(Policy { retries, ..policy() }, 3);

@@ -18,8 +18,10 @@ pub(super) struct Machine {
     /// The instances of the canary workload; those of the updated primary run the same version.
     canary: Vec<InstanceId>,
     next_tick: Moment,
-    /// When the canary was scaled up, or the primary began to be updated: progress deadlines count from here.
+    /// When there was progress last: progress deadlines count from here.
     since: Moment,
+    /// What progress is measured by: both versions.
+    seen: [Counts; 2],
     /// What the proxies were told last.
     share: Share,
     /// Advances so far, for people.
@@ -35,11 +37,14 @@ impl Machine {
             format!("a canary of {} beside the primary", counted(size as usize, "instance")),
         );
         let (next_tick, since) = (sync.now + flagger.interval, sync.now);
-        Machine { flagger, walk: Walk::START, canary: Vec::new(), next_tick, since, share: Share::NONE, advances: 0 }
+        let seen = [Counts::default(); 2];
+        let (walk, canary, share) = (Walk::START, Vec::new(), Share::NONE);
+        Machine { flagger, walk, canary, next_tick, since, seen, share, advances: 0 }
     }
 
     pub fn step(&mut self, sync: &mut Sync<'_>) -> Progress {
         let sized = self.size(sync);
+        self.look_for_progress(sync);
         if self.is_over() || sync.now < self.next_tick {
             return sized;
         }
@@ -48,9 +53,9 @@ impl Machine {
         Progress::Made
     }
 
-    /// Rolls back, unless it is too late.
+    /// Rolls back, unless it is too late: once the primary is being updated there is no way back.
     pub fn fail(&mut self, sync: &mut Sync<'_>, reason: &str) -> Progress {
-        if self.is_over() {
+        if self.walk.phase != WalkPhase::Progressing {
             return Progress::Settled;
         }
         (self.walk.phase, self.walk.weight, self.walk.mirrored) = (WalkPhase::Failed, 0, false);
@@ -60,6 +65,15 @@ impl Machine {
 
     pub fn deadline(&self) -> Moment {
         if self.is_over() { Moment::NEVER } else { self.next_tick }
+    }
+
+    fn look_for_progress(&mut self, sync: &Sync<'_>) {
+        let counts = [sync.setup.from, sync.setup.to].map(|version| sync.count(version));
+        let measure =
+            |counts: &[Counts; 2]| counts.map(|Counts { spec, ready, available, .. }| (spec, ready, available));
+        if measure(&std::mem::replace(&mut self.seen, counts)) != measure(&counts) {
+            self.since = sync.now;
+        }
     }
 
     fn is_over(&self) -> bool {

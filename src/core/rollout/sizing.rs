@@ -73,11 +73,6 @@ impl Sizing {
         }
     }
 
-    /// Keeps what a stage with this share needs.
-    pub fn stay(self, share: Share, scale: Scale, actual: Share, sync: &mut Sync<'_>) -> Progress {
-        self.go(share, scale, actual, sync).progress
-    }
-
     /// Orders what brings all traffic back to the old version; `steps` are the shares of the walk, rising.
     pub fn go_back(self, steps: &[Share], actual: Share, sync: &mut Sync<'_>) -> Back {
         let size = sync.setup.size;

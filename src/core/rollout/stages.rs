@@ -112,7 +112,7 @@ impl Machine {
             State::Returning => self.give_back(sync),
             State::Returned { until } => self.stop_new(until, sync),
             State::Done { back } => self.keep(back, sync),
-            State::Compared => Progress::Settled,
+            State::Compared => self.stay(self.course.stages.len() - 1, sync),
         }
     }
 
@@ -197,7 +197,9 @@ impl Machine {
         if !grown.there {
             return Progress::Settled;
         }
-        let share = wanted.share;
+        // Without a single available instance no router sends it anything.
+        let nobody = self.course.lever != Lever::Flag && sync.count(sync.setup.to).available == 0;
+        let share = if nobody { Share::NONE } else { wanted.share };
         let new = sync.count(sync.setup.to).spec;
         self.pull(share, sync);
         self.began = sync.samples.last().copied();
@@ -209,6 +211,12 @@ impl Machine {
         }
         self.state = State::Holding { stage, since: sync.now, said: false };
         Progress::Made
+    }
+
+    /// Keeps the instances that a stage needs, whatever the size of the fleet is by now.
+    fn stay(&self, stage: usize, sync: &mut Sync<'_>) -> Progress {
+        let wanted = &self.course.stages[stage];
+        self.course.sizing.go(wanted.share, wanted.scale, self.share, sync).progress
     }
 
     fn begin_background(&mut self, stage: usize, sync: &Sync<'_>) {
@@ -257,20 +265,22 @@ impl Machine {
 
     /// On to the next stage when the hold is over, the gate content, and the analysis successful.
     fn hold(&mut self, stage: usize, since: Moment, said: bool, sync: &mut Sync<'_>) -> Progress {
-        let wanted = &self.course.stages[stage];
-        let sized = self.course.sizing.stay(wanted.share, wanted.scale, self.share, sync);
-        if sized == Progress::Made {
+        if self.stay(stage, sync) == Progress::Made {
             return Progress::Made;
         }
+        let wanted = &self.course.stages[stage];
         if self.run.is_none() || wanted.together {
+            let promoted = sync.take_promotion();
             let over = match wanted.hold {
-                Hold::For(hold) => sync.now >= since + hold || sync.take_promotion(),
-                Hold::UntilPromoted => sync.take_promotion(),
+                Hold::For(hold) => promoted || sync.now >= since + hold,
+                Hold::UntilPromoted => promoted,
             };
             if !over {
                 return self.say_waiting(stage, said, sync);
             }
-            if let Some(Verdict::Inconclusive(evidence)) = sync.verdict() {
+            // A person has evidence of their own, and there is none to wait for without a share of the traffic.
+            let waits_for_evidence = !promoted && wanted.share > Share::NONE;
+            if let (true, Some(Verdict::Inconclusive(evidence))) = (waits_for_evidence, sync.verdict()) {
                 return self.say(said, Phase::Holding, format!("inconclusive: {evidence}"), sync);
             }
         }
@@ -317,8 +327,7 @@ impl Machine {
     }
 
     fn pause(&mut self, stage: usize, next: usize, sync: &mut Sync<'_>) -> Progress {
-        let wanted = &self.course.stages[stage];
-        let sized = self.course.sizing.stay(wanted.share, wanted.scale, self.share, sync);
+        let sized = self.stay(stage, sync);
         if sync.take_promotion() { self.go_on(next, sync) } else { sized }
     }
 

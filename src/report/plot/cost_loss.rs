@@ -5,7 +5,7 @@ use plotters::element::{Circle, PathElement};
 use plotters::prelude::Color as _;
 use plotters::style::text_anchor::HPos;
 
-use crate::measure::forecast::{Ending, Forecast};
+use crate::measure::forecast::Forecast;
 use crate::report::number::{figure, known};
 use crate::report::plot::axis::{Axis, decade};
 use crate::report::plot::canvas::{
@@ -28,7 +28,6 @@ const NEAR: i32 = 26;
 
 mod words {
     pub const BETTER: &str = "better: down and to the left";
-    pub const UNFINISHED: &str = " (unfinished)";
     pub const NOTHING: &str = "nothing to compare";
 }
 
@@ -58,8 +57,9 @@ fn points(forecast: &Forecast) -> Vec<Point> {
     let stay = forecast.strategies.first().and_then(|stay| known(stay.metrics.budget_burnt)).unwrap_or(0.0);
     let found = forecast.strategies.iter().enumerate().filter_map(|(index, strategy)| {
         let extra_cost = if index == 0 { Some(0.0) } else { known(strategy.metrics.extra_cost) };
-        let finished = strategy.ending != Ending::Unfinished;
-        let label = format!("{}{}", name(&strategy.name), if finished { "" } else { words::UNFINISHED });
+        let finished = strategy.ending.is_finished();
+        let ending = if finished { String::new() } else { format!(" ({})", strategy.ending.label()) };
+        let label = format!("{}{ending}", name(&strategy.name));
         let lost = (known(strategy.metrics.budget_burnt)? - stay) * 100.0;
         Some(Point { index, label, finished, lost, extra_cost: extra_cost? })
     });
