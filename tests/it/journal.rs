@@ -17,7 +17,7 @@ network: { listing-delay: 1s }
 proxies: { count: 2, balancer: envoy-least-request, passive: { max-fails: 2, fail-timeout: 5s }, limits: { per-instance: 4, requests: 20, queue: 5 } }
 fleet: { size: 4, slots: 2, boot: 5s, shutdown: { drain: 5s } }
 versions:
-  v1: { service: { exponential: 40ms }, errors: 1% }
+  v1: { service: { exponential: { mean: 40ms } }, errors: 1% }
   v2: { like: v1, errors: 8% }
 rollout: { at: 10s, from: v1, to: v2 }
 strategies:
