@@ -79,7 +79,9 @@ impl World<'_> {
         let instance = self.flights[id].pick.instance;
         let server = &mut self.servers[instance.index()];
         if !server.accepts() {
-            self.meter.refused();
+            if !self.flights[id].mirror {
+                self.meter.refused();
+            }
             self.return_to_proxy(id, Ending::Refused);
         } else if self.sharing {
             self.join(id);
