@@ -1,69 +1,15 @@
 //! The documents of a file: what each of them is, and which of them belong together.
 
-use std::cell::Cell;
+mod shape;
 
+use self::shape::{Document, KNOWN, Shape, members, scalar};
 use crate::core::rollout::{Strategy, Surge};
-use crate::manifest::analysis::{Library, Template};
+use crate::manifest::analysis::Library;
 use crate::manifest::deployment::{self, Deployment, QUARTER};
 use crate::manifest::fields::{Case, Fields, Item, Ledger};
 use crate::manifest::{Fate, Kind, Manifest, Options, Pod, argo, aws, flagger, kruise, nomad};
 use crate::yaml::problem::{Place, Problems};
-use crate::yaml::tree::{Data, KeyPath, Node, quote};
-
-/// What can be read, for messages.
-const KNOWN: &str = "an apps/v1 Deployment, an argoproj.io Rollout, a flagger.app Canary, a rollouts.kruise.io Rollout, an ECS service, a CodeDeploy deployment group, a Nomad job";
-
-/// Objects that often stand beside those above and that no rollout of ours looks at.
-const BYSTANDERS: [&str; 22] = [
-    "AlertProvider",
-    "ClusterAnalysisTemplate",
-    "AnalysisTemplate",
-    "ConfigMap",
-    "DestinationRule",
-    "Gateway",
-    "HorizontalPodAutoscaler",
-    "HTTPRoute",
-    "Ingress",
-    "MetricTemplate",
-    "Namespace",
-    "NetworkPolicy",
-    "PodDisruptionBudget",
-    "PodMonitor",
-    "ScaledObject",
-    "Secret",
-    "Service",
-    "ServiceAccount",
-    "ServiceMonitor",
-    "TrafficRouting",
-    "VerticalPodAutoscaler",
-    "VirtualService",
-];
-
-/// One document.
-struct Document<'a> {
-    node: &'a Node,
-    shape: Shape,
-    name: String,
-    /// Whether another document has taken it in.
-    taken: Cell<bool>,
-}
-
-/// What a document is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Shape {
-    Deployment,
-    ArgoRollout,
-    FlaggerCanary,
-    KruiseRollout,
-    Template,
-    Aws(aws::Shape),
-    /// As HCL, or as JSON.
-    NomadJob(Case),
-    /// A Kubernetes object of some other kind.
-    Other(String),
-    /// Not an object of any kind we know.
-    Nothing,
-}
+use crate::yaml::tree::{KeyPath, Node};
 
 /// Reads every document of a file; what is wrong goes to `problems`.
 pub(super) fn read(mut documents: Vec<Node>, options: &Options, problems: Problems) -> (Vec<Manifest>, Problems) {
@@ -77,66 +23,6 @@ pub(super) fn read(mut documents: Vec<Node>, options: &Options, problems: Proble
     let mut manifests = reader.manifests();
     reader.leftovers(&mut manifests);
     (manifests, ledger.into_problems())
-}
-
-/// The items of a list, or the document itself.
-fn members(node: &Node) -> Vec<&Node> {
-    let is_list = scalar(node, "kind").is_some_and(|kind| kind.ends_with("List"));
-    match node.child("items") {
-        Some(Node { data: Data::List(items), .. }) if is_list => items.iter().collect(),
-        Some(_) | None => vec![node],
-    }
-}
-
-fn scalar<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
-    match &node.child(key)?.data {
-        Data::Scalar(scalar) if !scalar.is_null() => Some(&scalar.text),
-        Data::Scalar(_) | Data::List(_) | Data::Table(_) => None,
-    }
-}
-
-impl<'a> Document<'a> {
-    /// `None` for a document without content, as a `---` too many leaves one.
-    fn of(node: &'a Node) -> Option<Document<'a>> {
-        if node.is_null() {
-            return None;
-        }
-        let name = node.child("metadata").and_then(|metadata| scalar(metadata, "name")).unwrap_or_default().to_owned();
-        Some(Document { node, shape: Shape::of(node), name, taken: Cell::new(false) })
-    }
-
-    fn template(&self) -> Template<'a> {
-        Template { name: self.name.clone(), node: self.node, used: Cell::new(false) }
-    }
-
-    fn item(&self, at: KeyPath, ledger: &'a Ledger) -> Item<'a> {
-        Item::new(self.node, at, Case::AsIs, ledger)
-    }
-}
-
-impl Shape {
-    fn of(node: &Node) -> Shape {
-        let group = scalar(node, "apiVersion").map(|version| version.split('/').next().unwrap_or_default());
-        let Some(kind) = scalar(node, "kind") else { return Shape::without_kind(node) };
-        match (group.unwrap_or_default(), kind) {
-            ("apps" | "extensions", "Deployment") => Shape::Deployment,
-            ("argoproj.io", "Rollout") => Shape::ArgoRollout,
-            ("flagger.app", "Canary") => Shape::FlaggerCanary,
-            ("rollouts.kruise.io", "Rollout") => Shape::KruiseRollout,
-            ("argoproj.io", "AnalysisTemplate" | "ClusterAnalysisTemplate") => Shape::Template,
-            _ => Shape::Other(kind.to_owned()),
-        }
-    }
-
-    fn without_kind(node: &Node) -> Shape {
-        if node.child("job").is_some() {
-            Shape::NomadJob(Case::AsIs)
-        } else if node.child("Job").is_some() || node.child("TaskGroups").is_some() {
-            Shape::NomadJob(Case::Pascal)
-        } else {
-            aws::Shape::of(node).map_or(Shape::Nothing, Shape::Aws)
-        }
-    }
 }
 
 struct Reader<'a> {
@@ -213,6 +99,12 @@ impl<'a> Reader<'a> {
                 Some((Kind::FlaggerCanary, Strategy::Flagger(flagger), pod))
             }
             Shape::KruiseRollout => {
+                if scalar(document.node, "apiVersion") == Some("rollouts.kruise.io/v1alpha1") {
+                    let text =
+                        "found rollouts.kruise.io/v1alpha1, expected v1beta1, to which the controller converts it";
+                    self.ledger.complain(document.node.place, &KeyPath::from(["apiVersion"]), text);
+                    return None;
+                }
                 let (strategy, pod) = self.object(document, at, |spec| {
                     let workload = self.workload(spec, "workloadRef");
                     let workload = workload.map(|deployment| (deployment.pod.clone(), deployment.surge()));
@@ -311,7 +203,7 @@ impl<'a> Reader<'a> {
         };
         for document in self.documents {
             let fate = match &document.shape {
-                Shape::Other(kind) if BYSTANDERS.contains(&kind.as_str()) => Fate::NotSimulated,
+                shape if shape.is_bystander() => Fate::NotSimulated,
                 Shape::Other(_) | Shape::Nothing => Fate::Unknown,
                 Shape::Template if self.library.stands_alone(document.node) => Fate::NotSimulated,
                 _ => continue,
@@ -328,20 +220,5 @@ impl<'a> Reader<'a> {
         };
         let text = format!("found {found}, expected one of: {KNOWN}");
         self.ledger.complain(document.node.place, &KeyPath::top(), text);
-    }
-}
-
-impl Shape {
-    /// Whether a rollout can be read from it alone.
-    fn is_manifest(&self) -> bool {
-        !matches!(self, Shape::Template | Shape::Other(_) | Shape::Nothing)
-    }
-}
-
-impl Document<'_> {
-    /// Its kind and name, for lists.
-    fn title(&self) -> String {
-        let kind = scalar(self.node, "kind").unwrap_or("document");
-        if self.name.is_empty() { quote(kind) } else { format!("{kind}/{}", self.name) }
     }
 }

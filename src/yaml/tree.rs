@@ -1,6 +1,6 @@
 //! YAML text as a tree that remembers places and the exact text of every scalar.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
@@ -9,6 +9,9 @@ use super::problem::{Place, Problems};
 
 /// Deeper nesting than any scenario has; stops a hostile file before it exhausts the stack.
 const DEPTH_MAX: usize = 32;
+
+/// Aliases may repeat so many values in all; stops a small file from becoming a huge tree.
+const REPEATED_MAX: usize = 20_000;
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,6 +138,19 @@ impl Node {
         node.place
     }
 
+    /// How many values it holds, itself included, and how deep they nest.
+    fn extent(&self) -> (usize, usize) {
+        let add = |(size, depth): (usize, usize), node: &Node| {
+            let (more, deep) = node.extent();
+            (size + more, depth.max(deep + 1))
+        };
+        match &self.data {
+            Data::Scalar(_) => (1, 0),
+            Data::List(items) => items.iter().fold((1, 1), add),
+            Data::Table(entries) => entries.iter().map(|(_, node)| node).fold((1, 1), add),
+        }
+    }
+
     /// What it is, for a problem that begins with `found`.
     pub fn describe(&self) -> String {
         match &self.data {
@@ -176,15 +192,17 @@ pub(crate) fn parse(text: &str, source: u32, problems: &mut Problems) -> Option<
     )
 }
 
-/// Reads every document of a file that others wrote: a tag such as `!Ref` stays a part of its text, so that whoever
-/// wants a number there says what was found instead.
+/// Reads every document of a file that others wrote. Aliases are replaced by what they stand for, and `<<` by the keys
+/// that it merges. A tag such as `!Ref` stays a part of its text, so that whoever wants a number there says what was found
+/// instead.
 pub(crate) fn parse_all(text: &str, source: u32, problems: &mut Problems) -> Option<Vec<Node>> {
     build(text, source, Documents::Many, problems)
 }
 
 fn build(text: &str, source: u32, documents: Documents, problems: &mut Problems) -> Option<Vec<Node>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder { source, documents, problems, open: Vec::new(), roots: Vec::new() };
+    let (open, roots) = (Vec::new(), Vec::new());
+    let mut builder = Builder { source, documents, problems, open, roots, anchors: BTreeMap::new(), repeated: 0 };
     for event in Parser::new_from_str(text) {
         let outcome = match event {
             Ok((event, span)) => builder.take(event, span),
@@ -198,9 +216,9 @@ fn build(text: &str, source: u32, documents: Documents, problems: &mut Problems)
 /// What a file may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Documents {
-    /// One document without tags, as a scenario is.
+    /// One document without tags and aliases, as a scenario is.
     One,
-    /// Any number, with tags.
+    /// Any number, with both.
     Many,
 }
 
@@ -211,12 +229,16 @@ struct Builder<'a> {
     /// The lists and tables around the next event, outermost first.
     open: Vec<Open>,
     roots: Vec<Node>,
+    /// What has a name for aliases.
+    anchors: BTreeMap<usize, Node>,
+    /// Values that aliases have repeated so far.
+    repeated: usize,
 }
 
 /// A list or table whose end has not been seen.
 enum Open {
-    List { place: Place, items: Vec<Node> },
-    Table { place: Place, entries: Vec<(Key, Node)>, seen: BTreeSet<String>, pending: Option<Key> },
+    List { place: Place, anchor: usize, items: Vec<Node> },
+    Table { place: Place, anchor: usize, entries: Vec<(Key, Node)>, seen: BTreeSet<String>, pending: Option<Key> },
 }
 
 /// The tree cannot be built; the reason has been noted.
@@ -231,7 +253,7 @@ impl Builder<'_> {
                 self.refuse(place, "found a second document, expected one for each file")
             }
             Event::DocumentStart(_) => Ok(()),
-            Event::Alias(_) => self.refuse(place, "found an alias, expected the value itself"),
+            Event::Alias(anchor) => self.repeat(place, anchor),
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_decoration(place, anchor, tag.is_some())?;
                 let quoted = style != ScalarStyle::Plain || tag.is_some();
@@ -239,22 +261,22 @@ impl Builder<'_> {
                     Some(tag) if !tag.is_yaml_core_schema() => format!("!{} {text}", tag.suffix),
                     Some(_) | None => text.into_owned(),
                 };
-                self.scalar(place, Scalar { text, quoted })
+                self.scalar(place, anchor, Scalar { text, quoted })
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse_decoration(place, anchor, tag.is_some())?;
                 let items = Vec::new();
-                self.begin(place, Open::List { place, items })
+                self.begin(place, Open::List { place, anchor, items })
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_decoration(place, anchor, tag.is_some())?;
-                self.begin(place, Open::table(place))
+                self.begin(place, Open::table(place, anchor))
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
         }
     }
 
-    fn scalar(&mut self, place: Place, scalar: Scalar) -> Result<(), Stop> {
+    fn scalar(&mut self, place: Place, anchor: usize, scalar: Scalar) -> Result<(), Stop> {
         if let Some(Open::Table { pending, .. }) = self.open.last_mut()
             && pending.is_none()
         {
@@ -262,7 +284,27 @@ impl Builder<'_> {
             return Ok(());
         }
         let data = Data::Scalar(scalar);
-        self.value(Node { place, data });
+        self.finished(anchor, Node { place, data });
+        Ok(())
+    }
+
+    /// Puts a copy of what an alias stands for in its place.
+    fn repeat(&mut self, place: Place, anchor: usize) -> Result<(), Stop> {
+        if self.documents == Documents::One {
+            return self.refuse(place, "found an alias, expected the value itself");
+        }
+        if matches!(self.open.last(), Some(Open::Table { pending: None, .. })) {
+            return self.refuse(place, "found an alias as a key, expected text");
+        }
+        let Some(node) = self.anchors.get(&anchor).cloned() else {
+            return self.refuse(place, "found an alias of something that is not finished, expected a value");
+        };
+        let (size, depth) = node.extent();
+        self.repeated += size;
+        if self.repeated > REPEATED_MAX || self.open.len() + depth > DEPTH_MAX {
+            return self.refuse(place, "found aliases that repeat too much, expected the values themselves");
+        }
+        self.value(node);
         Ok(())
     }
 
@@ -279,13 +321,26 @@ impl Builder<'_> {
     }
 
     fn end(&mut self) -> Result<(), Stop> {
-        let node = match self.open.pop() {
-            Some(Open::List { place, items }) => Node { place, data: Data::List(items) },
-            Some(Open::Table { place, entries, .. }) => Node { place, data: Data::Table(entries) },
+        let (anchor, node) = match self.open.pop() {
+            Some(Open::List { place, anchor, items }) => (anchor, Node { place, data: Data::List(items) }),
+            Some(Open::Table { place, anchor, mut entries, .. }) => {
+                if self.documents == Documents::Many {
+                    merge(&mut entries);
+                }
+                (anchor, Node { place, data: Data::Table(entries) })
+            }
             None => return Ok(()),
         };
-        self.value(node);
+        self.finished(anchor, node);
         Ok(())
+    }
+
+    /// A finished value, kept for aliases if it has a name; 0 is no name.
+    fn finished(&mut self, anchor: usize, node: Node) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        self.value(node);
     }
 
     /// Puts a finished value where it belongs. Of two values under one key the first stays.
@@ -315,7 +370,7 @@ impl Builder<'_> {
     }
 
     fn refuse_decoration(&mut self, place: Place, anchor: usize, tag: bool) -> Result<(), Stop> {
-        if anchor != 0 {
+        if anchor != 0 && self.documents == Documents::One {
             return self.refuse(place, "found an anchor ('&'), expected the value alone");
         }
         if tag && self.documents == Documents::One {
@@ -348,7 +403,26 @@ impl Builder<'_> {
 }
 
 impl Open {
-    fn table(place: Place) -> Open {
-        Open::Table { place, entries: Vec::new(), seen: BTreeSet::new(), pending: None }
+    fn table(place: Place, anchor: usize) -> Open {
+        Open::Table { place, anchor, entries: Vec::new(), seen: BTreeSet::new(), pending: None }
+    }
+}
+
+/// Puts the keys of the tables under `<<` beside the others, of which each goes before them.
+fn merge(entries: &mut Vec<(Key, Node)>) {
+    let Some(index) = entries.iter().position(|(key, _)| key.text == "<<") else { return };
+    let tables = match &entries[index].1.data {
+        Data::Table(_) => vec![entries[index].1.clone()],
+        Data::List(items) => items.clone(),
+        Data::Scalar(_) => return,
+    };
+    entries.remove(index);
+    for table in tables {
+        let Data::Table(merged) = table.data else { continue };
+        for (key, node) in merged {
+            if !entries.iter().any(|(known, _)| known.text == key.text) {
+                entries.push((key, node));
+            }
+        }
     }
 }

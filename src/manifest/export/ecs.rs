@@ -111,7 +111,7 @@ fn percentages(surge: Surge, size: Option<u32>, strategy: &Strategy, draft: &mut
     };
     let limits = Limits::resolve(surge.surge, surge.unavailable, size);
     // The upper bound rounds down and the lower bound rounds up.
-    let maximum = (100 * u64::from(size + limits.surge)).div_ceil(u64::from(size));
+    let maximum = (100 * (u64::from(size) + u64::from(limits.surge))).div_ceil(u64::from(size));
     let minimum = 100 * u64::from(size - limits.unavailable) / u64::from(size);
     draft.note(format!(
         "the percentages give {} more and {} fewer of {size} tasks, as in Kubernetes; for another number they do not",

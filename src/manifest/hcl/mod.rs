@@ -20,7 +20,8 @@ pub(super) fn is_hcl(text: &str, file: &str) -> bool {
     let mut lines = text.lines().map(str::trim_start);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', '/', '*'])).unwrap_or_default();
     let opens = |word: &str| first.strip_prefix(word).is_some_and(|rest| rest.trim_start().starts_with(['"', '{']));
-    named || ["job", "variable", "variables", "locals"].into_iter().any(opens)
+    // A job as JSON may have the name of one in HCL.
+    (named && !first.starts_with('{')) || ["job", "variable", "variables", "locals"].into_iter().any(opens)
 }
 
 /// Reads a file. `None` if there is no tree to go on with; the reason is then among the problems.

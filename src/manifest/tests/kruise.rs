@@ -99,4 +99,5 @@ fn what_kruise_rejects_is_rejected() {
     for (strategy, part) in cases {
         refused(&text(strategy), part);
     }
+    refused(&text("canary: {}").replace("v1beta1", "v1alpha1"), "expected v1beta1");
 }

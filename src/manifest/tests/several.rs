@@ -38,3 +38,24 @@ fn json_is_read_too() {
     let text = "{\n\t\"apiVersion\": \"apps/v1\",\n\t\"kind\": \"Deployment\",\n\t\"spec\": {\"replicas\": 4}\n}";
     assert_eq!(one(text).pod.replicas, Some(4));
 }
+
+#[test]
+fn aliases_stand_for_what_they_name() {
+    let text = "x: &surge { maxSurge: 1, maxUnavailable: 0 }\napiVersion: apps/v1\nkind: Deployment\nspec:\n  replicas: &n 3\n  minReadySeconds: *n\n  strategy:\n    rollingUpdate:\n      <<: *surge\n      maxSurge: 2\n";
+    let manifest = one(text);
+    assert_eq!(manifest.pod.min_ready, Some(secs(3)));
+    let surge =
+        crate::core::rollout::Surge::new(crate::core::amount::Amount::Count(2), crate::core::amount::Amount::Count(0));
+    assert_eq!(pace(manifest), Pace::Surge(surge));
+}
+
+#[test]
+fn aliases_do_not_grow_without_bounds() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..9 {
+        let before = format!("*a{}", level - 1);
+        text += &format!("a{level}: &a{level} [{}]\n", [before.as_str(); 9].join(", "));
+    }
+    refused(&text, "aliases that repeat too much");
+    refused("a: &a [*a]", "not finished");
+}

@@ -99,3 +99,24 @@ fn every_key_is_described() {
     }
     check(&schema(), "");
 }
+
+#[test]
+fn the_schema_knows_strategies_from_manifests() {
+    let with = |strategies: &str| {
+        format!(
+            "name: x\nhorizon: 1m\ntraffic: {{ open: {{ stages: [ {{ rate: 1/s, for: 1m }} ] }} }}\nfleet: {{ size: 1, slots: 1 }}\n\
+             versions: {{ v1: {{ service: 1ms }}, v2: {{ service: 1ms }} }}\nrollout: {{ at: 10s, from: v1, to: v2 }}\n\
+             strategies: {{ {strategies} }}\n"
+        )
+    };
+    let good =
+        ["ours: { from: a.yaml }", "manifest: { from: a.hcl, name: b, matches: 10%, metrics: { c: latency-p99.9-s } }"];
+    let bad =
+        ["ours: { from: [] }", "ours: { from: a.yaml, metrics: { c: fast } }", "ours: { from: a.yaml, gate: none }"];
+    for strategies in good {
+        assert!(accepts(&with(strategies)), "{strategies}");
+    }
+    for strategies in bad {
+        assert!(!accepts(&with(strategies)), "{strategies}");
+    }
+}
