@@ -7,6 +7,7 @@
 //! - [`manifest`]: the files of other controllers, to and from our strategies.
 //! - [`scenario`]: from a YAML file to a checked plan, or to every problem in it at once.
 //! - [`sim`]: virtual time. Clients, instances, versions, the network, and the event loop that drives the core.
+//! - `live` (a feature): wall-clock time. Real HTTP through the same core.
 //! - [`measure`]: facts in, numbers out.
 //! - [`plan`]: what a controller is going to do, and what in a manifest is likely not meant.
 //! - [`report`]: pure writers from numbers to bytes; one file touches the disk.
@@ -17,6 +18,8 @@
 
 pub mod cli;
 pub mod core;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod manifest;
 pub mod measure;
 pub mod plan;

@@ -5,16 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and the rooms it may import beside itself.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("core", &[]),
     ("yaml", &[]),
     ("manifest", &["core", "yaml"]),
     ("scenario", &["core", "yaml", "manifest"]),
     ("measure", &["core"]),
     ("sim", &["core", "scenario", "measure"]),
+    ("live", &["core", "scenario", "measure"]),
     ("plan", &["core", "manifest", "scenario", "measure", "sim"]),
     ("report", &["core", "manifest", "scenario", "measure", "sim", "plan"]),
-    ("cli", &["core", "manifest", "scenario", "measure", "sim", "plan", "report"]),
+    ("cli", &["core", "manifest", "scenario", "measure", "sim", "live", "plan", "report"]),
 ];
 
 /// Text that may not stand in a room, and why.
