@@ -31,6 +31,8 @@ pub enum Command {
     Plan(Plan),
     /// Write a strategy of a scenario as the manifest of a real controller
     Export(Export),
+    /// Ask a fresh scheduler what a journal says another one was asked, and stop at the first different answer
+    Replay(Replay),
     /// Print the JSON Schema of scenario files
     Schema,
 }
@@ -49,6 +51,9 @@ pub struct Compare {
     /// Print report.json instead of the table
     #[arg(long)]
     pub json: bool,
+    /// Also write every question to the scheduler and its answer, for replay; a file as large as the traffic
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
     /// Replace a value of the scenario, e.g. --set traffic.retries.attempts=0
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub overrides: Vec<String>,
@@ -209,6 +214,13 @@ pub struct Plan {
     /// Columns of the text [default: those of the terminal, or 100]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub width: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// A journal (CSV)
+    #[arg(value_name = "FILE")]
+    pub journal: PathBuf,
 }
 
 /// What a manifest leaves open.

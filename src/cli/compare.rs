@@ -1,7 +1,7 @@
 //! `rollcast compare SCENARIO`
 
 use crate::cli::args::Compare;
-use crate::cli::{Failure, interrupt, screen};
+use crate::cli::{Failure, interrupt, journal, screen};
 use crate::measure::forecast::Forecast;
 use crate::report::{self, folder};
 use crate::scenario::{Loaded, load_with};
@@ -21,6 +21,9 @@ pub fn run(arguments: &Compare) -> Result<(), Failure> {
     interrupt::listen();
     let forecast = forecast(&loaded, arguments.threads)?;
     screen::print(&answer(&forecast, arguments))?;
+    if let Some(file) = &arguments.journal {
+        journal::write(&loaded, file)?;
+    }
     if arguments.no_files {
         return Ok(());
     }

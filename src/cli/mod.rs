@@ -6,9 +6,11 @@ mod check;
 mod compare;
 mod export;
 mod interrupt;
+mod journal;
 mod manifests;
 mod pick;
 mod plan;
+mod replay;
 mod screen;
 
 use crate::report::folder::FolderError;
@@ -67,6 +69,7 @@ pub fn run() -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Pick(arguments) => pick::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Schema => {
             let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");

@@ -1,7 +1,9 @@
 //! Quantities with their meaning in the type: a [`Share`] of a whole, a [`Rate`] per second, an [`Amount`] of instances.
 
+use serde::{Deserialize, Serialize};
 /// A share of a whole, 0 to 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
 pub struct Share(f64);
 
 impl Share {
@@ -18,6 +20,20 @@ impl Share {
     /// The share as a number from 0 to 1.
     pub const fn value(self) -> f64 {
         self.0
+    }
+}
+
+impl From<Share> for f64 {
+    fn from(share: Share) -> f64 {
+        share.0
+    }
+}
+
+impl TryFrom<f64> for Share {
+    type Error = &'static str;
+
+    fn try_from(value: f64) -> Result<Share, &'static str> {
+        Share::new(value).ok_or("a share lies between 0 and 1")
     }
 }
 

@@ -8,6 +8,7 @@ pub mod amount;
 pub mod draw;
 pub mod fleet;
 pub mod ids;
+pub mod journal;
 pub mod proxy;
 pub mod rollout;
 pub mod slo;

@@ -151,12 +151,16 @@ fn routed(share: Share, scale: Scale, size: u32) -> String {
             format!("{}: {} of {size} instances", part(share, size, "up"), instances_for(share, size))
         }
         Scale::Own(amount) => format!(
-            "{} % of the traffic on {} instances ({})",
+            "{} % of the traffic on {} ({})",
             percent(share),
-            amount.round_up(size),
+            instances(amount.round_up(size)),
             written(amount, size, "up")
         ),
     }
+}
+
+fn instances(count: u32) -> String {
+    format!("{count} instance{}", if count == 1 { "" } else { "s" })
 }
 
 fn part(share: Share, size: u32, way: &str) -> String {

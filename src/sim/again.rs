@@ -25,7 +25,7 @@ impl World<'_> {
             return;
         }
         let Flight { proxy, turn, .. } = self.flights[id];
-        self.proxies[usize::from(proxy)].leave(turn);
+        self.proxies[usize::from(proxy)].leave(self.now, turn);
         self.meter.queued(-1);
         self.meter.shed();
         self.fail_at_proxy(id);
@@ -139,7 +139,7 @@ impl World<'_> {
         let ending = self.flights[id].ending;
         let wins = ending == Ending::Served || (ending == Ending::Error && next == Next::Done);
         if next != Next::Done {
-            self.proxies[usize::from(self.flights[id].proxy)].forgo();
+            self.proxies[usize::from(self.flights[id].proxy)].forgo(self.now);
         }
         self.flights[twin].exposed |= self.flights[id].exposed;
         if wins {

@@ -3,7 +3,7 @@
 use crate::core::amount::Share;
 use crate::core::draw::unit;
 use crate::core::ids::InstanceId;
-use crate::core::proxy::Proxy;
+use crate::core::journal::Front;
 use crate::core::time::{Moment, Span};
 use crate::sim::agenda::Event;
 use crate::sim::world::World;
@@ -11,7 +11,7 @@ use rand::Rng;
 
 impl World<'_> {
     /// The proxy that takes new requests under this number.
-    pub fn front(&mut self, proxy: u16) -> &mut Proxy {
+    pub fn front(&mut self, proxy: u16) -> &mut Front {
         &mut self.proxies[usize::from(self.fronts[usize::from(proxy)])]
     }
 
@@ -53,12 +53,13 @@ impl World<'_> {
     /// A proxy learns of a new share for the new version.
     pub fn learn_share(&mut self, proxy: u16, share: Share) {
         self.shares[usize::from(proxy)] = Some(share);
-        self.front(proxy).set_share(share);
+        let now = self.now;
+        self.front(proxy).set_share(now, share);
     }
 
     /// A proxy learns that an instance is, or is no longer, in the endpoints.
     pub fn learn_listing(&mut self, proxy: u16, instance: InstanceId, listed: bool) {
-        if self.front(proxy).lists(instance) == listed {
+        if self.front(proxy).proxy().lists(instance) == listed {
             return;
         }
         let version = self.servers[instance.index()].version;
@@ -70,7 +71,7 @@ impl World<'_> {
             let now = self.now;
             let front = self.front(proxy);
             front.list(now, instance, version, level, known);
-            let unprotected = front.slow_start_protects_nothing(now);
+            let unprotected = front.proxy().slow_start_protects_nothing(now);
             self.unprotected |= unprotected;
             self.servers[instance.index()].listings += 1;
         } else {
@@ -121,7 +122,7 @@ impl World<'_> {
     /// A proxy checks an instance, as long as it lists it.
     pub fn probe(&mut self, proxy: u16, instance: InstanceId, chain: u32) {
         let Some(checks) = self.scenario.proxies.policy.checks else { return };
-        if self.chains[self.chain_place(proxy, instance)] != chain || !self.front(proxy).lists(instance) {
+        if self.chains[self.chain_place(proxy, instance)] != chain || !self.front(proxy).proxy().lists(instance) {
             return;
         }
         let delay = self.scenario.network.delay;
@@ -151,11 +152,12 @@ impl World<'_> {
         for proxy in (0..self.scenario.proxies.count).filter(|&proxy| reload.proxy.is_none_or(|only| only == proxy)) {
             let instances: Vec<InstanceId> = (0..self.servers.len() as u32).map(InstanceId).collect();
             let known: Vec<InstanceId> =
-                instances.into_iter().filter(|&instance| self.front(proxy).lists(instance)).collect();
+                instances.into_iter().filter(|&instance| self.front(proxy).proxy().lists(instance)).collect();
             let (policy, seed) = (self.scenario.proxies.policy.clone(), self.scenario.seed);
-            let mut fresh = Proxy::new(self.now, policy, self.split, seed, self.proxies.len() as u16);
+            let number = self.proxies.len() as u16;
+            let mut fresh = Front::new(self.now, policy, self.split, seed, number, self.witness.clone());
             if let Some(share) = self.shares[usize::from(proxy)] {
-                fresh.set_share(share);
+                fresh.set_share(self.now, share);
             }
             for &instance in &known {
                 let version = self.servers[instance.index()].version;

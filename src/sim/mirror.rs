@@ -5,6 +5,7 @@ use crate::core::amount::Share;
 use crate::core::draw::{further, unit};
 use crate::core::ids::{UserId, VersionId};
 use crate::core::proxy::{Ask, Ending, Pick, Tried, place_of};
+use crate::scenario::plan::Layer;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId};
 use crate::sim::world::World;
@@ -55,7 +56,7 @@ impl World<'_> {
     /// the same fate as the request would, and draws nothing that belongs to it.
     pub fn mirror(&mut self, front: u16, request: Flight) {
         let draw = unit(self.mirror_luck.stream(request.number).next_u64());
-        if self.pins || draw >= self.mirrors[usize::from(front)].value() {
+        if self.scenario.proxies.layer != Layer::L7 || draw >= self.mirrors[usize::from(front)].value() {
             return;
         }
         let ask = Ask::of(request.user, request.dice, Tried::NONE);

@@ -14,7 +14,7 @@ pub(super) fn notes(scenario: &Scenario, strategies: &[StrategyForecast]) -> Vec
     let preset = scenario.proxies.preset.map(|preset| note("preset", of_preset(preset)));
     let sticky = sticky(scenario, strategies);
     let idle = nobody_waited(scenario, strategies);
-    [preset, pinned(scenario), sticky, idle, flagged(scenario)].into_iter().flatten().collect()
+    [preset, pinned(scenario), sticky, idle, flagged(scenario), uncopied(scenario)].into_iter().flatten().collect()
 }
 
 /// What the run of the strategy called `name` came upon.
@@ -94,6 +94,23 @@ fn nobody_waited(scenario: &Scenario, strategies: &[StrategyForecast]) -> Option
     let mut phases = strategies.iter().flat_map(|strategy| &strategy.phases);
     let waited = phases.any(|phase| phase.phase == waiting);
     (comes && !waited).then(|| note("nobody-waited", "somebody comes to promote, but no strategy waited for a person"))
+}
+
+/// A balancer of connections sees no requests that it could copy.
+fn uncopied(scenario: &Scenario) -> Option<Note> {
+    let copies = |strategy: &Strategy| match strategy {
+        Strategy::Flagger(flagger) => flagger.mirror.is_some(),
+        Strategy::Shadow(_) => true,
+        Strategy::Recreate(_)
+        | Strategy::Rolling(_)
+        | Strategy::BlueGreen(_)
+        | Strategy::Canary(_)
+        | Strategy::AbTest(_)
+        | Strategy::FeatureFlag(_) => false,
+    };
+    let named = scenario.strategies.iter().find(|named| copies(&named.strategy))?;
+    let text = format!("{}: a balancer of connections copies no requests, so that nothing is mirrored", named.name);
+    (scenario.proxies.layer != Layer::L7).then(|| note("mirror-connections", text))
 }
 
 /// What a version says of its instances means nothing to a flag.

@@ -1,6 +1,7 @@
 //! All strategies of a scenario, side by side, against the same traffic.
 
 use crate::core::ids::VersionId;
+use crate::core::journal::Witness;
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
 use crate::measure::forecast::{Forecast, Note, StrategyForecast};
@@ -17,11 +18,26 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// Runs `scenario` under `strategy`; `None` stays with the running version.
 pub fn run(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> StrategyForecast {
-    run_and_note(scenario, name, strategy).0
+    run_and_note(scenario, name, strategy, None).0
 }
 
-fn run_and_note(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> (StrategyForecast, Vec<Note>) {
-    let world = World::new(scenario, strategy).run();
+/// The same, and `witness` is told of every question to the core.
+pub fn run_witnessed(
+    scenario: &Scenario,
+    name: &str,
+    strategy: Option<&Strategy>,
+    witness: Witness,
+) -> StrategyForecast {
+    run_and_note(scenario, name, strategy, Some(witness)).0
+}
+
+fn run_and_note(
+    scenario: &Scenario,
+    name: &str,
+    strategy: Option<&Strategy>,
+    witness: Option<Witness>,
+) -> (StrategyForecast, Vec<Note>) {
+    let world = World::new(scenario, strategy, witness).run();
     let findings = notes::findings(name, &world);
     (summarise(name, world.meter, &terms(scenario)), findings)
 }
@@ -29,13 +45,11 @@ fn run_and_note(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) ->
 /// Runs `stay` and every strategy of `scenario`, and takes differences to `stay`. `done` is called after each run, from
 /// any thread.
 pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
-    let stay = (STAY, None);
-    let named = scenario.strategies.iter().map(|named| (named.name.as_str(), Some(&named.strategy)));
-    let runs: Vec<_> = std::iter::once(stay).chain(named).collect();
+    let runs = runs(scenario);
     let (mut strategies, findings): (Vec<StrategyForecast>, Vec<Vec<Note>>) = runs
         .into_par_iter()
         .map(|(name, strategy)| {
-            let result = run_and_note(scenario, name, strategy);
+            let result = run_and_note(scenario, name, strategy, None);
             done();
             result
         })
@@ -46,6 +60,12 @@ pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
         metrics.extra_cost = metrics.cost.zip(cost_of_stay).map(|(cost, stay)| cost - stay);
     }
     assemble(scenario, strategies, findings.into_iter().flatten().collect())
+}
+
+/// `stay` and every strategy of `scenario`, by name.
+pub fn runs(scenario: &Scenario) -> Vec<(&str, Option<&Strategy>)> {
+    let named = scenario.strategies.iter().map(|named| (named.name.as_str(), Some(&named.strategy)));
+    std::iter::once((STAY, None)).chain(named).collect()
 }
 
 fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {

@@ -79,7 +79,9 @@ impl World<'_> {
         let instance = self.flights[id].pick.instance;
         let server = &mut self.servers[instance.index()];
         if !server.accepts() {
-            self.meter.refused();
+            if !self.flights[id].mirror {
+                self.meter.refused();
+            }
             self.return_to_proxy(id, Ending::Refused);
         } else if self.sharing {
             self.join(id);
@@ -287,12 +289,12 @@ impl World<'_> {
                 self.call_waiting(proxy, Some(pick.instance));
             }
             Place::Waiting => {
-                self.proxies[usize::from(proxy)].leave(turn);
+                self.proxies[usize::from(proxy)].leave(self.now, turn);
                 self.meter.queued(-1);
                 self.fail_at_proxy(id);
             }
             Place::BackingOff => {
-                self.proxies[usize::from(proxy)].forgo();
+                self.proxies[usize::from(proxy)].forgo(self.now);
                 self.fail_at_proxy(id);
             }
         }
@@ -329,7 +331,7 @@ impl World<'_> {
     #[inline]
     pub fn plan_proxy_due(&mut self, proxy: u16) {
         if self.timed_proxies {
-            let due = self.proxies[usize::from(proxy)].deadline();
+            let due = self.proxies[usize::from(proxy)].proxy().deadline();
             if due < self.dues[usize::from(proxy)] {
                 self.dues[usize::from(proxy)] = due;
                 self.agenda.plan(due, Event::ProxyDue(proxy));

@@ -6,8 +6,9 @@
 use crate::core::amount::Share;
 use crate::core::draw::{Family, Seed, unit};
 use crate::core::ids::{InstanceId, VersionId};
-use crate::core::proxy::{Affinity, Proxy};
-use crate::core::rollout::{Controller, Input, Order, Sample, Setup, Split, Strategy};
+use crate::core::journal::{Front, Origin, Pilot, Witness};
+use crate::core::proxy::Affinity;
+use crate::core::rollout::{Input, Order, Sample, Setup, Split, Strategy};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::{Meter, Stage};
 use crate::scenario::plan::{Discipline, Law, Layer, Request, Scenario, Source};
@@ -32,7 +33,7 @@ pub(super) struct World<'a> {
     pub agenda: Agenda,
     pub flights: Flights,
     /// Every set of workers that ever was; those that a reload replaced finish what they have.
-    pub proxies: Vec<Proxy>,
+    pub proxies: Vec<Front>,
     /// By the number of a proxy: which of `proxies` takes new requests.
     pub fronts: Vec<u16>,
     /// For each of `proxies`: when it is woken next.
@@ -91,7 +92,9 @@ pub(super) struct World<'a> {
     pub meter: Meter,
     pub luck: Family,
     pub retry_luck: Family,
-    pub controller: Controller,
+    pub controller: Pilot,
+    /// Who is told of every question to the core.
+    pub witness: Option<Witness>,
     /// What the controller has yet to be told; it is never told something while it decides.
     pub inputs: VecDeque<Input>,
     pub deciding: bool,
@@ -118,10 +121,10 @@ pub(super) struct Closed {
 }
 
 impl<'a> World<'a> {
-    pub fn new(scenario: &'a Scenario, strategy: Option<&Strategy>) -> World<'a> {
+    pub fn new(scenario: &'a Scenario, strategy: Option<&Strategy>, witness: Option<Witness>) -> World<'a> {
         let seed = scenario.seed;
         let to = scenario.rollout.filter(|_| strategy.is_some()).map(|rollout| rollout.to);
-        let split = strategy.and_then(Strategy::split).zip(to).map(|(split, to)| (to, split));
+        let split = split(scenario, strategy);
         let policy = &scenario.proxies.policy;
         let count = usize::from(scenario.proxies.count);
         World {
@@ -131,7 +134,7 @@ impl<'a> World<'a> {
             agenda: Agenda::new(),
             flights: Flights::new(),
             proxies: (0..scenario.proxies.count)
-                .map(|number| Proxy::new(Moment::START, policy.clone(), split, seed, number))
+                .map(|number| Front::new(Moment::START, policy.clone(), split, seed, number, witness.clone()))
                 .collect(),
             fronts: (0..scenario.proxies.count).collect(),
             dues: vec![Moment::NEVER; count],
@@ -168,7 +171,8 @@ impl<'a> World<'a> {
             meter: Meter::new(to, scenario.traffic.users, scenario.fleet.slots),
             luck: seed.family("request"),
             retry_luck: seed.family("retry"),
-            controller: Controller::new(setup(scenario), strategy.cloned()),
+            controller: Pilot::new(setup(scenario), strategy.cloned(), witness.clone()),
+            witness,
             inputs: VecDeque::new(),
             deciding: false,
             orders: Vec::new(),
@@ -319,6 +323,23 @@ impl<'a> World<'a> {
         self.agenda.plan(self.now + telemetry.delay, Event::Sampled(sample));
         self.agenda.plan(self.now + telemetry.scrape, Event::Scrape);
     }
+}
+
+/// What the core of a run is made of, for whoever asks a fresh one again.
+pub fn origin(scenario: &Scenario, strategy: Option<&Strategy>) -> Origin {
+    Origin {
+        policy: scenario.proxies.policy.clone(),
+        split: split(scenario, strategy),
+        seed: scenario.seed,
+        setup: setup(scenario),
+        strategy: strategy.cloned(),
+    }
+}
+
+/// The new version and how requests are split, where there is a rollout that splits them.
+fn split(scenario: &Scenario, strategy: Option<&Strategy>) -> Option<(VersionId, Split)> {
+    let to = scenario.rollout.filter(|_| strategy.is_some()).map(|rollout| rollout.to)?;
+    Some((to, strategy.and_then(Strategy::split)?))
 }
 
 fn setup(scenario: &Scenario) -> Setup {

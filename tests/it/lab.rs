@@ -1,5 +1,6 @@
 //! One line to build a world: a scenario as text, a forecast as answer.
 
+use rollcast::core::rollout::Strategy;
 use rollcast::measure::forecast::{Forecast, StrategyForecast};
 use rollcast::measure::metric::Metrics;
 use rollcast::scenario::{load_with, parse};
@@ -14,6 +15,14 @@ pub fn scenarios() -> PathBuf {
 pub fn forecast(yaml: &str) -> Forecast {
     match parse(yaml, "test.yaml", &scenarios()) {
         Ok(loaded) => rollcast::sim::forecast(&loaded.scenario, || {}),
+        Err(problems) => panic!("the scenario of this test is wrong:\n{problems}\n{yaml}"),
+    }
+}
+
+/// What a strategy that a scenario cannot name comes to in a scenario given as text.
+pub fn run(yaml: &str, strategy: &Strategy) -> StrategyForecast {
+    match parse(yaml, "test.yaml", &scenarios()) {
+        Ok(loaded) => rollcast::sim::run(&loaded.scenario, "test", Some(strategy)),
         Err(problems) => panic!("the scenario of this test is wrong:\n{problems}\n{yaml}"),
     }
 }

@@ -3,6 +3,7 @@
 mod balancers;
 mod controllers;
 mod deploy;
+mod journal;
 mod lab;
 mod laws;
 mod manifests;

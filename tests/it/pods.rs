@@ -1,6 +1,8 @@
 //! Instances as pods: probes, quota, crash loops, and people who scale.
 
-use crate::lab::{forecast, metrics, phase_at, strategy, value};
+use crate::lab::{forecast, metrics, phase_at, run, strategy, value};
+use rollcast::core::rollout::{BreakerThreshold, Ecs, Pace, Rolling, Strategy, TaskBreaker};
+use rollcast::core::time::Span;
 use rollcast::measure::forecast::{Ending, Forecast, Instances, StrategyForecast};
 
 /// Two instances of v1 without traffic to speak of, and a v2; `fleet` and `more` are the rest of the scenario.
@@ -149,4 +151,19 @@ fn instances_of_the_start_do_not_all_crash_at_once() {
     let least = forecast.strategies[0].timeline.iter().map(|row| row.old.ready).min();
     assert!(least.is_some_and(|least| (16..20).contains(&least)), "{least:?} of 20 were left");
     assert!(value(metrics(&forecast, "stay").outage_s) == 0.0);
+}
+
+#[test]
+fn crashes_open_the_circuit_breaker_of_ecs() {
+    let yaml = service("boot: 5s", ", fails-to-start: 100%", ROLLING);
+    for (rollback, ending) in [(true, Ending::RolledBack), (false, Ending::Failed)] {
+        let breaker = Some(TaskBreaker { threshold: BreakerThreshold::Count(3), resets: false, rollback });
+        let pace = Pace::Ecs(Ecs { minimum: 100.0, maximum: 200.0, breaker });
+        let ecs = run(&yaml, &Strategy::Rolling(Rolling { pace, gate: None, bake: Span::ZERO }));
+        assert_eq!(ecs.ending, ending, "{:?}", ecs.phases);
+        // Two tasks crash at 65 s; ten seconds later they start again, and crash at 80 s.
+        let phase = if rollback { "rolling back" } else { "failed" };
+        assert_eq!(phase_at(&ecs, phase), 80.0);
+        assert_eq!(value(ecs.metrics.failed_requests), 0.0);
+    }
 }

@@ -96,6 +96,61 @@ fn weights_of_five_and_one_send_every_sixth_request_to_the_new_version() {
 }
 
 #[test]
+fn only_the_shadow_finds_out_that_a_version_is_too_heavy_before_users_do() {
+    let forecast = story("new-search-ranking", &[("horizon", "22m"), ("warm-up", "4m")]);
+    let failed = |name: &str| value(metrics(&forecast, name).failed_requests);
+    let shadow = strategy(&forecast, "shadow");
+    assert_eq!((shadow.ending, failed("shadow")), (Ending::RolledBack, failed("stay")));
+    assert_eq!([shadow.metrics.exposed_users, shadow.metrics.harmed_users], [Some(0.0); 2]);
+    let test = strategy(&forecast, "ab-test");
+    assert_eq!(test.ending, Ending::Concluded);
+    let found = &test.phases.last().expect("it has ended").reason;
+    assert!(found.contains("no clear difference"), "{found}");
+    let flag = strategy(&forecast, "feature-flag");
+    assert_eq!((flag.ending, value(flag.metrics.peak_instances)), (Ending::RolledBack, 6.0));
+    assert_eq!((value(flag.metrics.extra_cost), value(flag.metrics.rollback_s)), (0.0, 0.0));
+    assert!(value(flag.metrics.harmed_users) > 200.0);
+    assert!(phase_at(flag, "rolling back") > phase_at(flag, "step 3/3"));
+    let combined = strategy(&forecast, "combined");
+    assert_eq!(combined.ending, Ending::RolledBack);
+    assert!(phase_at(combined, "rolling back") > phase_at(combined, "switched"));
+    assert!(value(combined.metrics.harmed_users) > 100.0);
+}
+
+#[test]
+fn a_full_cluster_and_pods_that_crash_stop_a_rollout_half_way() {
+    let forecast = story("pods-on-a-full-cluster", &[]);
+    let ready = |name: &str| {
+        let last = strategy(&forecast, name).timeline.last().expect("the run has seconds");
+        (last.old.ready, last.new.ready, last.new.booting)
+    };
+    let bad = |name: &str| value(metrics(&forecast, name).failed_requests);
+    for name in ["recreate", "default", "surge-only"] {
+        assert_eq!(strategy(&forecast, name).ending, Ending::Unfinished, "{name}");
+        assert!(phase_at(strategy(&forecast, name), "stuck") > 900.0, "{name}");
+    }
+    let (old, new, crashing) = ready("surge-only");
+    assert_eq!((old + new, crashing), (8, 1), "the first pod that crashes keeps the only place");
+    let (old, new, _) = ready("default");
+    assert!(old + new < 8, "fewer than were wanted");
+    let (old, new, crashing) = ready("recreate");
+    assert!(old == 0 && new < 8 && new + crashing == 8);
+    assert!(value(metrics(&forecast, "recreate").downtime_s) >= 30.0);
+    for name in ["blue-green", "canary"] {
+        assert_eq!(strategy(&forecast, name).ending, Ending::RolledBack, "{name}");
+        assert_eq!(bad(name), bad("stay"), "{name}");
+    }
+    for name in ["default", "surge-only", "blue-green", "canary"] {
+        let told = |note: &rollcast::measure::forecast::Note| note.id == "quota-reached" && note.text.starts_with(name);
+        assert!(forecast.notes.iter().any(told), "{name} had to wait");
+        assert_eq!(value(metrics(&forecast, name).peak_instances), 9.0, "{name}");
+    }
+    let roomy = story("pods-on-a-full-cluster", &[("fleet.quota", "16")]);
+    let blue_green = strategy(&roomy, "blue-green");
+    assert_eq!((blue_green.ending, value(blue_green.metrics.peak_instances)), (Ending::RolledBack, 16.0));
+}
+
+#[test]
 fn bursts_wait_for_instances_that_a_rollout_took_away() {
     let forecast = story("llm-bursty", &[]);
     let p99 = |name: &str| value(metrics(&forecast, name).latency_ms_p99);

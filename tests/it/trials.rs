@@ -1,6 +1,11 @@
 //! A/B test, shadow, feature flag and combined, and what people do to a rollout.
 
-use crate::lab::{forecast, metrics, phase_at, strategy, value};
+use crate::lab::{forecast, metrics, phase_at, run, strategy, value};
+use rollcast::core::amount::{Amount, Share};
+use rollcast::core::rollout::{
+    Analysis, Canary, Check, Condition, Flagger, Hold, Measure, Relation, Scale, Step, Strategy, Surge, Tolerance,
+};
+use rollcast::core::time::Span;
 use rollcast::measure::forecast::{Ending, Forecast, StrategyForecast};
 
 const USERS: f64 = 1_000.0;
@@ -207,4 +212,64 @@ fn another_size_of_the_fleet_is_followed_with_and_without_a_rollout() {
         assert_eq!(strategy(&scaled, name).ending, Ending::Promoted);
     }
     assert_eq!(scaled.strategies[0].timeline[112].old.ready, 7, "they boot for ten seconds");
+}
+
+/// One measurement of the last 30 s, good while the measured share is below `limit`.
+fn measured(measure: Measure, limit: f64) -> Analysis {
+    let check = Check {
+        name: "check".to_owned(),
+        measure,
+        window: Span::from_secs(30),
+        success: Some(Condition { relation: Relation::Less, value: limit }),
+        failure: None,
+        initial_delay: Span::ZERO,
+        interval: None,
+        count: None,
+        tolerance: Tolerance::default(),
+        dry_run: false,
+    };
+    Analysis { checks: vec![check] }
+}
+
+#[test]
+fn an_analysis_of_latency_finds_a_slow_version() {
+    let ending = |v2: &str| {
+        let slow = measured(Measure::Slow { above: Span::from_millis(200) }, 0.01);
+        let share = Share::new(0.2).expect("a share");
+        let hold = Hold::For(Span::from_secs(60));
+        let steps = vec![Step { share, scale: Scale::MatchShare, hold, analysis: Some(slow) }];
+        let canary = run(&service(v2, "", "canary: {}"), &Strategy::Canary(Canary::plain(steps, None, Span::ZERO)));
+        canary.ending
+    };
+    assert_eq!(ending("like: v1"), Ending::Promoted, "e^-9.9 of the attempts take longer than 200 ms");
+    let slow = "like: v1, service: { exponential: { mean: 60ms } }";
+    assert_eq!(ending(slow), Ending::RolledBack, "e^-3.3 of them do");
+}
+
+#[test]
+fn flagger_copies_requests_before_it_sends_any() {
+    let flagger = Flagger {
+        interval: Span::from_secs(60),
+        threshold: 2,
+        max_weight: 50,
+        step_weight: 50,
+        step_weights: Vec::new(),
+        step_weight_promotion: 0,
+        iterations: 0,
+        matches: None,
+        mirror: Some(Share::ALL),
+        shifts: true,
+        primary_ready: 100,
+        canary_ready: 100,
+        skip_analysis: false,
+        checks: measured(Measure::ErrorRate, 0.05),
+        primary: Surge::new(Amount::Percent(25.0), Amount::Percent(25.0)),
+    };
+    let flagger = Strategy::Flagger(flagger);
+    let good = run(&service("like: v1", "", "canary: {}"), &flagger);
+    assert_eq!(good.ending, Ending::Promoted, "{:?}", good.phases);
+    assert!(within(value(good.metrics.mirrored), 60.0 * RATE, 0.1), "one tick: {:?}", good.metrics.mirrored);
+    let bad = run(&service("like: v1, errors: 20%", "", "canary: {}"), &flagger);
+    assert_eq!(bad.ending, Ending::RolledBack);
+    assert_eq!([bad.metrics.exposed_users, bad.metrics.harmed_users], [Some(0.0); 2], "the copies were enough");
 }

@@ -3,6 +3,7 @@
 use crate::core::ids::{InstanceId, UserId, VersionId};
 use crate::core::proxy::MAX_RETRIES;
 use crate::core::time::Moment;
+use serde::{Deserialize, Serialize};
 
 /// A request that needs an instance.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,7 @@ pub struct Ask<'a> {
 }
 
 /// The address of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Client {
     /// IPv4.
     V4([u8; 4]),
@@ -92,7 +93,8 @@ impl Tried {
         self.instances[..usize::from(self.count)].last().copied()
     }
 
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, InstanceId> {
+    /// Where the attempts went, in their order.
+    pub fn iter(&self) -> std::slice::Iter<'_, InstanceId> {
         self.instances[..usize::from(self.count)].iter()
     }
 
@@ -102,7 +104,7 @@ impl Tried {
 }
 
 /// The answer to an [`Ask`]; to be given back to [`Proxy::finish`](super::Proxy::finish).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pick {
     /// Where the attempt goes.
     pub instance: InstanceId,
@@ -115,7 +117,7 @@ pub struct Pick {
 }
 
 /// What an instance says of its own load, with its answers or out of band.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Requests it works on or keeps waiting.
     pub in_flight: u32,

@@ -2,6 +2,7 @@
 
 use crate::core::proxy::RetryOn;
 use crate::core::time::{Moment, Span};
+use serde::{Deserialize, Serialize};
 
 /// Active health checks: `fall` failures in a row take an instance out, `rise` successes bring it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct Passive {
 }
 
 /// How an attempt ended, as the proxy saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// A good answer.
     Served,

@@ -42,13 +42,14 @@ use bars::Bars;
 use pool::End;
 use retry::Purse;
 use route::Route;
+use serde::{Deserialize, Serialize};
 use side::{Side, Spot};
 use sticky::Table;
 use waiting::Waiting;
 use watch::Watch;
 
 /// Why no instance was picked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// None is listed, or none of the listed ones is thought to be alive and untried.
     NoInstance,
@@ -57,7 +58,7 @@ pub enum Refusal {
 }
 
 /// What to do once an attempt has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Next {
     /// The ending is the client's answer.
     Done,
@@ -66,7 +67,7 @@ pub enum Next {
 }
 
 /// What became of a request that came to a proxy, or came back to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entry {
     /// It goes there.
     Sent(Pick),

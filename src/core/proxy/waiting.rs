@@ -5,6 +5,7 @@
 
 use crate::core::ids::{InstanceId, UserId};
 use crate::core::proxy::Tried;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// How much may be under way, and who waits.
@@ -29,11 +30,11 @@ impl Limits {
 }
 
 /// What the driver calls a request that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket(pub u32);
 
 /// The place of a request in the queue, by which it can leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Turn(pub u64);
 
 /// One request that waits.

@@ -46,10 +46,11 @@ pub use walk::{Act, Readiness, View, Walk, WalkPhase};
 
 use crate::core::amount::Share;
 use crate::core::ids::{InstanceId, VersionId};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// Someone asks for the rollout.
     Deploy,
@@ -87,7 +88,7 @@ pub struct Targets {
 }
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Order {
     /// Start an instance.
     Launch {
@@ -133,7 +134,7 @@ pub enum Order {
 }
 
 /// Where a rollout is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// The deploy command was taken.
     Started,

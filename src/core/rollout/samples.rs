@@ -1,10 +1,11 @@
 //! What a controller sees of the traffic: counters, as they were scraped.
 
 use crate::core::time::{Moment, Span};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Attempts counted since the start of the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Attempts that ended.
     pub attempts: u64,
@@ -27,7 +28,7 @@ impl std::ops::Sub for Tally {
 }
 
 /// One scrape: the counters of both versions as they stood at `at`. It may arrive later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// When the counters were read.
     pub at: Moment,

@@ -48,9 +48,9 @@ fn beside(world: &mut World<'_>) {
 
 /// The world at its end, when these orders were carried out at the start.
 fn after<'a>(scenario: &'a Scenario, strategy: &Strategy, orders: Vec<Order>, new_instances: bool) -> World<'a> {
-    let mut world = World::new(scenario, Some(strategy));
+    let mut world = World::new(scenario, Some(strategy), None);
     // Nobody deploys: nothing but these orders is carried out.
-    world.controller = Controller::new(setup(scenario), None);
+    world.controller = Pilot::new(setup(scenario), None, None);
     world.prepare();
     if new_instances {
         beside(&mut world);
@@ -116,7 +116,7 @@ fn copies_load_the_new_version_and_no_user_feels_them() {
         let arrived = half.arrived as f64;
         let part = half.meter.tallies()[1].attempts as f64 / arrived;
         assert!((0.47..0.53).contains(&part), "half of them, got {part}");
-        let busy = |world: &World<'_>| world.proxies[0].active();
+        let busy = |world: &World<'_>| world.proxies[0].proxy().active();
         assert_eq!((busy(&quiet), busy(&copied)), (0, 0), "everything has ended");
         let ((one, _), (other, mirrored)) = (felt(&metrics(quiet)), felt(&metrics(copied)));
         assert_eq!(one, other, "{more}");
@@ -127,8 +127,8 @@ fn copies_load_the_new_version_and_no_user_feels_them() {
 #[test]
 fn copies_are_as_much_work_as_their_requests() {
     let scenario = scenario("like: v1", "");
-    let mut world = World::new(&scenario, Some(&shadow()));
-    world.controller = Controller::new(setup(&scenario), None);
+    let mut world = World::new(&scenario, Some(&shadow()), None);
+    world.controller = Pilot::new(setup(&scenario), None, None);
     world.prepare();
     beside(&mut world);
     world.carry_out(Order::Mirror { share: Share::ALL });
@@ -199,8 +199,8 @@ fn attempts_above_the_limit_are_slow_as_the_proxy_sees_it() {
     // Two milliseconds on the way there and back.
     let scenario = scenario("service: 20ms", "").clone();
     for (above_ms, slow) in [(21, true), (22, false)] {
-        let mut world = World::new(&scenario, Some(&shadow()));
-        world.controller = Controller::new(setup(&scenario), None);
+        let mut world = World::new(&scenario, Some(&shadow()), None);
+        world.controller = Pilot::new(setup(&scenario), None, None);
         world.slow_above = Some(Span::from_millis(above_ms));
         world.prepare();
         beside(&mut world);
