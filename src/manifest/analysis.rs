@@ -7,7 +7,8 @@ use std::ops::RangeInclusive;
 
 use crate::core::rollout::{Analysis, Check, Condition, Measure, Tolerance};
 use crate::core::time::Span;
-use crate::manifest::fields::{Case, Fields, Item, Ledger, WHOLE_MAX};
+use crate::manifest::fields::{Case, Fields, Item, WHOLE_MAX};
+use crate::manifest::ledger::Ledger;
 use crate::manifest::{Options, condition, duration};
 use crate::yaml::tree::{KeyPath, Node};
 

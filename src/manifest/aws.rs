@@ -2,7 +2,8 @@
 
 use crate::core::rollout::Strategy;
 use crate::manifest::codedeploy::{self, Configuration};
-use crate::manifest::fields::{Case, Fields, Item, Ledger};
+use crate::manifest::fields::{Case, Fields, Item};
+use crate::manifest::ledger::Ledger;
 use crate::manifest::{Kind, Pod, ecs};
 use crate::yaml::tree::{Data, KeyPath, Node};
 
@@ -141,7 +142,7 @@ fn template(fields: &Fields<'_>, ledger: &Ledger) -> Vec<Found> {
     let checked =
         entries.iter().any(|(_, item)| kind(item) == "AWS::ECS::TaskDefinition" && holds(item.node, "HealthCheck"));
     let mut found = Vec::new();
-    let mut others = false;
+    let mut others = Vec::new();
     for (name, item) in &entries {
         match kind(item).as_str() {
             "AWS::ECS::Service" => found.extend(properties(item).map(|fields| service(&fields, name, checked))),
@@ -150,11 +151,12 @@ fn template(fields: &Fields<'_>, ledger: &Ledger) -> Vec<Found> {
             }
             "AWS::Serverless::Function" => found.extend(function(item, name)),
             "AWS::CodeDeploy::DeploymentConfig" => {}
-            _ => others = true,
+            _ => others.push(*name),
         }
     }
-    if others {
-        resources.not_simulated();
+    if let Data::Table(entries) = &resources.node.data {
+        let others = entries.iter().map(|(key, _)| key).filter(|key| others.contains(&key.text.as_str()));
+        ledger.unused_together(&resources.at, others.collect());
     }
     if found.is_empty() {
         let text = "found no resource that rolls out, expected an AWS::ECS::Service, an AWS::CodeDeploy::DeploymentGroup, or an AWS::Serverless::Function with a DeploymentPreference";

@@ -6,13 +6,19 @@ use self::shape::{Document, KNOWN, Shape, members, scalar};
 use crate::core::rollout::{Strategy, Surge};
 use crate::manifest::analysis::Library;
 use crate::manifest::deployment::{self, Deployment, QUARTER};
-use crate::manifest::fields::{Case, Fields, Item, Ledger};
+use crate::manifest::fields::{Case, Fields, Item};
+use crate::manifest::ledger::Ledger;
 use crate::manifest::{Fate, Kind, Manifest, Options, Pod, argo, aws, flagger, kruise, nomad};
 use crate::yaml::problem::{Place, Problems};
 use crate::yaml::tree::{KeyPath, Node};
 
-/// Reads every document of a file; what is wrong goes to `problems`.
-pub(super) fn read(mut documents: Vec<Node>, options: &Options, problems: Problems) -> (Vec<Manifest>, Problems) {
+/// Reads every document of the file `source`; what is wrong goes to `problems`.
+pub(super) fn read(
+    mut documents: Vec<Node>,
+    source: u32,
+    options: &Options,
+    problems: Problems,
+) -> (Vec<Manifest>, Problems) {
     let ledger = Ledger::new(problems);
     documents.iter_mut().for_each(aws::fill);
     let nodes: Vec<&Node> = documents.iter().flat_map(members).collect();
@@ -21,7 +27,7 @@ pub(super) fn read(mut documents: Vec<Node>, options: &Options, problems: Proble
     let templates = templates.map(Document::template).collect();
     let reader = Reader { documents: &documents, library: Library { templates, options }, ledger: &ledger };
     let mut manifests = reader.manifests();
-    reader.leftovers(&mut manifests);
+    reader.leftovers(source, &mut manifests);
     (manifests, ledger.into_problems())
 }
 
@@ -190,11 +196,11 @@ impl<'a> Reader<'a> {
 
     /// Documents without a part in any rollout are listed with the first manifest; without a manifest there is nothing
     /// to do, which is a problem.
-    fn leftovers(&self, manifests: &mut [Manifest]) {
+    fn leftovers(&self, source: u32, manifests: &mut [Manifest]) {
         let Some(first) = manifests.first_mut() else {
             if self.documents.is_empty() {
                 let text = format!("found no document, expected one of: {KNOWN}");
-                self.ledger.complain(Place::default(), &KeyPath::top(), text);
+                self.ledger.complain(Place { source, ..Place::default() }, &KeyPath::top(), text);
             }
             for document in self.documents.iter().filter(|document| !document.shape.is_manifest()) {
                 self.refuse(document);

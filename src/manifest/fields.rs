@@ -1,70 +1,18 @@
 //! A table of a manifest that remembers which of its keys were asked for: whatever nobody asked for is unknown.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use crate::core::amount::Amount;
 use crate::core::time::Span;
-use crate::manifest::duration;
-use crate::manifest::{Fate, Unused};
-use crate::yaml::problem::{Place, Problems};
+use crate::manifest::ledger::Ledger;
+use crate::manifest::{Fate, duration};
+use crate::yaml::problem::Place;
 use crate::yaml::tree::{Data, Key, KeyPath, Node, Scalar};
 
 /// Whole numbers of a Kubernetes object are signed and have 32 bits.
 pub(super) const WHOLE_MAX: u32 = i32::MAX as u32;
-
-/// What is noted while a manifest is read.
-pub(super) struct Ledger {
-    problems: RefCell<Problems>,
-    unused: RefCell<Vec<Unused>>,
-    lines: RefCell<Vec<(String, u32)>>,
-    /// Whether a number may not stand in quotes, as Kubernetes has it.
-    strict: Cell<bool>,
-}
-
-impl Ledger {
-    pub fn new(problems: Problems) -> Ledger {
-        Ledger {
-            problems: RefCell::new(problems),
-            unused: RefCell::default(),
-            lines: RefCell::default(),
-            strict: Cell::new(true),
-        }
-    }
-
-    pub fn set_strict(&self, strict: bool) {
-        self.strict.set(strict);
-    }
-
-    /// What was noted since the last call, in the order of the file, each only once.
-    pub fn take(&self) -> (Vec<Unused>, Vec<(String, u32)>) {
-        let mut unused = self.unused.take();
-        unused.sort_by(|one, other| (one.line, &one.path).cmp(&(other.line, &other.path)));
-        unused.dedup();
-        let mut lines = self.lines.take();
-        lines.sort_by(|one, other| (one.1, &one.0).cmp(&(other.1, &other.0)));
-        lines.dedup();
-        (unused, lines)
-    }
-
-    pub fn into_problems(self) -> Problems {
-        self.problems.into_inner()
-    }
-
-    pub fn complain(&self, place: Place, at: &KeyPath, text: impl Into<String>) {
-        self.problems.borrow_mut().add(place, at, text);
-    }
-
-    pub fn unused(&self, place: Place, at: &KeyPath, fate: Fate) {
-        let path = at.to_string();
-        self.unused.borrow_mut().push(Unused { line: place.line, path, fate });
-    }
-
-    fn line(&self, place: Place, at: &KeyPath) {
-        self.lines.borrow_mut().push((at.to_string(), place.line));
-    }
-}
 
 /// How a file writes the keys that we call `min_healthy_time` or `minHealthyTime`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +122,7 @@ impl<'a> Item<'a> {
     /// The text of a number: not in quotes where that matters.
     fn digits(&self) -> Option<&'a str> {
         let scalar = self.scalar()?;
-        (!scalar.quoted || !self.ledger.strict.get()).then_some(scalar.text.trim())
+        (!scalar.quoted || !self.ledger.is_strict()).then_some(scalar.text.trim())
     }
 
     pub fn text(&self) -> Option<String> {
@@ -322,10 +270,8 @@ impl<'a> Fields<'a> {
 
     /// As [`Fields::skip`], but one entry for all of them, so that a long pod template does not bury the rest.
     pub fn skip_together(&self, keys: &[&str]) {
-        let found: Vec<_> = keys.iter().filter_map(|key| self.entry(key)).collect();
-        if let Some((first, _)) = found.iter().min_by_key(|(key, _)| key.place.line) {
-            self.ledger.unused(first.place, &self.at, Fate::NotSimulated);
-        }
+        let found = keys.iter().filter_map(|key| self.entry(key)).map(|(key, _)| key);
+        self.ledger.unused_together(&self.at, found.collect());
     }
 
     /// Nobody needs to be told of any key, because all of them are read elsewhere.

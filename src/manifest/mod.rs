@@ -18,6 +18,7 @@ mod fields;
 mod flagger;
 mod hcl;
 mod kruise;
+mod ledger;
 mod nomad;
 mod options;
 mod pod;
@@ -53,7 +54,7 @@ pub(crate) fn read_into(text: &str, file: &str, options: &Options, problems: &mu
         tree::parse_all(text, source, problems)
     };
     let Some(documents) = documents else { return Vec::new() };
-    let (manifests, found) = documents::read(documents, options, std::mem::take(problems));
+    let (manifests, found) = documents::read(documents, source, options, std::mem::take(problems));
     *problems = found;
     manifests
 }

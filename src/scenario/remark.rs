@@ -13,15 +13,16 @@ pub fn remarks(scenario: &Scenario) -> Vec<(&'static str, String)> {
     let manifests = named.filter_map(|named| Some((named.name.as_str(), named.manifest.as_ref()?)));
     let of = |(name, manifest): (&str, &Manifest)| {
         let kind = manifest.kind;
-        let list =
-            |fate, what: &str| listed(manifest, fate).map(|fields| format!("{name}: of the {kind}, {fields} {what}"));
+        let list = |fate, what: &str| listed(manifest, fate).map(|fields| format!("{name} ({kind}): {fields} {what}"));
         let differs = differences(manifest, scenario);
         [
             ("manifest-not-simulated", list(Fate::NotSimulated, "not simulated")),
             ("manifest-unknown", list(Fate::Unknown, "not known, and had no effect")),
             (
                 "manifest-fleet",
-                differs.map(|text| format!("{name}: the fleet of the scenario counts, where the {kind} has {text}")),
+                differs.map(|text| {
+                    format!("{name} ({kind}): the fleet of the scenario counts, where the manifest has {text}")
+                }),
             ),
         ]
     };
@@ -30,8 +31,10 @@ pub fn remarks(scenario: &Scenario) -> Vec<(&'static str, String)> {
 
 /// `a, b and 3 more are`; `None` if there are none.
 fn listed(manifest: &Manifest, fate: Fate) -> Option<String> {
-    let paths: Vec<&str> =
+    let mut paths: Vec<&str> =
         manifest.unused.iter().filter(|field| field.fate == fate).map(|field| field.path.as_str()).collect();
+    // What every object has tells least.
+    paths.sort_by_key(|path| path.contains("metadata") || path.contains("template."));
     let shown = paths.iter().take(SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
     match paths.len() {
         0 => None,
@@ -56,7 +59,10 @@ fn differences(manifest: &Manifest, scenario: &Scenario) -> Option<String> {
         let (said, counts) = (said?, counts?);
         (said != counts).then(|| format!("{said} {what}, not {counts}"))
     });
-    let replicas = replicas.map(|replicas| format!("{replicas} instances, not {}", fleet.size));
+    let replicas = replicas.map(|replicas| {
+        let instances = if replicas == 1 { "instance" } else { "instances" };
+        format!("{replicas} {instances}, not {}", fleet.size)
+    });
     let all: Vec<String> = replicas.into_iter().chain(times).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }

@@ -142,6 +142,7 @@ fn place(strategies: &str) -> tempfile::TempDir {
     write("deploy.yaml", &deployment);
     write("broken.yaml", &deployment.replace("maxSurge: 2", "maxSurge: two"));
     write("several.yaml", &std::fs::read_to_string(folder().join("several.yaml")).expect("the sample is there"));
+    write("empty.yaml", "# Nothing yet.\n");
     write("scenario.yaml", &format!("{SCENARIO}strategies: {{ {strategies} }}\n"));
     place
 }
@@ -169,6 +170,7 @@ fn problems_of_a_manifest_name_its_own_file_and_line() {
             "found 2 manifests in the file, expected a name to say which: 'search', 'indexer'",
         ),
         ("ours: { from: several.yaml, name: shop }", "ours.name: found 'shop', expected one of the manifests"),
+        ("ours: { from: empty.yaml }", "empty.yaml: found no document, expected one of"),
         ("ours: { from: gone.yaml }", "ours.from: found 'gone.yaml', which cannot be read"),
         ("ours: { from: deploy.yaml, metrics: { a: b } }", "ours.metrics.a: found 'b', expected availability"),
         ("ours: { from: deploy.yaml, matches: 200% }", "ours.matches: found '200%'"),

@@ -69,8 +69,7 @@ impl Walk {
         if let Some(route) = step.get("setHeaderRoute") {
             self.set_header(&route, router.is_some());
         }
-        step.skip(&["setMirrorRoute", "experiment", "plugin"]);
-        step.accept(&["replicaProgressThreshold"]);
+        step.skip(&["setMirrorRoute", "experiment", "plugin", "replicaProgressThreshold"]);
     }
 
     fn set_weight(&mut self, weight: &Item<'_>, whole: u32) {

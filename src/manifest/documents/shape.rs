@@ -4,34 +4,59 @@ use std::cell::Cell;
 
 use crate::manifest::analysis::Template;
 use crate::manifest::aws;
-use crate::manifest::fields::{Case, Item, Ledger};
+use crate::manifest::fields::{Case, Item};
+use crate::manifest::ledger::Ledger;
 use crate::yaml::tree::{Data, KeyPath, Node, quote};
 
 /// What can be read, for messages.
 pub(super) const KNOWN: &str = "an apps/v1 Deployment, an argoproj.io Rollout, a flagger.app Canary, a rollouts.kruise.io Rollout, an ECS service, a CodeDeploy deployment group, a Nomad job";
 
 /// Objects that often stand beside those above and that no rollout of ours looks at.
-const BYSTANDERS: [&str; 22] = [
+const BYSTANDERS: [&str; 46] = [
     "AlertProvider",
-    "ClusterAnalysisTemplate",
     "AnalysisTemplate",
+    "AuthorizationPolicy",
+    "Certificate",
+    "ClusterAnalysisTemplate",
+    "ClusterRole",
+    "ClusterRoleBinding",
     "ConfigMap",
+    "CronJob",
+    "CustomResourceDefinition",
+    "DaemonSet",
     "DestinationRule",
+    "Experiment",
+    "ExternalSecret",
     "Gateway",
+    "GRPCRoute",
     "HorizontalPodAutoscaler",
     "HTTPRoute",
     "Ingress",
+    "IngressRoute",
+    "Job",
+    "LimitRange",
     "MetricTemplate",
     "Namespace",
     "NetworkPolicy",
+    "PeerAuthentication",
+    "PersistentVolumeClaim",
+    "Pod",
     "PodDisruptionBudget",
     "PodMonitor",
+    "PriorityClass",
+    "PrometheusRule",
+    "ResourceQuota",
+    "Role",
+    "RoleBinding",
     "ScaledObject",
     "Secret",
     "Service",
     "ServiceAccount",
+    "ServiceEntry",
     "ServiceMonitor",
+    "StatefulSet",
     "TrafficRouting",
+    "TrafficSplit",
     "VerticalPodAutoscaler",
     "VirtualService",
 ];

@@ -142,6 +142,10 @@ impl<'a> Parser<'a> {
         if matches!(self.peek().what, What::Line | What::End | What::Sign('}' | ']' | ',')) {
             return Ok(value);
         }
+        let next = &self.tokens[(self.at + 1).min(self.tokens.len() - 1)];
+        if matches!(self.peek().what, What::Word(_)) && next.what == What::Sign('=') {
+            return self.wrong("the end of the line, since a block on one line holds a single attribute");
+        }
         self.at = start;
         self.computed()
     }

@@ -21,7 +21,8 @@ fn rolling(configuration: &str) -> Ecs {
 
 #[test]
 fn a_service_has_the_defaults_of_ecs() {
-    let manifest = one("serviceName: shop\ntaskDefinition: shop:3\n");
+    let manifest = one("serviceName: shop\ntaskDefinition: shop:3\ncluster: a\n");
+    assert_eq!(unused(&manifest, Fate::NotSimulated), ["{taskDefinition, cluster}"]);
     assert_eq!((manifest.kind, manifest.name.as_str()), (Kind::EcsService, "shop"));
     assert_eq!((manifest.pod.replicas, manifest.pod.min_ready), (None, Some(secs(40))));
     assert_eq!(pace(manifest), Pace::Ecs(Ecs { minimum: 100.0, maximum: 200.0, breaker: None }));
@@ -97,7 +98,7 @@ fn templates_hold_services_with_parameters() {
     let manifest = one(text);
     assert_eq!((manifest.name.as_str(), manifest.pod.replicas), ("Shop", Some(6)));
     assert_eq!(manifest.pod.min_ready, Some(Span::ZERO));
-    assert_eq!(unused(&manifest, Fate::NotSimulated), ["Resources", "Resources.Shop.Properties"]);
+    assert_eq!(unused(&manifest, Fate::NotSimulated), ["Resources.Task", "Resources.Shop.Properties.Cluster"]);
     assert_eq!(line(&manifest, "Resources.Shop.Properties.DeploymentConfiguration.MaximumPercent"), Some(14));
     assert!(matches!(pace(manifest), Pace::Ecs(Ecs { maximum: 150.0, breaker: Some(_), .. })));
 }

@@ -67,9 +67,9 @@ fn the_pod_template_tells_probe_grace_and_hook() {
         unused(&manifest, Fate::NotSimulated),
         [
             "spec.template.metadata",
-            "spec.template.spec.containers.0",
+            "spec.template.spec.containers.0.image",
             "spec.template.spec.containers.0.readinessProbe.httpGet",
-            "spec.template.spec.containers.1",
+            "spec.template.spec.containers.1.image",
         ]
     );
     assert_eq!(line(&manifest, "spec.replicas"), Some(5));

@@ -95,6 +95,10 @@ fn broken_hcl_names_its_place() {
         ("job \"a\" {\n  count\n}", "2: : not valid HCL: found the end of the line, expected '=' or a block"),
         ("job \"a\" {\n  b = \"c\n}", "2: : not valid HCL: found text without a closing quote"),
         ("job \"a\" {\n  b = }", "2: : not valid HCL: found '}', expected a value"),
+        (
+            "job \"a\" {\n  update { canary = 1 auto_promote = true }\n}",
+            "2: : not valid HCL: found 'auto_promote', expected the end of the line, since a block on one line holds a single attribute",
+        ),
         ("job \"a\" { /* b", "1: : not valid HCL: found a comment without an end"),
         ("job \"a\" { b = <<E\nc", "1: : not valid HCL: found a document without its closing mark"),
     ];

@@ -4,7 +4,7 @@ use schemars::{Schema, json_schema};
 
 use crate::manifest::Metric;
 use crate::scenario::entry::{Advice, Entry, Leaf, Named, leaf, table};
-use crate::scenario::units::{FileName, Name, Percent};
+use crate::scenario::units::{FileName, Percent};
 use crate::yaml::tree::Scalar;
 
 table! {
@@ -13,7 +13,7 @@ table! {
         /// The file: YAML, JSON or HCL.
         from: FileName,
         /// Which of several manifests in the file, by its name.
-        name: Option<Name> = None,
+        name: Option<FileName> = None,
         /// What stands behind the metrics of its analyses, by their names there; others are not simulated.
         metrics: Named<MetricWord> = Entry::fallback(),
         /// Share of the users whose requests match where it routes by headers or cookies.
