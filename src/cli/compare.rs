@@ -1,11 +1,18 @@
 //! `rollcast compare SCENARIO`
 
-use crate::cli::args::Compare;
+use crate::cli::args::{Compare, Runs};
+use crate::cli::screen::Progress;
 use crate::cli::{Failure, interrupt, journal, screen};
+use crate::core::amount::Share;
 use crate::measure::forecast::Forecast;
+use crate::measure::metric::Metrics;
+use crate::measure::replications::{Precision, Series};
 use crate::report::{self, folder};
 use crate::scenario::{Loaded, load_with};
 use crate::sim;
+
+/// An interrupt leaves a report of no fewer replications.
+const REPORTED_MIN: u64 = 2;
 
 /// Reads the scenario, runs every strategy, prints the answer and writes the folder of results.
 ///
@@ -19,15 +26,15 @@ pub fn run(arguments: &Compare) -> Result<(), Failure> {
         folder::check(&arguments.output, &name)?;
     }
     interrupt::listen();
-    let forecast = forecast(&loaded, arguments.threads)?;
+    let forecast = forecast(&loaded, arguments)?;
     screen::print(&answer(&forecast, arguments))?;
     if let Some(file) = &arguments.journal {
         journal::write(&loaded, file)?;
     }
-    if arguments.no_files {
-        return Ok(());
+    if !arguments.no_files {
+        write(&forecast, &loaded, arguments, &name)?;
     }
-    write(&forecast, &loaded, arguments, &name)
+    if interrupt::asked() { Err(Failure::Interrupted(forecast.replications())) } else { Ok(()) }
 }
 
 fn load(arguments: &Compare) -> Result<Loaded, Failure> {
@@ -44,18 +51,32 @@ fn load(arguments: &Compare) -> Result<Loaded, Failure> {
     load_with(&arguments.scenario, &overrides).map_err(Failure::Scenario)
 }
 
-fn forecast(loaded: &Loaded, threads: Option<u16>) -> Result<Forecast, Failure> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, usize::from)).build();
+fn forecast(loaded: &Loaded, arguments: &Compare) -> Result<Forecast, Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.map_or(0, usize::from)).build();
     let pool = pool.map_err(|error| Failure::Nothing(format!("cannot start threads: {error}")))?;
-    let bar = screen::progress(loaded.scenario.strategies.len() as u64 + 1);
-    let forecast = pool.install(|| sim::forecast(&loaded.scenario, || bar.inc(1)));
-    bar.finish_and_clear();
+    let series = series(&arguments.runs);
+    let progress = match series {
+        Series::Fixed(1) => Progress::new(),
+        Series::Fixed(_) | Series::Until(_) => {
+            Progress::ending_early_after(REPORTED_MIN * sim::runs(&loaded.scenario).len() as u64)
+        }
+    };
+    let forecast = pool.install(|| sim::replicate(&loaded.scenario, &series, &progress));
+    interrupt::end_at_once();
+    progress.finish();
     let measured = forecast.strategies.iter().any(|strategy| strategy.metrics.requests != Some(0.0));
     if measured {
         Ok(forecast)
     } else {
         Err(Failure::Nothing("nothing was measured: no request settled after the warm-up".to_owned()))
     }
+}
+
+fn series(runs: &Runs) -> Series {
+    let metric = Metrics::place(&runs.metric).expect("the parser takes names of the catalogue only");
+    let until = |relative: Share| Precision { metric, relative: relative.value(), max: runs.max_replications };
+    let fixed = Series::Fixed(runs.replications.unwrap_or(1));
+    runs.precision.map_or(fixed, |relative| Series::Until(until(relative)))
 }
 
 fn answer(forecast: &Forecast, arguments: &Compare) -> String {

@@ -24,5 +24,5 @@ mod sharing;
 mod version;
 mod world;
 
-pub use replicate::{forecast, run, run_witnessed, runs};
+pub use replicate::{Watch, forecast, replicate, run, run_witnessed, runs};
 pub use world::origin;
