@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Compare, Runs};
 use crate::cli::screen::Progress;
-use crate::cli::{Failure, interrupt, journal, screen};
+use crate::cli::{Failure, gate, interrupt, journal, screen};
 use crate::core::amount::Share;
 use crate::measure::forecast::Forecast;
 use crate::measure::metric::Metrics;
@@ -17,11 +17,12 @@ const REPORTED_MIN: u64 = 2;
 /// Reads the scenario, runs every strategy, prints the answer and writes the folder of results.
 ///
 /// # Errors
-/// A scenario with problems, a folder that cannot be written, or nothing to measure. The answer is printed before files
+/// A scenario with problems, a folder that cannot be written, nothing to measure, or a claim that does not hold. The answer is printed before files
 /// are written, so that a full disk does not lose it.
 pub fn run(arguments: &Compare) -> Result<(), Failure> {
     let loaded = load(arguments)?;
     let name = format!("{}-{}", loaded.scenario.name, loaded.scenario.seed.0);
+    gate::check(&arguments.claims, &loaded.scenario)?;
     if !arguments.no_files {
         folder::check(&arguments.output, &name)?;
     }
@@ -34,7 +35,10 @@ pub fn run(arguments: &Compare) -> Result<(), Failure> {
     if !arguments.no_files {
         write(&forecast, &loaded, arguments, &name)?;
     }
-    if interrupt::asked() { Err(Failure::Interrupted(forecast.replications())) } else { Ok(()) }
+    if interrupt::asked() {
+        return Err(Failure::Interrupted(forecast.replications()));
+    }
+    gate::judge(&arguments.claims, &forecast, arguments.on_inconclusive)
 }
 
 fn load(arguments: &Compare) -> Result<Loaded, Failure> {
@@ -88,7 +92,12 @@ fn answer(forecast: &Forecast, arguments: &Compare) -> String {
 }
 
 fn write(forecast: &Forecast, loaded: &Loaded, arguments: &Compare, name: &str) -> Result<(), Failure> {
-    let files = report::files(forecast, &loaded.run_yaml(&arguments.output.join(name)));
+    let run_yaml = loaded.run_yaml(&arguments.output.join(name));
+    let again = match forecast.replications() {
+        1 => String::new(),
+        several => format!("# Replicated: --replications {several} gives the same numbers again.\n"),
+    };
+    let files = report::files(forecast, &(again + &run_yaml));
     let written = {
         let _whole = interrupt::hold();
         folder::write(&arguments.output, name, &files)?
