@@ -1,7 +1,5 @@
 //! `rollcast plan FILE…`
 
-use std::path::Path;
-
 use crate::cli::args::Plan;
 use crate::cli::{Failure, screen};
 use crate::core::amount::Rate;
@@ -42,8 +40,7 @@ pub fn run(arguments: &Plan) -> Result<(), Failure> {
             "--service: found a scenario without a rollout, expected one that says when, from and to which version";
         return Err(Failure::Usage(text.to_owned()));
     }
-    let pages: Vec<Page> =
-        manifests.iter().map(|(file, manifest)| page(arguments, file, manifest, scenario.as_ref())).collect();
+    let pages: Vec<Page> = manifests.iter().map(|manifest| page(arguments, manifest, scenario.as_ref())).collect();
     let width = arguments.width.map_or_else(screen::width, usize::from);
     let text = if arguments.json { report::plan::json(&pages) } else { report::plan::text(&pages, width) };
     screen::print(&text)?;
@@ -55,7 +52,7 @@ fn is_endless(page: &Page) -> bool {
     matches!(page.rehearsal.ending, Ending::Stuck | Ending::Waiting | Ending::Failed)
 }
 
-fn page(arguments: &Plan, file: &Path, manifest: &Manifest, scenario: Option<&Scenario>) -> Page {
+fn page(arguments: &Plan, manifest: &Manifest, scenario: Option<&Scenario>) -> Page {
     let manifest = &with_replicas(arguments, manifest);
     let size = manifest.pod.replicas.or(scenario.map(|scenario| scenario.fleet.size)).unwrap_or(1);
     let timing = timing(arguments, manifest, scenario);
@@ -68,7 +65,7 @@ fn page(arguments: &Plan, file: &Path, manifest: &Manifest, scenario: Option<&Sc
     let mut findings = lint(manifest, size, &timing, &rehearsal, load);
     findings.retain(|finding| !arguments.allow.iter().any(|id| id.eq_ignore_ascii_case(finding.id)));
     Page {
-        file: file.display().to_string(),
+        file: manifest.file.clone(),
         title: title(manifest),
         size,
         assumed: assumed(arguments, manifest, &timing, size),

@@ -7,6 +7,7 @@ mod journal;
 mod lab;
 mod laws;
 mod manifests;
+mod plan;
 mod pods;
 mod program;
 mod proxies;
