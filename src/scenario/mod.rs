@@ -24,6 +24,7 @@ pub mod quantity;
 mod remark;
 mod resolve;
 mod set;
+mod speed;
 mod trace;
 
 mod units;
@@ -48,6 +49,7 @@ use crate::yaml::write;
 pub use crate::yaml::{Problem, Problems};
 pub use origin::{origin, runs};
 pub use remark::remarks;
+pub use speed::SCALED;
 
 /// A scenario with all that is needed to write it down again.
 #[derive(Clone, Debug)]
