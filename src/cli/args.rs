@@ -21,6 +21,8 @@ pub struct Arguments {
 pub enum Command {
     /// Replay every strategy of a scenario against the same traffic, and say which loses least
     Compare(Compare),
+    /// Drive the same scheduler with real HTTP on this machine, in wall-clock time, and report in the same way
+    Live(Live),
     /// Check scenario files and list everything that is wrong with them
     Check(Check),
     /// Say what an incident costs of an error budget, and which alerts see it
@@ -42,6 +44,28 @@ pub struct Compare {
     /// Scenario file (YAML)
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
+    #[command(flatten)]
+    pub results: Results,
+    /// Threads to use; results are the same for any number [default: one per core]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub struct Live {
+    /// Scenario file (YAML)
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Divide boots, holds, grace periods, scrapes, windows and the horizon by this; requests keep their times and rate
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    #[command(flatten)]
+    pub results: Results,
+}
+
+/// What is changed of a scenario, and where results go.
+#[derive(Args, Debug)]
+pub struct Results {
     /// Folder in which the folder of results is made
     #[arg(long, short, value_name = "FOLDER", default_value = "output")]
     pub output: PathBuf,
@@ -60,9 +84,6 @@ pub struct Compare {
     /// Replace the seed of the scenario
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<String>,
-    /// Threads to use; results are the same for any number [default: one per core]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
     /// Columns of the table [default: those of the terminal, or 100]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub width: Option<u16>,
@@ -237,6 +258,11 @@ pub struct ManifestOptions {
 fn metric(text: &str) -> Result<(String, Metric), String> {
     let found = text.split_once('=').and_then(|(name, measure)| Some((name.to_owned(), Metric::parse(measure)?)));
     found.ok_or_else(|| format!("expected NAME=MEASURE, where MEASURE is {}", Metric::EXPECTED))
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (1.0..=1_000.0).contains(speed));
+    speed.ok_or_else(|| "expected a number from 1 to 1000".to_owned())
 }
 
 fn scaling(text: &str) -> Result<(Span, u32), String> {

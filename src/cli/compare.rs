@@ -1,10 +1,9 @@
 //! `rollcast compare SCENARIO`
 
 use crate::cli::args::Compare;
-use crate::cli::{Failure, interrupt, journal, screen};
+use crate::cli::{Failure, interrupt, journal, results, screen};
 use crate::measure::forecast::Forecast;
-use crate::report::{self, folder};
-use crate::scenario::{Loaded, load_with};
+use crate::scenario::Loaded;
 use crate::sim;
 
 /// Reads the scenario, runs every strategy, prints the answer and writes the folder of results.
@@ -13,35 +12,16 @@ use crate::sim;
 /// A scenario with problems, a folder that cannot be written, or nothing to measure. The answer is printed before files
 /// are written, so that a full disk does not lose it.
 pub fn run(arguments: &Compare) -> Result<(), Failure> {
-    let loaded = load(arguments)?;
-    let name = format!("{}-{}", loaded.scenario.name, loaded.scenario.seed.0);
-    if !arguments.no_files {
-        folder::check(&arguments.output, &name)?;
-    }
+    let asked = &arguments.results;
+    let loaded = results::load(&arguments.scenario, asked)?;
+    let name = results::folder_name(&loaded, "", asked)?;
     interrupt::listen();
-    let forecast = forecast(&loaded, arguments.threads)?;
-    screen::print(&answer(&forecast, arguments))?;
-    if let Some(file) = &arguments.journal {
+    let forecast = results::measured(forecast(&loaded, arguments.threads)?)?;
+    screen::print(&results::answer(&forecast, asked))?;
+    if let Some(file) = &asked.journal {
         journal::write(&loaded, file)?;
     }
-    if arguments.no_files {
-        return Ok(());
-    }
-    write(&forecast, &loaded, arguments, &name)
-}
-
-fn load(arguments: &Compare) -> Result<Loaded, Failure> {
-    let mut overrides = Vec::new();
-    for text in &arguments.overrides {
-        let pair = text.split_once('=');
-        overrides.push(pair.ok_or_else(|| {
-            Failure::Usage(format!("--set {text}: found no `=`, expected PATH=VALUE, e.g. fleet.size=12"))
-        })?);
-    }
-    if let Some(seed) = &arguments.seed {
-        overrides.push(("seed", seed));
-    }
-    load_with(&arguments.scenario, &overrides).map_err(Failure::Scenario)
+    results::write(&forecast, &loaded, asked, &name)
 }
 
 fn forecast(loaded: &Loaded, threads: Option<u16>) -> Result<Forecast, Failure> {
@@ -50,32 +30,5 @@ fn forecast(loaded: &Loaded, threads: Option<u16>) -> Result<Forecast, Failure> 
     let bar = screen::progress(loaded.scenario.strategies.len() as u64 + 1);
     let forecast = pool.install(|| sim::forecast(&loaded.scenario, || bar.inc(1)));
     bar.finish_and_clear();
-    let measured = forecast.strategies.iter().any(|strategy| strategy.metrics.requests != Some(0.0));
-    if measured {
-        Ok(forecast)
-    } else {
-        Err(Failure::Nothing("nothing was measured: no request settled after the warm-up".to_owned()))
-    }
-}
-
-fn answer(forecast: &Forecast, arguments: &Compare) -> String {
-    if arguments.json {
-        return report::json(forecast);
-    }
-    let width = arguments.width.map_or_else(screen::width, usize::from);
-    report::terminal(forecast, width, screen::colour())
-}
-
-fn write(forecast: &Forecast, loaded: &Loaded, arguments: &Compare, name: &str) -> Result<(), Failure> {
-    let files = report::files(forecast, &loaded.run_yaml(&arguments.output.join(name)));
-    let written = {
-        let _whole = interrupt::hold();
-        folder::write(&arguments.output, name, &files)?
-    };
-    if arguments.json {
-        return Ok(());
-    }
-    let width = arguments.width.map_or_else(screen::width, usize::from);
-    screen::print(&format!("\n{}", report::terminal::written(&written, &files, width)))?;
-    Ok(())
+    Ok(forecast)
 }

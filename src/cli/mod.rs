@@ -7,10 +7,12 @@ mod compare;
 mod export;
 mod interrupt;
 mod journal;
+mod live;
 mod manifests;
 mod pick;
 mod plan;
 mod replay;
+mod results;
 mod screen;
 
 use crate::report::folder::FolderError;
@@ -65,6 +67,7 @@ impl From<io::Error> for Failure {
 pub fn run() -> Result<(), Failure> {
     match arguments().command {
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Live(arguments) => live::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Pick(arguments) => pick::run(&arguments),

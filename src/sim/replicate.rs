@@ -5,15 +5,15 @@ use crate::core::journal::Witness;
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
 use crate::measure::forecast::{Forecast, Note, StrategyForecast};
+use crate::measure::meter::Meter;
 use crate::measure::note;
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
-use crate::scenario::remarks;
+use crate::scenario::{remarks, runs};
 use crate::sim::notes;
 use crate::sim::world::World;
 use rayon::prelude::*;
 
-const STAY: &str = "stay";
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// Runs `scenario` under `strategy`; `None` stays with the running version.
@@ -46,7 +46,7 @@ fn run_and_note(
 /// any thread.
 pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
     let runs = runs(scenario);
-    let (mut strategies, findings): (Vec<StrategyForecast>, Vec<Vec<Note>>) = runs
+    let (strategies, findings): (Vec<StrategyForecast>, Vec<Vec<Note>>) = runs
         .into_par_iter()
         .map(|(name, strategy)| {
             let result = run_and_note(scenario, name, strategy, None);
@@ -54,21 +54,22 @@ pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
             result
         })
         .unzip();
+    assemble(scenario, strategies, findings.into_iter().flatten().collect())
+}
+
+/// The forecast from what another driver measured, `stay` first and one strategy after the other.
+pub fn summary(scenario: &Scenario, meters: Vec<Meter>, findings: Vec<Note>) -> Forecast {
+    let runs = runs(scenario).into_iter().zip(meters);
+    let strategies = runs.map(|((name, _), meter)| summarise(name, meter, &terms(scenario))).collect();
+    assemble(scenario, strategies, findings)
+}
+
+fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
     let cost_of_stay = strategies[0].metrics.cost;
     for strategy in &mut strategies {
         let metrics = &mut strategy.metrics;
         metrics.extra_cost = metrics.cost.zip(cost_of_stay).map(|(cost, stay)| cost - stay);
     }
-    assemble(scenario, strategies, findings.into_iter().flatten().collect())
-}
-
-/// `stay` and every strategy of `scenario`, by name.
-pub fn runs(scenario: &Scenario) -> Vec<(&str, Option<&Strategy>)> {
-    let named = scenario.strategies.iter().map(|named| (named.name.as_str(), Some(&named.strategy)));
-    std::iter::once((STAY, None)).chain(named).collect()
-}
-
-fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
     let name = |id: VersionId| scenario.versions[id.index()].name.clone();
     let mut forecast = Forecast {
         scenario: scenario.name.clone(),

@@ -2,8 +2,8 @@
 
 use crate::core::draw::{Seed, Stream};
 use crate::core::time::{Moment, Span};
+use crate::scenario::law::exponential;
 use crate::scenario::plan::{Request, Segment, Source, Spacing};
-use crate::sim::law::exponential;
 
 /// An open-loop source: the next request does not wait for the last answer.
 #[derive(Debug)]
