@@ -25,6 +25,14 @@ impl Seed {
         });
         Family(mix(hash))
     }
+
+    /// The seed of the replication with number `index`: the first, 0, has this seed itself.
+    pub fn replication(self, index: u32) -> Seed {
+        match index {
+            0 => self,
+            _ => Seed(further(self.family("replication").0, u64::from(index))),
+        }
+    }
 }
 
 /// The streams of one label.
@@ -73,6 +81,14 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b));
         }
+    }
+
+    #[test]
+    fn the_first_replication_has_the_seed_itself_and_the_others_have_their_own() {
+        let seeds: Vec<u64> = (0..100).map(|index| Seed(7).replication(index).0).collect();
+        assert_eq!(seeds[0], 7);
+        assert_eq!(seeds.iter().collect::<std::collections::BTreeSet<_>>().len(), 100);
+        assert!((1..100).all(|index| Seed(8).replication(index) != Seed(7).replication(index)));
     }
 
     #[test]
