@@ -35,6 +35,8 @@ pub enum Command {
     Export(Export),
     /// Ask a fresh scheduler what a journal says another one was asked, and stop at the first different answer
     Replay(Replay),
+    /// Run a scenario in the simulator and with real HTTP, and compare metric by metric
+    Validate(Validate),
     /// Print the JSON Schema of scenario files
     Schema,
 }
@@ -242,6 +244,28 @@ pub struct Replay {
     /// A journal (CSV)
     #[arg(value_name = "FILE")]
     pub journal: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Validate {
+    /// Scenario file (YAML)
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// How often both are run, each time with another seed
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repetitions: u32,
+    /// Multiplies what is tolerated of each metric
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    pub tolerance: f64,
+    /// Divide boots, holds, grace periods, horizons and the like; requests keep their times
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Replace a value of the scenario, e.g. --set fleet.size=6
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub overrides: Vec<String>,
 }
 
 /// What a manifest leaves open.

@@ -13,7 +13,7 @@ use crate::sim;
 /// are written, so that a full disk does not lose it.
 pub fn run(arguments: &Compare) -> Result<(), Failure> {
     let asked = &arguments.results;
-    let loaded = results::load(&arguments.scenario, asked)?;
+    let loaded = results::load(&arguments.scenario, &asked.overrides, asked.seed.as_deref())?;
     let name = results::folder_name(&loaded, "", asked)?;
     interrupt::listen();
     let forecast = results::measured(forecast(&loaded, arguments.threads)?)?;

@@ -35,7 +35,9 @@ mod real {
     /// A scenario with problems, or with something that only virtual time can do; a machine without ports or threads.
     pub fn run(arguments: &Live) -> Result<(), Failure> {
         let asked = &arguments.results;
-        let loaded = results::load(&arguments.scenario, asked)?.sped_up(arguments.speed).map_err(Failure::Scenario)?;
+        let loaded = results::load(&arguments.scenario, &asked.overrides, asked.seed.as_deref())?
+            .sped_up(arguments.speed)
+            .map_err(Failure::Scenario)?;
         let refusals = live::refusals(&loaded.scenario);
         if !refusals.is_empty() {
             let list = refusals.join("\n  ");

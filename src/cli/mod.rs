@@ -14,6 +14,7 @@ mod plan;
 mod replay;
 mod results;
 mod screen;
+mod validate;
 
 use crate::report::folder::FolderError;
 use crate::scenario::{Problems, schema};
@@ -32,9 +33,9 @@ pub enum Failure {
     /// The results could not be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// What was to be kept is not: `--strict`.
-    #[error("there are findings, or the rollout does not end, and --strict asks for neither")]
-    Gate,
+    /// What was asked for does not hold.
+    #[error("{0}")]
+    Gate(&'static str),
     /// There is no result.
     #[error("{0}")]
     Nothing(String),
@@ -48,7 +49,7 @@ impl Failure {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) => 2,
-            Failure::Gate => 3,
+            Failure::Gate(_) => 3,
             Failure::Folder(_) | Failure::Nothing(_) | Failure::Output(_) => 1,
         }
     }
@@ -73,6 +74,7 @@ pub fn run() -> Result<(), Failure> {
         Command::Pick(arguments) => pick::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Schema => {
             let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");

@@ -15,6 +15,9 @@ use crate::scenario::load;
 use crate::scenario::plan::Scenario;
 use crate::sim;
 
+/// Why `--strict` ends with another code.
+const STRICT: &str = "there are findings, or the rollout does not end, and --strict asks for neither";
+
 /// Where a Deployment says nothing: as in Kubernetes.
 const PROGRESS_DEADLINE: Span = Span::from_secs(600);
 
@@ -45,7 +48,7 @@ pub fn run(arguments: &Plan) -> Result<(), Failure> {
     let text = if arguments.json { report::plan::json(&pages) } else { report::plan::text(&pages, width) };
     screen::print(&text)?;
     let doubtful = pages.iter().any(|page| !page.findings.is_empty() || is_endless(page));
-    if arguments.strict && doubtful { Err(Failure::Gate) } else { Ok(()) }
+    if arguments.strict && doubtful { Err(Failure::Gate(STRICT)) } else { Ok(()) }
 }
 
 fn is_endless(page: &Page) -> bool {

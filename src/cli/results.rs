@@ -12,15 +12,15 @@ use crate::scenario::{Loaded, load_with};
 ///
 /// # Errors
 /// A scenario with problems, or a change that is none.
-pub fn load(path: &Path, results: &Results) -> Result<Loaded, Failure> {
+pub fn load(path: &Path, changes: &[String], seed: Option<&str>) -> Result<Loaded, Failure> {
     let mut overrides = Vec::new();
-    for text in &results.overrides {
+    for text in changes {
         let pair = text.split_once('=');
         overrides.push(pair.ok_or_else(|| {
             Failure::Usage(format!("--set {text}: found no `=`, expected PATH=VALUE, e.g. fleet.size=12"))
         })?);
     }
-    if let Some(seed) = &results.seed {
+    if let Some(seed) = seed {
         overrides.push(("seed", seed));
     }
     load_with(path, &overrides).map_err(Failure::Scenario)

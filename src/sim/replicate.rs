@@ -64,6 +64,11 @@ pub fn summary(scenario: &Scenario, meters: Vec<Meter>, findings: Vec<Note>) -> 
     assemble(scenario, strategies, findings)
 }
 
+/// What another driver measured of one run.
+pub fn measured(scenario: &Scenario, name: &str, meter: Meter) -> StrategyForecast {
+    summarise(name, meter, &terms(scenario))
+}
+
 fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
     let cost_of_stay = strategies[0].metrics.cost;
     for strategy in &mut strategies {
