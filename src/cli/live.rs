@@ -50,30 +50,29 @@ mod real {
         interrupt::listen();
         let head = head(&loaded, arguments.speed);
         if !asked.json {
-            screen::print(&head)?;
+            screen::print(&format!("live: {}\n{}\n\n", head[0], head[1]))?;
         }
         let forecast = results::measured(forecast(&loaded, arguments, &head)?)?;
         screen::print(&results::answer(&forecast, asked))?;
         results::write(&forecast, &loaded, asked, &name)
     }
 
-    /// What the reader must know before anything else.
-    fn head(loaded: &Loaded, speed: f64) -> String {
+    /// What the reader must know before anything else, in two lines.
+    fn head(loaded: &Loaded, speed: f64) -> [String; 2] {
         let scenario = &loaded.scenario;
-        let runs = sim::runs(scenario).len();
-        let whole = Span::from_nanos(scenario.horizon.nanos() * runs as u64);
+        let count = sim::runs(scenario).len() as u64;
+        let runs = if count == 1 { "one run".to_owned() } else { format!("{count} runs, one after the other,") };
+        let whole = Span::from_nanos(scenario.horizon.nanos() * count);
+        let live = format!("real HTTP on this machine: {runs} of {}, {whole} of wall clock in all", scenario.horizon);
         let scaled = if speed > 1.0 {
-            format!("{SCALED} are divided by {speed}; requests keep their times and their rate")
+            format!("divided by {speed}: {SCALED}; not: what requests take, their time-outs, checks and rate")
         } else {
-            "no time is scaled".to_owned()
+            "nothing is scaled".to_owned()
         };
-        format!(
-            "live: real HTTP on this machine, {runs} runs of {} one after the other, {whole} in all; {scaled}\n",
-            scenario.horizon
-        )
+        [live, scaled]
     }
 
-    fn forecast(loaded: &Loaded, arguments: &Live, head: &str) -> Result<Forecast, Failure> {
+    fn forecast(loaded: &Loaded, arguments: &Live, head: &[String; 2]) -> Result<Forecast, Failure> {
         let scenario = &loaded.scenario;
         let journal = arguments.results.journal.as_deref().map(|path| Journal::begin(loaded, path)).transpose()?;
         let runs = sim::runs(scenario);
@@ -89,9 +88,12 @@ mod real {
         }
         bar.finish_and_clear();
         journal.map_or(Ok(()), Journal::finish)?;
-        let kept_up =
-            format!("latencies begin when a request was due; the latest was sent {:.1} ms after that", latest.millis());
-        let notes = [("live", head.trim_end().to_owned()), ("live-load", kept_up)];
+        let late = format!(
+            "latencies begin when a request was due, not when it was sent, which was up to {:.1} ms later",
+            latest.millis()
+        );
+        let [live, scaled] = head.clone();
+        let notes = [("live", live), ("live-scaled", scaled), ("live-load", late)];
         let notes = notes.map(|(id, text)| Note { id: id.to_owned(), text });
         Ok(sim::summary(scenario, meters, notes.into()))
     }

@@ -45,10 +45,9 @@ impl Pool {
 /// Sends the scenario's requests until it has no more; those under way go on.
 pub(super) async fn send_all(site: Arc<Site>) {
     let pool = Arc::new(Pool::new(site.doors.len()));
-    let mut arrivals = Arrivals::new(&site.scenario.traffic.source, site.scenario.seed);
+    let arrivals = Arrivals::new(&site.scenario.traffic.source, site.scenario.seed);
     let end = Moment::START + site.scenario.horizon;
-    let mut number = 0;
-    while let Some(request) = arrivals.next().filter(|request| request.at < end) {
+    for (number, request) in (0..).zip(arrivals.take_while(|request| request.at < end)) {
         site.clock.until(request.at).await;
         let late = site.clock.now().since(request.at).nanos();
         site.latest_ns.fetch_max(late, Ordering::Relaxed);
@@ -58,7 +57,6 @@ pub(super) async fn send_all(site: Arc<Site>) {
             books.trips.insert(number, Trip::default());
         }
         tokio::spawn(ask(Arc::clone(&site), Arc::clone(&pool), number, request));
-        number += 1;
     }
 }
 

@@ -105,11 +105,11 @@ async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<
         steered = helm => steered?,
         () = site.clock.until(Moment::START + scenario.horizon) => {}
     }
-    let spare = Meter::new(None, scenario.traffic.users, scenario.fleet.slots);
+    // A copy: requests under way go on until the runtime ends, and their news reach the books.
     let meter = site.note(|books, now| {
         books.meter.tick(now);
         books.meter.finish();
-        std::mem::replace(&mut books.meter, spare)
+        books.meter.clone()
     });
     Ok(Measured { meter, latest: Span::from_nanos(site.latest_ns.load(Ordering::Relaxed)) })
 }

@@ -6,6 +6,8 @@ mod deploy;
 mod journal;
 mod lab;
 mod laws;
+#[cfg(feature = "live")]
+mod live;
 mod manifests;
 mod plan;
 mod pods;
