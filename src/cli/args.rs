@@ -24,6 +24,8 @@ pub struct Arguments {
 pub enum Command {
     /// Replay every strategy of a scenario against the same traffic, and say which loses least
     Compare(Compare),
+    /// Drive the same scheduler with real HTTP on this machine, in wall-clock time, and report in the same way
+    Live(Live),
     /// Check scenario files and list everything that is wrong with them
     Check(Check),
     /// Say what an incident costs of an error budget, and which alerts see it
@@ -36,6 +38,8 @@ pub enum Command {
     Export(Export),
     /// Ask a fresh scheduler what a journal says another one was asked, and stop at the first different answer
     Replay(Replay),
+    /// Run a scenario in the simulator and with real HTTP, and compare metric by metric
+    Validate(Validate),
     /// Print the JSON Schema of scenario files
     Schema,
 }
@@ -45,6 +49,36 @@ pub struct Compare {
     /// Scenario file (YAML)
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
+    #[command(flatten)]
+    pub runs: Runs,
+    /// What a pipeline insists on.
+    #[arg(long = "assert", value_name = "CLAIM", value_parser = Claim::parse, help = ASSERT_HELP)]
+    pub claims: Vec<Claim>,
+    /// What to do where the interval has the limit of --assert in it: fail ends with code 4
+    #[arg(long, value_name = "WHAT", requires = "claims", value_enum, default_value_t = OnInconclusive::Fail)]
+    pub on_inconclusive: OnInconclusive,
+    #[command(flatten)]
+    pub results: Results,
+    /// Threads to use; results are the same for any number [default: one per core]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub struct Live {
+    /// Scenario file (YAML)
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Divide boots, holds, grace periods, scrapes, windows and the horizon by this; requests keep their times and rate
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    #[command(flatten)]
+    pub results: Results,
+}
+
+/// What is changed of a scenario, and where results go.
+#[derive(Args, Debug)]
+pub struct Results {
     /// Folder in which the folder of results is made
     #[arg(long, short, value_name = "FOLDER", default_value = "output")]
     pub output: PathBuf,
@@ -63,17 +97,6 @@ pub struct Compare {
     /// Replace the seed of the scenario
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<String>,
-    #[command(flatten)]
-    pub runs: Runs,
-    /// What a pipeline insists on.
-    #[arg(long = "assert", value_name = "CLAIM", value_parser = Claim::parse, help = ASSERT_HELP)]
-    pub claims: Vec<Claim>,
-    /// What to do where the interval has the limit of --assert in it: fail ends with code 4
-    #[arg(long, value_name = "WHAT", requires = "claims", value_enum, default_value_t = OnInconclusive::Fail)]
-    pub on_inconclusive: OnInconclusive,
-    /// Threads to use; results are the same for any number [default: one per core]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
     /// Columns of the table [default: those of the terminal, or 100]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub width: Option<u16>,
@@ -265,6 +288,28 @@ pub struct Replay {
     pub journal: PathBuf,
 }
 
+#[derive(Args, Debug)]
+pub struct Validate {
+    /// Scenario file (YAML)
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// How often both are run, each time with another seed
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repetitions: u32,
+    /// Multiplies what is tolerated of each metric
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    pub tolerance: f64,
+    /// Divide boots, holds, grace periods, horizons and the like; requests keep their times
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Replace a value of the scenario, e.g. --set fleet.size=6
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub overrides: Vec<String>,
+}
+
 /// What a manifest leaves open.
 #[derive(Args, Debug)]
 pub struct ManifestOptions {
@@ -284,6 +329,11 @@ fn precision(text: &str) -> Result<Share, String> {
 fn metric(text: &str) -> Result<(String, Metric), String> {
     let found = text.split_once('=').and_then(|(name, measure)| Some((name.to_owned(), Metric::parse(measure)?)));
     found.ok_or_else(|| format!("expected NAME=MEASURE, where MEASURE is {}", Metric::EXPECTED))
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (1.0..=1_000.0).contains(speed));
+    speed.ok_or_else(|| "expected a number from 1 to 1000".to_owned())
 }
 
 fn scaling(text: &str) -> Result<(Span, u32), String> {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::Failure;
@@ -18,10 +18,56 @@ pub const COLUMNS: [&str; 5] = ["run", "at_ns", "unit", "question", "answer"];
 
 type Sheet = csv::Writer<BufWriter<File>>;
 
+/// A journal that is being written, by one run after the other or by several at once.
+pub struct Journal {
+    book: Arc<Mutex<Book>>,
+    path: PathBuf,
+}
+
 /// What is being written, and the first thing that went wrong.
 struct Book {
     sheet: Sheet,
     failed: Option<csv::Error>,
+}
+
+impl Journal {
+    /// Begins a journal with the scenario as its head.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn begin(loaded: &Loaded, path: &Path) -> Result<Journal, Failure> {
+        let sheet = begin(loaded, path).map_err(|error| cannot(path, &error))?;
+        Ok(Journal { book: Arc::new(Mutex::new(Book { sheet, failed: None })), path: path.to_owned() })
+    }
+
+    /// Writes each record as a row of the run `name`, until something goes wrong.
+    pub fn witness(&self, name: &str) -> Witness {
+        let (book, name) = (Arc::clone(&self.book), name.to_owned());
+        Arc::new(move |record| {
+            let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+            if book.failed.is_none() {
+                let written = book.sheet.write_record(row(&name, &record));
+                book.failed = written.err();
+            }
+        })
+    }
+
+    /// Nothing is left unwritten.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub fn finish(self) -> Result<(), Failure> {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let flushed = book.sheet.flush();
+        match book.failed.take() {
+            Some(error) => Err(cannot(&self.path, &error)),
+            None => flushed.map_err(|error| cannot(&self.path, &error)),
+        }
+    }
+}
+
+fn cannot(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::Nothing(format!("{}: cannot be written: {error}", path.display()))
 }
 
 /// Runs the scenario once more, one strategy after the other, and writes what the scheduler was asked.
@@ -29,19 +75,11 @@ struct Book {
 /// # Errors
 /// A file that cannot be written.
 pub fn write(loaded: &Loaded, path: &Path) -> Result<(), Failure> {
-    let cannot =
-        |error: &dyn std::fmt::Display| Failure::Nothing(format!("{}: cannot be written: {error}", path.display()));
-    let sheet = begin(loaded, path).map_err(|error| cannot(&error))?;
-    let book = Arc::new(Mutex::new(Book { sheet, failed: None }));
+    let journal = Journal::begin(loaded, path)?;
     for (name, strategy) in sim::runs(&loaded.scenario) {
-        sim::run_witnessed(&loaded.scenario, name, strategy, witness(&book, name));
+        sim::run_witnessed(&loaded.scenario, name, strategy, journal.witness(name));
     }
-    let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-    let flushed = book.sheet.flush();
-    match book.failed.take() {
-        Some(error) => Err(cannot(&error)),
-        None => flushed.map_err(|error| cannot(&error)),
-    }
+    journal.finish()
 }
 
 fn begin(loaded: &Loaded, path: &Path) -> io::Result<Sheet> {
@@ -54,18 +92,6 @@ fn begin(loaded: &Loaded, path: &Path) -> io::Result<Sheet> {
     let mut sheet = csv::Writer::from_writer(out);
     sheet.write_record(COLUMNS)?;
     Ok(sheet)
-}
-
-/// Writes each record as a row of the run `name`, until something goes wrong.
-fn witness(book: &Arc<Mutex<Book>>, name: &str) -> Witness {
-    let (book, name) = (Arc::clone(book), name.to_owned());
-    Arc::new(move |record| {
-        let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-        if book.failed.is_none() {
-            let written = book.sheet.write_record(row(&name, &record));
-            book.failed = written.err();
-        }
-    })
 }
 
 fn row(run: &str, record: &Record) -> [String; 5] {

@@ -7,27 +7,25 @@ use crate::cli::Failure;
 use crate::cli::args::ManifestOptions;
 use crate::manifest::{self, Manifest, Options};
 
-/// Every manifest in `files`, each with the file it is from.
+/// Every manifest in `files`, whose documents may refer to each other.
 ///
 /// # Errors
-/// What is wrong with any of the files: all of it at once.
-pub fn read<'a>(files: &'a [PathBuf], options: &ManifestOptions) -> Result<Vec<(&'a Path, Manifest)>, Failure> {
+/// Files that cannot be read, or what is wrong with any of them: all of it at once.
+pub fn read(files: &[PathBuf], options: &ManifestOptions) -> Result<Vec<Manifest>, Failure> {
     let options = Options { metrics: options.metrics.iter().cloned().collect(), matches: options.matches };
-    let (mut manifests, mut wrong) = (Vec::new(), Vec::new());
-    for file in files {
-        match read_one(file, &options) {
-            Ok(found) => manifests.extend(found.into_iter().map(|manifest| (file.as_path(), manifest))),
-            Err(problems) => wrong.push(problems),
-        }
+    let (texts, wrong): (Vec<_>, Vec<_>) = files.iter().map(|file| text(file)).partition(Result::is_ok);
+    let wrong: Vec<String> = wrong.into_iter().filter_map(Result::err).collect();
+    if !wrong.is_empty() {
+        return Err(Failure::Usage(wrong.join("\n")));
     }
-    if wrong.is_empty() { Ok(manifests) } else { Err(Failure::Usage(wrong.join("\n"))) }
+    let texts: Vec<(String, String)> = texts.into_iter().filter_map(Result::ok).collect();
+    manifest::read_all(&texts, &options).map_err(Failure::Scenario)
 }
 
-fn read_one(file: &Path, options: &Options) -> Result<Vec<Manifest>, String> {
+fn text(file: &Path) -> Result<(String, String), String> {
     let name = file.display().to_string();
     let text = std::fs::read(file).and_then(|bytes| {
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text"))
     });
-    let text = text.map_err(|error| format!("{name}: cannot be read as a manifest: {error}"))?;
-    manifest::read(&text, &name, options).map_err(|problems| problems.to_string())
+    text.map(|text| (name.clone(), text)).map_err(|error| format!("{name}: cannot be read as a manifest: {error}"))
 }

@@ -8,11 +8,14 @@ mod export;
 mod gate;
 mod interrupt;
 mod journal;
+mod live;
 mod manifests;
 mod pick;
 mod plan;
 mod replay;
+mod results;
 mod screen;
+mod validate;
 
 use crate::report::folder::FolderError;
 use crate::scenario::{Problems, schema};
@@ -31,9 +34,9 @@ pub enum Failure {
     /// The results could not be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// What was to be kept is not: `--strict`.
-    #[error("there are findings, or the rollout does not end, and --strict asks for neither")]
-    Gate,
+    /// What was asked for does not hold.
+    #[error("{0}")]
+    Gate(&'static str),
     /// What `--assert` insists on is not so.
     #[error("claims of --assert that do not hold: {0}")]
     Claims(usize),
@@ -56,7 +59,7 @@ impl Failure {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) => 2,
-            Failure::Gate | Failure::Claims(_) => 3,
+            Failure::Gate(_) | Failure::Claims(_) => 3,
             Failure::Inconclusive(_) => 4,
             Failure::Interrupted(_) => interrupt::INTERRUPTED,
             Failure::Folder(_) | Failure::Nothing(_) | Failure::Output(_) => 1,
@@ -77,11 +80,13 @@ impl From<io::Error> for Failure {
 pub fn run() -> Result<(), Failure> {
     match arguments().command {
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Live(arguments) => live::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Pick(arguments) => pick::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Schema => {
             let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");

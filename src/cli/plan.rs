@@ -1,7 +1,5 @@
 //! `rollcast plan FILE…`
 
-use std::path::Path;
-
 use crate::cli::args::Plan;
 use crate::cli::screen::Progress;
 use crate::cli::{Failure, screen};
@@ -17,6 +15,9 @@ use crate::report::plan::{Page, Service};
 use crate::scenario::load;
 use crate::scenario::plan::Scenario;
 use crate::sim;
+
+/// Why `--strict` ends with another code.
+const STRICT: &str = "there are findings, or the rollout does not end, and --strict asks for neither";
 
 /// Where a Deployment says nothing: as in Kubernetes.
 const PROGRESS_DEADLINE: Span = Span::from_secs(600);
@@ -43,20 +44,19 @@ pub fn run(arguments: &Plan) -> Result<(), Failure> {
             "--service: found a scenario without a rollout, expected one that says when, from and to which version";
         return Err(Failure::Usage(text.to_owned()));
     }
-    let pages: Vec<Page> =
-        manifests.iter().map(|(file, manifest)| page(arguments, file, manifest, scenario.as_ref())).collect();
+    let pages: Vec<Page> = manifests.iter().map(|manifest| page(arguments, manifest, scenario.as_ref())).collect();
     let width = arguments.width.map_or_else(screen::width, usize::from);
     let text = if arguments.json { report::plan::json(&pages) } else { report::plan::text(&pages, width) };
     screen::print(&text)?;
     let doubtful = pages.iter().any(|page| !page.findings.is_empty() || is_endless(page));
-    if arguments.strict && doubtful { Err(Failure::Gate) } else { Ok(()) }
+    if arguments.strict && doubtful { Err(Failure::Gate(STRICT)) } else { Ok(()) }
 }
 
 fn is_endless(page: &Page) -> bool {
     matches!(page.rehearsal.ending, Ending::Stuck | Ending::Waiting | Ending::Failed)
 }
 
-fn page(arguments: &Plan, file: &Path, manifest: &Manifest, scenario: Option<&Scenario>) -> Page {
+fn page(arguments: &Plan, manifest: &Manifest, scenario: Option<&Scenario>) -> Page {
     let manifest = &with_replicas(arguments, manifest);
     let size = manifest.pod.replicas.or(scenario.map(|scenario| scenario.fleet.size)).unwrap_or(1);
     let timing = timing(arguments, manifest, scenario);
@@ -69,7 +69,7 @@ fn page(arguments: &Plan, file: &Path, manifest: &Manifest, scenario: Option<&Sc
     let mut findings = lint(manifest, size, &timing, &rehearsal, load);
     findings.retain(|finding| !arguments.allow.iter().any(|id| id.eq_ignore_ascii_case(finding.id)));
     Page {
-        file: file.display().to_string(),
+        file: manifest.file.clone(),
         title: title(manifest),
         size,
         assumed: assumed(arguments, manifest, &timing, size),

@@ -39,6 +39,13 @@ impl Library<'_> {
         self.templates.iter().any(|template| std::ptr::eq(template.node, node) && !template.used.get())
     }
 
+    /// Reads a template to which nothing refers, only for what is wrong with it.
+    pub fn proof_read(&self, node: &Node, ledger: &Ledger) {
+        if let Some(template) = self.templates.iter().find(|template| std::ptr::eq(template.node, node)) {
+            self.template(template, ledger, &Arguments::default(), &[], 0, &mut Vec::new());
+        }
+    }
+
     /// Reads a reference to templates, as it stands in a step, in the background or around a promotion; `None` if
     /// nothing of it is simulated. Whoever calls has asked for the keys that only some of these places have.
     pub fn analysis(&self, reference: &Fields<'_>) -> Option<Analysis> {

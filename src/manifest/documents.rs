@@ -49,7 +49,11 @@ impl<'a> Reader<'a> {
         others.into_iter().for_each(&mut read);
         alone.into_iter().filter(|(_, document)| !document.taken.get()).for_each(&mut read);
         found.sort_by_key(|(index, _)| *index);
-        found.into_iter().map(|(_, manifest)| manifest).collect()
+        let named = |(index, manifest): (usize, Manifest)| {
+            let file = self.ledger.file(self.documents[index].node.place.source);
+            Manifest { file, ..manifest }
+        };
+        found.into_iter().map(named).collect()
     }
 
     /// Every manifest in a document; they share what it leaves unused.
@@ -76,7 +80,7 @@ impl<'a> Reader<'a> {
         let (unused, lines) = self.ledger.take();
         let manifest = |(kind, name, strategy, pod)| {
             let (unused, lines) = (unused.clone(), lines.clone());
-            Manifest { kind, name, strategy, pod, unused, lines }
+            Manifest { kind, name, file: String::new(), strategy, pod, unused, lines }.with_one_threshold()
         };
         found.into_iter().map(manifest).collect()
     }
@@ -207,6 +211,9 @@ impl<'a> Reader<'a> {
             }
             return;
         };
+        let alone =
+            |document: &&Document<'_>| document.shape == Shape::Template && self.library.stands_alone(document.node);
+        let templates: Vec<&Document<'_>> = self.documents.iter().filter(alone).collect();
         for document in self.documents {
             let fate = match &document.shape {
                 shape if shape.is_bystander() => Fate::NotSimulated,
@@ -217,6 +224,9 @@ impl<'a> Reader<'a> {
             self.ledger.unused(document.node.place, &KeyPath::from([document.title().as_str()]), fate);
         }
         first.unused.extend(self.ledger.take().0);
+        // What is wrong with them is wrong, although nothing of them is used.
+        templates.into_iter().for_each(|template| self.library.proof_read(template.node, self.ledger));
+        self.ledger.take();
     }
 
     fn refuse(&self, document: &Document<'_>) {

@@ -25,6 +25,11 @@ impl Ledger {
         }
     }
 
+    /// The name of a source.
+    pub fn file(&self, source: u32) -> String {
+        self.problems.borrow().name(source).to_owned()
+    }
+
     /// See [`Ledger::is_strict`].
     pub fn set_strict(&self, strict: bool) {
         self.strict.set(strict);

@@ -26,10 +26,10 @@ mod pod;
 #[cfg(test)]
 mod tests;
 
-use crate::core::rollout::Strategy;
+use crate::core::rollout::{Measure, Strategy};
 use crate::core::time::Span;
 use crate::yaml::problem::SourceKind;
-use crate::yaml::tree;
+use crate::yaml::tree::{self, Node};
 
 pub use crate::yaml::{Problem, Problems};
 pub use export::{Exported, Refusal, Target, export};
@@ -45,15 +45,35 @@ pub fn read(text: &str, file: &str, options: &Options) -> Result<Vec<Manifest>, 
     if problems.is_empty() { Ok(manifests) } else { Err(problems.sorted()) }
 }
 
-/// As [`read`], for a file that another one names: problems go where those of the other are.
-pub(crate) fn read_into(text: &str, file: &str, options: &Options, problems: &mut Problems) -> Vec<Manifest> {
+/// As [`read`], for several files whose documents may refer to each other: each is a name and a text.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub fn read_all(files: &[(String, String)], options: &Options) -> Result<Vec<Manifest>, Problems> {
+    let mut problems = Problems::default();
+    let documents: Vec<Node> =
+        files.iter().flat_map(|(file, text)| documents_of(text, file, &mut problems).1.unwrap_or_default()).collect();
+    if !problems.is_empty() {
+        return Err(problems.sorted());
+    }
+    let (manifests, problems) = documents::read(documents, 0, options, problems);
+    if problems.is_empty() { Ok(manifests) } else { Err(problems.sorted()) }
+}
+
+/// The documents of one file, and its number among the sources; `None` if it cannot be read.
+fn documents_of(text: &str, file: &str, problems: &mut Problems) -> (u32, Option<Vec<Node>>) {
     let source = problems.open(file, text, SourceKind::File);
     let documents = if hcl::is_hcl(text, file) {
         hcl::parse(text, source, problems).map(|document| vec![document])
     } else {
         tree::parse_all(text, source, problems)
     };
-    let Some(documents) = documents else { return Vec::new() };
+    (source, documents)
+}
+
+/// As [`read`], for a file that another one names: problems go where those of the other are.
+pub(crate) fn read_into(text: &str, file: &str, options: &Options, problems: &mut Problems) -> Vec<Manifest> {
+    let (source, Some(documents)) = documents_of(text, file, problems) else { return Vec::new() };
     let (manifests, found) = documents::read(documents, source, options, std::mem::take(problems));
     *problems = found;
     manifests
@@ -66,6 +86,8 @@ pub struct Manifest {
     pub kind: Kind,
     /// The name of the object; empty if it has none.
     pub name: String,
+    /// The file that it stands in.
+    pub file: String,
     /// What to do.
     pub strategy: Strategy,
     /// What it says of the instances.
@@ -146,6 +168,30 @@ pub enum Fate {
     NotSimulated,
     /// Not known.
     Unknown,
+}
+
+impl Manifest {
+    /// What counts as slow is counted once for a strategy: a check of another latency is listed, and not made.
+    fn with_one_threshold(mut self) -> Manifest {
+        let Some(first) = self.strategy.slow_above() else { return self };
+        let mut left_out = Vec::new();
+        for analysis in self.strategy.analyses_mut() {
+            analysis.checks.retain(|check| {
+                let other = matches!(check.measure, Measure::Slow { above } if above != first);
+                if other {
+                    left_out.push(check.name.clone());
+                }
+                !other
+            });
+        }
+        let line = self.lines.first().map_or(1, |&(_, line)| line);
+        self.unused.extend(left_out.into_iter().map(|name| Unused {
+            line,
+            path: format!("metric {name} (another latency than {first})"),
+            fate: Fate::NotSimulated,
+        }));
+        self
+    }
 }
 
 impl std::fmt::Display for Kind {

@@ -67,7 +67,12 @@ struct Lint<'a> {
 
 impl Lint<'_> {
     fn find(&mut self, id: &'static str, path: &str, text: String) {
-        let line = self.manifest.lines.iter().find(|(known, _)| known.ends_with(path)).map(|&(_, line)| line);
+        let line_of = |path: &str| {
+            let found = self.manifest.lines.iter().find(|(known, _)| known.ends_with(path));
+            found.map(|&(_, line)| line)
+        };
+        // A default stands on no line: then the size says it.
+        let line = line_of(path).or_else(|| line_of("replicas"));
         self.findings.push(Finding { id, text, line });
     }
 

@@ -7,6 +7,11 @@ use crate::core::rollout::{Controller, Input, Order, Phase, Sample, Setup, Strat
 use crate::core::time::{Moment, Span};
 use std::collections::VecDeque;
 
+/// The rollout begins after a day, so that there is a past to look back on.
+fn begin() -> Moment {
+    Moment::START + Span::from_secs(86_400)
+}
+
 const OLD: VersionId = VersionId(0);
 const NEW: VersionId = VersionId(1);
 
@@ -130,13 +135,13 @@ struct Platform<'a> {
 
 impl<'a> Platform<'a> {
     fn new(controller: Controller, strategy: &Strategy, size: u32, timing: &'a Timing) -> Platform<'a> {
-        let mut news = vec![(Moment::START, Input::Deploy)];
-        news.extend(timing.abort_at.map(|at| (Moment::START + at, Input::Abort)));
-        news.extend(timing.scale.iter().map(|&(at, size)| (Moment::START + at, Input::Scale(size))));
+        let mut news = vec![(begin(), Input::Deploy)];
+        news.extend(timing.abort_at.map(|at| (begin() + at, Input::Abort)));
+        news.extend(timing.scale.iter().map(|&(at, size)| (begin() + at, Input::Scale(size))));
         Platform {
             controller,
             timing,
-            now: Moment::START,
+            now: begin(),
             news,
             pending: VecDeque::new(),
             unborn: Vec::new(),
@@ -153,6 +158,8 @@ impl<'a> Platform<'a> {
     }
 
     fn run(mut self) -> Rehearsal {
+        let nothing = Sample { at: Moment::START, new: Tally::default(), old: Tally::default() };
+        self.controller.note(Moment::START, Input::Sample(nothing), &mut Vec::new());
         let mut looks = 0;
         while let Some(at) = self.next() {
             let rows = self.rows.len();
@@ -167,7 +174,7 @@ impl<'a> Platform<'a> {
         let otherwise = if self.waiting { Ending::Waiting } else { Ending::Stuck };
         Rehearsal {
             ending: self.ended.map_or(otherwise, |(ending, _)| ending),
-            duration: self.ended.map(|(_, at)| at.since(Moment::START)),
+            duration: self.ended.map(|(_, at)| at.since(begin())),
             settled: self.rows.last().map_or(Span::ZERO, |row| row.at),
             rows: self.rows,
             peak: self.peak,
@@ -287,7 +294,7 @@ impl<'a> Platform<'a> {
         moved.append(&mut orders);
         self.least_available = self.least_available.min(old.available + new.available);
         let row = Row {
-            at: self.now.since(Moment::START),
+            at: self.now.since(begin()),
             orders: moved,
             phases,
             new,

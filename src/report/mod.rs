@@ -8,6 +8,7 @@ pub mod json;
 pub mod plan;
 pub mod plot;
 pub mod terminal;
+pub mod validation;
 pub mod verdict;
 
 mod number;

@@ -7,16 +7,24 @@
 //!
 //! On the way there are three forms: a tree with places (`tree`), the declarations of the file with every default
 //! (`file`), and the [`plan`]. The JSON Schema and the text of `run.yaml` come from the same declarations.
+//!
+//! What a plan means to whoever drives it is here too: when requests come ([`arrivals`]), how versions behave
+//! ([`behaviour`], [`law`]), and what the core of a run is made of ([`origin`]).
 
+pub mod arrivals;
+pub mod behaviour;
 mod check;
 mod entry;
 mod file;
+pub mod law;
+mod origin;
 pub mod plan;
 
 pub mod quantity;
 mod remark;
 mod resolve;
 mod set;
+mod speed;
 mod trace;
 
 mod units;
@@ -39,7 +47,9 @@ use crate::yaml::tree::{self, Data, KeyPath, Node};
 use crate::yaml::write;
 
 pub use crate::yaml::{Problem, Problems};
+pub use origin::{origin, runs};
 pub use remark::remarks;
+pub use speed::SCALED;
 
 /// A scenario with all that is needed to write it down again.
 #[derive(Clone, Debug)]

@@ -6,13 +6,11 @@
 
 mod again;
 mod agenda;
-mod arrivals;
 mod client;
 mod control;
 mod endpoints;
 mod flight;
 mod heap;
-mod law;
 mod link;
 mod mirror;
 mod notes;
@@ -21,8 +19,7 @@ mod replicate;
 mod request;
 mod server;
 mod sharing;
-mod version;
 mod world;
 
-pub use replicate::{Watch, forecast, replicate, run, run_witnessed, runs};
-pub use world::origin;
+pub use crate::scenario::{origin, runs};
+pub use replicate::{Watch, forecast, measured, replicate, run, run_witnessed, summary};

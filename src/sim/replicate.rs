@@ -5,17 +5,17 @@ use crate::core::journal::Witness;
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
 use crate::measure::forecast::{Forecast, Note, Sample, StrategyForecast};
+use crate::measure::meter::Meter;
 use crate::measure::note::{self, replications};
 use crate::measure::replications::Series;
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
-use crate::scenario::remarks;
+use crate::scenario::{remarks, runs};
 use crate::sim::notes;
 use crate::sim::world::World;
 use rayon::prelude::*;
 use std::ops::Range;
 
-const STAY: &str = "stay";
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
 /// Runs `scenario` under `strategy`; `None` stays with the running version.
@@ -166,13 +166,24 @@ fn fold(forecast: &mut Forecast, samples: Vec<Vec<Sample>>, replications: usize)
     }
 }
 
-/// `stay` and every strategy of `scenario`, by name.
-pub fn runs(scenario: &Scenario) -> Vec<(&str, Option<&Strategy>)> {
-    let named = scenario.strategies.iter().map(|named| (named.name.as_str(), Some(&named.strategy)));
-    std::iter::once((STAY, None)).chain(named).collect()
+/// The forecast from what another driver measured, `stay` first and one strategy after the other.
+pub fn summary(scenario: &Scenario, meters: Vec<Meter>, findings: Vec<Note>) -> Forecast {
+    let runs = runs(scenario).into_iter().zip(meters);
+    let strategies = runs.map(|((name, _), meter)| summarise(name, meter, &terms(scenario))).collect();
+    assemble(scenario, strategies, findings)
 }
 
-fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
+/// What another driver measured of one run.
+pub fn measured(scenario: &Scenario, name: &str, meter: Meter) -> StrategyForecast {
+    summarise(name, meter, &terms(scenario))
+}
+
+fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
+    let cost_of_stay = strategies.first().and_then(|stay| stay.metrics.cost);
+    for strategy in &mut strategies {
+        let metrics = &mut strategy.metrics;
+        metrics.extra_cost = metrics.cost.zip(cost_of_stay).map(|(cost, stay)| cost - stay);
+    }
     let name = |id: VersionId| scenario.versions[id.index()].name.clone();
     let mut forecast = Forecast {
         scenario: scenario.name.clone(),

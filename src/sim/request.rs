@@ -5,9 +5,10 @@ use crate::core::ids::InstanceId;
 use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::Attempt;
+use crate::scenario::behaviour::slowdown;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId, Place};
-use crate::sim::server::{Phase, slowdown};
+use crate::sim::server::Phase;
 use crate::sim::world::World;
 
 impl World<'_> {

@@ -1,8 +1,7 @@
 //! One instance as it really is, whatever its controller and the proxies think of it.
 
 use crate::core::ids::VersionId;
-use crate::core::time::{Moment, Span};
-use crate::scenario::plan::WarmUp;
+use crate::core::time::Moment;
 use crate::sim::flight::Queue;
 use crate::sim::sharing::Sharing;
 
@@ -150,28 +149,5 @@ impl Answers {
         let of = |load: &Load| [f64::from(load.answers), f64::from(load.errors), load.busy_ns as f64 / 1e9];
         let (now, before) = (of(&self.now), of(&self.before));
         [0, 1, 2].map(|kind| now[kind] + before[kind] * left)
-    }
-}
-
-/// What service times are multiplied with `age` after an instance became ready: `slowdown` at first, 1 after `lasts`.
-#[inline]
-pub fn slowdown(warm_up: &WarmUp, age: Span) -> f64 {
-    if age >= warm_up.lasts {
-        return 1.0;
-    }
-    let left = 1.0 - age.seconds() / warm_up.lasts.seconds();
-    1.0 + (warm_up.slowdown - 1.0) * left
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_slowdown_falls_in_a_straight_line_to_one() {
-        let warm_up = WarmUp { lasts: Span::from_secs(60), slowdown: 3.0 };
-        for (second, factor) in [(0, 3.0), (30, 2.0), (45, 1.5), (60, 1.0), (600, 1.0)] {
-            assert_eq!(slowdown(&warm_up, Span::from_secs(second)), factor, "after {second} s");
-        }
     }
 }

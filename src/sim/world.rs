@@ -6,20 +6,21 @@
 use crate::core::amount::Share;
 use crate::core::draw::{Family, Seed, unit};
 use crate::core::ids::{InstanceId, VersionId};
-use crate::core::journal::{Front, Origin, Pilot, Witness};
+use crate::core::journal::{Front, Pilot, Witness};
 use crate::core::proxy::Affinity;
-use crate::core::rollout::{Input, Order, Sample, Setup, Split, Strategy};
+use crate::core::rollout::{Input, Order, Sample, Split, Strategy};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::{Meter, Stage};
+use crate::scenario::arrivals::Arrivals;
+use crate::scenario::behaviour::Behaviour;
+use crate::scenario::law::Sampler;
+use crate::scenario::origin;
 use crate::scenario::plan::{Discipline, Law, Layer, Request, Scenario, Source};
 use crate::sim::agenda::{Agenda, Due, Event};
-use crate::sim::arrivals::Arrivals;
 use crate::sim::flight::Flights;
-use crate::sim::law::Sampler;
 use crate::sim::link::Link;
 use crate::sim::mirror::Flag;
 use crate::sim::server::{Phase, Server};
-use crate::sim::version::Behaviour;
 use rand::Rng;
 use std::collections::VecDeque;
 
@@ -124,7 +125,8 @@ impl<'a> World<'a> {
     pub fn new(scenario: &'a Scenario, strategy: Option<&Strategy>, witness: Option<Witness>) -> World<'a> {
         let seed = scenario.seed;
         let to = scenario.rollout.filter(|_| strategy.is_some()).map(|rollout| rollout.to);
-        let split = split(scenario, strategy);
+        let origin = origin(scenario, strategy);
+        let split = origin.split;
         let policy = &scenario.proxies.policy;
         let count = usize::from(scenario.proxies.count);
         World {
@@ -171,7 +173,7 @@ impl<'a> World<'a> {
             meter: Meter::new(to, scenario.traffic.users, scenario.fleet.slots),
             luck: seed.family("request"),
             retry_luck: seed.family("retry"),
-            controller: Pilot::new(setup(scenario), strategy.cloned(), witness.clone()),
+            controller: Pilot::new(origin.setup, strategy.cloned(), witness.clone()),
             witness,
             inputs: VecDeque::new(),
             deciding: false,
@@ -325,34 +327,6 @@ impl<'a> World<'a> {
         let sample = Sample { at: self.now, new, old };
         self.agenda.plan(self.now + telemetry.delay, Event::Sampled(sample));
         self.agenda.plan(self.now + telemetry.scrape, Event::Scrape);
-    }
-}
-
-/// What the core of a run is made of, for whoever asks a fresh one again.
-pub fn origin(scenario: &Scenario, strategy: Option<&Strategy>) -> Origin {
-    Origin {
-        policy: scenario.proxies.policy.clone(),
-        split: split(scenario, strategy),
-        seed: scenario.seed,
-        setup: setup(scenario),
-        strategy: strategy.cloned(),
-    }
-}
-
-/// The new version and how requests are split, where there is a rollout that splits them.
-fn split(scenario: &Scenario, strategy: Option<&Strategy>) -> Option<(VersionId, Split)> {
-    let to = scenario.rollout.filter(|_| strategy.is_some()).map(|rollout| rollout.to)?;
-    Some((to, strategy.and_then(Strategy::split)?))
-}
-
-fn setup(scenario: &Scenario) -> Setup {
-    let rollout = scenario.rollout;
-    Setup {
-        size: scenario.fleet.size,
-        from: scenario.running,
-        to: rollout.map_or(scenario.running, |rollout| rollout.to),
-        min_ready: scenario.fleet.min_ready,
-        progress_deadline: rollout.map_or(Span::ZERO, |rollout| rollout.progress_deadline),
     }
 }
 

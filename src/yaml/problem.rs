@@ -99,6 +99,11 @@ impl Problems {
         self.sources.len() as u32 - 1
     }
 
+    /// The name of a source.
+    pub(crate) fn name(&self, source: u32) -> &str {
+        self.sources.get(source as usize).map_or("", |source| &source.name)
+    }
+
     /// Notes a problem; the answer is for adding a suggestion.
     pub(crate) fn add(&mut self, place: Place, path: &KeyPath, text: impl Into<String>) -> &mut Problem {
         let source = &self.sources[place.source as usize];

@@ -6,7 +6,10 @@ mod deploy;
 mod journal;
 mod lab;
 mod laws;
+#[cfg(feature = "live")]
+mod live;
 mod manifests;
+mod plan;
 mod pods;
 mod program;
 mod proxies;

@@ -434,3 +434,13 @@ fn pick_names_all_that_is_wrong_at_once() {
         assert!(told.contains(part), "no {part:?} in {told}");
     }
 }
+
+#[cfg(not(feature = "live"))]
+#[test]
+fn live_says_how_to_get_it_where_it_is_not_built() {
+    let folder = workplace();
+    let run = output(folder.path(), &["live", "small.yaml"]);
+    assert_eq!(run.status.code(), Some(2));
+    let said = text(&run.stderr);
+    assert!(said.contains("cargo run --release --features live -- live small.yaml"), "{said}");
+}

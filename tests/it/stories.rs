@@ -161,3 +161,12 @@ fn bursts_wait_for_instances_that_a_rollout_took_away() {
         assert_eq!(strategy(&forecast, name).ending, Ending::Promoted, "{name}");
     }
 }
+
+#[test]
+fn the_live_smoke_canary_returns_and_rolling_does_not() {
+    let forecast = story("live-smoke", &[]);
+    assert_eq!(strategy(&forecast, "rolling").ending, Ending::Promoted);
+    assert_eq!(strategy(&forecast, "canary").ending, Ending::RolledBack);
+    let bad = |name: &str| value(metrics(&forecast, name).failed_requests);
+    assert!(bad("rolling") > 3.0 * bad("canary"), "{} and {}", bad("rolling"), bad("canary"));
+}

@@ -207,14 +207,16 @@ impl Machine {
 
     /// Tells the proxies the new version's share: the canary's, and of the rest the part of the primary that is updated.
     fn route(&mut self, sync: &mut Sync<'_>) {
-        let canary = match (self.walk.weight, self.flagger.matches) {
-            (0, _) => 0.0,
-            (_, Some(matches)) if self.walk.phase == WalkPhase::Progressing => matches.value(),
-            (weight, _) => f64::from(weight.min(100)) / 100.0,
-        };
         let (old, updated) = (sync.count(sync.setup.from).ready, self.updated(sync).ready);
         let part = f64::from(updated) / f64::from((old + updated).max(1));
-        let share = Share::new(canary + (1.0 - canary) * part).unwrap_or(Share::ALL);
+        let canary = f64::from(self.walk.weight.min(100)) / 100.0;
+        let share = match self.flagger.matches {
+            // Who does not match goes to the primary, and so to the new version when all of that is updated.
+            Some(_) if part == 1.0 || self.walk.phase == WalkPhase::Failed => Share::ALL,
+            Some(matches) if self.walk.weight > 0 => matches,
+            Some(_) => Share::NONE,
+            None => Share::new(canary + (1.0 - canary) * part).unwrap_or(Share::ALL),
+        };
         if share != self.share {
             self.share = share;
             sync.weigh(share);

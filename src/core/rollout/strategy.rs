@@ -77,6 +77,23 @@ impl Strategy {
         windows.chain(self.gate().map(|gate| gate.window)).max().unwrap_or(Span::ZERO)
     }
 
+    /// The same as [`Strategy::analyses`], to be changed.
+    pub fn analyses_mut(&mut self) -> Vec<&mut Analysis> {
+        match self {
+            Strategy::BlueGreen(blue_green) => blue_green.before.iter_mut().chain(&mut blue_green.after).collect(),
+            Strategy::Canary(canary) => {
+                let background = canary.background.iter_mut().map(|background| &mut background.analysis);
+                canary.steps.iter_mut().filter_map(|step| step.analysis.as_mut()).chain(background).collect()
+            }
+            Strategy::Flagger(flagger) => vec![&mut flagger.checks],
+            Strategy::Recreate(_)
+            | Strategy::Rolling(_)
+            | Strategy::AbTest(_)
+            | Strategy::Shadow(_)
+            | Strategy::FeatureFlag(_) => Vec::new(),
+        }
+    }
+
     /// Every analysis that may run.
     pub fn analyses(&self) -> Vec<&Analysis> {
         match self {

@@ -50,7 +50,7 @@ fn beside(world: &mut World<'_>) {
 fn after<'a>(scenario: &'a Scenario, strategy: &Strategy, orders: Vec<Order>, new_instances: bool) -> World<'a> {
     let mut world = World::new(scenario, Some(strategy), None);
     // Nobody deploys: nothing but these orders is carried out.
-    world.controller = Pilot::new(setup(scenario), None, None);
+    world.controller = Pilot::new(origin(scenario, None).setup, None, None);
     world.prepare();
     if new_instances {
         beside(&mut world);
@@ -128,7 +128,7 @@ fn copies_load_the_new_version_and_no_user_feels_them() {
 fn copies_are_as_much_work_as_their_requests() {
     let scenario = scenario("like: v1", "");
     let mut world = World::new(&scenario, Some(&shadow()), None);
-    world.controller = Pilot::new(setup(&scenario), None, None);
+    world.controller = Pilot::new(origin(&scenario, None).setup, None, None);
     world.prepare();
     beside(&mut world);
     world.carry_out(Order::Mirror { share: Share::ALL });
@@ -200,7 +200,7 @@ fn attempts_above_the_limit_are_slow_as_the_proxy_sees_it() {
     let scenario = scenario("service: 20ms", "").clone();
     for (above_ms, slow) in [(21, true), (22, false)] {
         let mut world = World::new(&scenario, Some(&shadow()), None);
-        world.controller = Pilot::new(setup(&scenario), None, None);
+        world.controller = Pilot::new(origin(&scenario, None).setup, None, None);
         world.slow_above = Some(Span::from_millis(above_ms));
         world.prepare();
         beside(&mut world);

@@ -2,8 +2,8 @@
 
 use crate::core::draw::{Stream, unit};
 use crate::core::time::Span;
-use crate::scenario::plan::{Errors, Version};
-use crate::sim::law::Sampler;
+use crate::scenario::law::Sampler;
+use crate::scenario::plan::{Errors, Version, WarmUp};
 use rand::Rng;
 
 /// How instances of one version behave.
@@ -68,5 +68,28 @@ impl Behaviour {
     /// How long an instance is ready before it crashes; `None`: for ever.
     pub fn crashes_after(&self, stream: &mut Stream) -> Option<Span> {
         self.crashes_after.as_ref().map(|after| Span::from_nanos(after.draw(stream, 1.0)))
+    }
+}
+
+/// What service times are multiplied with `age` after an instance became ready: `slowdown` at first, 1 after `lasts`.
+#[inline]
+pub fn slowdown(warm_up: &WarmUp, age: Span) -> f64 {
+    if age >= warm_up.lasts {
+        return 1.0;
+    }
+    let left = 1.0 - age.seconds() / warm_up.lasts.seconds();
+    1.0 + (warm_up.slowdown - 1.0) * left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowdown_falls_in_a_straight_line_to_one() {
+        let warm_up = WarmUp { lasts: Span::from_secs(60), slowdown: 3.0 };
+        for (second, factor) in [(0, 3.0), (30, 2.0), (45, 1.5), (60, 1.0), (600, 1.0)] {
+            assert_eq!(slowdown(&warm_up, Span::from_secs(second)), factor, "after {second} s");
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::core::draw::{Seed, Stream};
 use crate::core::time::{Moment, Span};
+use crate::scenario::law::exponential;
 use crate::scenario::plan::{Request, Segment, Source, Spacing};
-use crate::sim::law::exponential;
 
 /// An open-loop source: the next request does not wait for the last answer.
 #[derive(Debug)]
@@ -25,10 +25,14 @@ impl<'a> Arrivals<'a> {
             Source::Closed { .. } => Arrivals::Closed,
         }
     }
+}
 
-    /// The next request; they come in order of time.
+/// The requests come in order of time.
+impl Iterator for Arrivals<'_> {
+    type Item = Request;
+
     #[inline]
-    pub fn next(&mut self) -> Option<Request> {
+    fn next(&mut self) -> Option<Request> {
         match self {
             Arrivals::Rate(rated) => rated.next().map(|at| Request { at, size: 1.0 }),
             Arrivals::Given(requests) => requests.next().copied(),
@@ -136,8 +140,7 @@ mod tests {
 
     fn times(spacing: Spacing, segments: Vec<Segment>) -> Vec<f64> {
         let source = Source::Open { spacing, segments };
-        let mut arrivals = Arrivals::new(&source, Seed(3));
-        std::iter::from_fn(|| arrivals.next()).map(|request| request.at.seconds()).collect()
+        Arrivals::new(&source, Seed(3)).map(|request| request.at.seconds()).collect()
     }
 
     #[test]

@@ -1,0 +1,234 @@
+//! The books: what the meter is told, and what it must know of instances and requests for that. One lock guards all.
+
+use crate::core::ids::{InstanceId, VersionId};
+use crate::core::proxy::{Ending, Pick};
+use crate::core::time::Moment;
+use crate::measure::meter::{Meter, Stage};
+use crate::scenario::plan::Fleet;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use tokio::sync::{oneshot, watch};
+
+/// How far an instance is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Does not answer yet.
+    Booting,
+    /// Accepts requests.
+    Up,
+    /// Finishes what it has, accepts nothing.
+    Finishing,
+    /// Does not exist any more.
+    Gone,
+}
+
+/// One instance, whatever its controller and the proxies think of it.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub version: VersionId,
+    pub address: SocketAddr,
+    /// How far it is, for its connections.
+    pub phase: watch::Sender<Phase>,
+    pub ready: bool,
+    pub stopping: bool,
+    pub available: bool,
+    /// Proxies that list it.
+    pub listings: u32,
+    pub busy: u32,
+    /// Attempts that wait for a slot.
+    pub queue: VecDeque<oneshot::Sender<()>>,
+    /// When it became ready; the start for those that were there before.
+    pub ready_at: Moment,
+}
+
+/// What is known of a request under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trip {
+    /// Its last attempt, and how many there were before that.
+    pub last: Option<(Pick, u8)>,
+    /// How that ended, if it has.
+    pub ending: Option<Ending>,
+    /// Whether any attempt was sent to the new version.
+    pub exposed: bool,
+}
+
+/// Where an attempt goes in its instance.
+#[derive(Debug)]
+pub(super) enum Place {
+    Slot,
+    /// Is called, or dropped when the instance ends.
+    Queue(oneshot::Receiver<()>),
+    /// The instance takes no more, or none at all.
+    None,
+}
+
+pub(super) struct Books {
+    pub meter: Meter,
+    pub servers: Vec<Server>,
+    pub trips: BTreeMap<u64, Trip>,
+}
+
+impl Server {
+    pub fn new(version: VersionId, address: SocketAddr) -> Server {
+        Server {
+            version,
+            address,
+            phase: watch::Sender::new(Phase::Booting),
+            ready: false,
+            stopping: false,
+            available: false,
+            listings: 0,
+            busy: 0,
+            queue: VecDeque::new(),
+            ready_at: Moment::START,
+        }
+    }
+
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    fn idle(&self) -> bool {
+        self.busy == 0 && self.queue.is_empty()
+    }
+}
+
+impl Books {
+    pub fn server(&mut self, instance: InstanceId) -> &mut Server {
+        &mut self.servers[instance.index()]
+    }
+
+    /// An attempt comes in.
+    pub fn come(&mut self, now: Moment, instance: InstanceId, fleet: &Fleet) -> Place {
+        let server = &mut self.servers[instance.index()];
+        if server.phase() != Phase::Up {
+            return Place::None;
+        }
+        if server.busy < fleet.slots {
+            server.busy += 1;
+            if server.available {
+                self.meter.busy(now, 1);
+            }
+            return Place::Slot;
+        }
+        if fleet.queue.is_some_and(|limit| server.queue.len() >= limit as usize) {
+            return Place::None;
+        }
+        let (call, called) = oneshot::channel();
+        server.queue.push_back(call);
+        self.meter.queued(1);
+        if server.queue.len() == 1 && server.available {
+            self.meter.saturated(now, 1);
+        }
+        Place::Queue(called)
+    }
+
+    /// A service ends, and the next in the queue begins. Says whether the attempt still has its instance.
+    #[must_use]
+    pub fn served(&mut self, now: Moment, instance: InstanceId) -> Served {
+        let server = &mut self.servers[instance.index()];
+        if server.phase() == Phase::Gone {
+            return Served::Cut;
+        }
+        server.busy -= 1;
+        let called = server.queue.pop_front();
+        if called.is_some() {
+            server.busy += 1;
+            self.meter.queued(-1);
+            if server.available && server.queue.is_empty() {
+                self.meter.saturated(now, -1);
+            }
+        } else if server.available {
+            self.meter.busy(now, -1);
+        }
+        if let Some(call) = called {
+            // Whoever waits is never dropped before it is called: work goes on when its client leaves.
+            let _ = call.send(());
+        }
+        if server.phase() == Phase::Finishing && server.idle() { Served::Last } else { Served::Well }
+    }
+
+    /// An instance answers from now on.
+    pub fn ready(&mut self, now: Moment, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        server.ready = true;
+        server.ready_at = now;
+        self.meter.staged(now, server.version, Some(Stage::Booting), Some(Stage::Ready));
+    }
+
+    pub fn become_available(&mut self, now: Moment, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        server.available = true;
+        self.meter.available(now, 1, server.busy, !server.queue.is_empty());
+        if server.listings > 0 {
+            self.meter.reachable(now, 1);
+        }
+    }
+
+    fn cease_to_be_available(&mut self, now: Moment, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        if !std::mem::take(&mut server.available) {
+            return;
+        }
+        self.meter.available(now, -1, server.busy, !server.queue.is_empty());
+        if server.listings > 0 {
+            self.meter.reachable(now, -1);
+        }
+    }
+
+    /// The shutdown of an instance begins; says whether it serves, and so has something to finish.
+    pub fn drain(&mut self, now: Moment, instance: InstanceId) -> bool {
+        self.cease_to_be_available(now, instance);
+        let server = &mut self.servers[instance.index()];
+        server.stopping = true;
+        let from = if std::mem::take(&mut server.ready) { Stage::Ready } else { Stage::Booting };
+        self.meter.staged(now, server.version, Some(from), Some(Stage::Terminating));
+        server.phase() == Phase::Up
+    }
+
+    /// It accepts no more; says whether there is nothing left to finish.
+    pub fn stop_accepting(&mut self, instance: InstanceId) -> bool {
+        let server = self.server(instance);
+        if server.phase() != Phase::Up {
+            return false;
+        }
+        server.phase.send_replace(Phase::Finishing);
+        server.idle()
+    }
+
+    /// An instance exists no more; what it still had is cut. Says whether it existed.
+    pub fn end(&mut self, now: Moment, instance: InstanceId) -> bool {
+        let server = &mut self.servers[instance.index()];
+        if server.phase.send_replace(Phase::Gone) == Phase::Gone {
+            return false;
+        }
+        server.busy = 0;
+        let waiting = std::mem::take(&mut server.queue);
+        self.meter.queued(-(waiting.len() as i32));
+        self.meter.staged(now, server.version, Some(Stage::Terminating), None);
+        true
+    }
+
+    /// A proxy lists or unlists an instance.
+    pub fn listed(&mut self, now: Moment, instance: InstanceId, listed: bool) {
+        let server = &mut self.servers[instance.index()];
+        let was_listed = server.listings > 0;
+        server.listings = if listed { server.listings + 1 } else { server.listings - 1 };
+        self.meter.listed(now, server.version, listed);
+        let change = i64::from(server.listings > 0) - i64::from(was_listed);
+        if server.available && change != 0 {
+            self.meter.reachable(now, change);
+        }
+    }
+}
+
+/// How a service ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Served {
+    /// As it should.
+    Well,
+    /// So, and it was the last one of an instance that goes.
+    Last,
+    /// Its instance was gone first.
+    Cut,
+}

@@ -1,0 +1,216 @@
+//! An instance as a real HTTP server: so many slots, a queue behind them, and the scenario's law of service times.
+
+use crate::core::ids::InstanceId;
+use crate::core::rollout::Input;
+use crate::core::time::{Moment, Span};
+use crate::live::books::{Phase, Place, Served};
+use crate::live::site::Site;
+use crate::scenario::behaviour::slowdown;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::HeaderMap;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// The request's number, by which its luck is drawn.
+pub(super) const NUMBER: &str = "x-rollcast-number";
+/// What a law per size multiplies.
+pub(super) const SIZE: &str = "x-rollcast-size";
+/// How many attempts of the request were made before.
+pub(super) const ATTEMPT: &str = "x-rollcast-attempt";
+/// Where health checks ask.
+pub(super) const HEALTH: &str = "/health";
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
+/// A socket with an address of its own, at which nobody listens yet: a connection is refused.
+pub(super) fn reserve() -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    Ok(socket)
+}
+
+/// Begins to accept, unless it was told to stop meanwhile; says whether it does.
+pub(super) fn open(site: &Arc<Site>, instance: InstanceId, socket: TcpSocket) -> io::Result<bool> {
+    let listener = socket.listen(BACKLOG)?;
+    let goes_on = site.note(|books, _| {
+        let server = books.server(instance);
+        if !server.stopping {
+            server.phase.send_replace(Phase::Up);
+        }
+        !server.stopping
+    });
+    if goes_on {
+        tokio::spawn(accept(Arc::clone(site), instance, listener));
+    }
+    Ok(goes_on)
+}
+
+/// Accepts until the instance finishes. Then the listener is closed, and connections are refused again.
+async fn accept(site: Arc<Site>, instance: InstanceId, listener: TcpListener) {
+    let mut phase = site.books().server(instance).phase.subscribe();
+    loop {
+        tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase != Phase::Up) => return,
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
+                    tokio::spawn(converse(Arc::clone(&site), instance, stream));
+                }
+            }
+        }
+    }
+}
+
+/// One connection, with one request on it; it is cut when the instance is.
+async fn converse(site: Arc<Site>, instance: InstanceId, stream: TcpStream) {
+    let mut phase = site.books().server(instance).phase.subscribe();
+    // Where it cannot be set, answers are only slower.
+    let _ = stream.set_nodelay(true);
+    let answer = service_fn(|request: Request<Incoming>| answer(Arc::clone(&site), instance, request));
+    let conversation = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), answer);
+    let cut = async {
+        let gone = phase.wait_for(|phase| *phase == Phase::Gone).await.is_ok();
+        if gone {
+            // The last answer of an instance that ends in order may still be on its way out.
+            site.clock.pause(Span::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        // Whatever breaks a connection breaks it for the other side too.
+        _ = conversation => {}
+        () = cut => {}
+    }
+}
+
+/// An answer, or an error that makes the connection break.
+async fn answer(
+    site: Arc<Site>,
+    instance: InstanceId,
+    request: Request<Incoming>,
+) -> io::Result<Response<Full<Bytes>>> {
+    if request.uri().path() == HEALTH {
+        return Ok(plain(StatusCode::OK));
+    }
+    let number = header(request.headers(), NUMBER).unwrap_or(0);
+    let before = header(request.headers(), ATTEMPT).unwrap_or(0);
+    let size = header(request.headers(), SIZE).unwrap_or(1.0);
+    let place = site.note(|books, now| books.come(now, instance, &site.scenario.fleet));
+    if matches!(place, Place::None) {
+        return Ok(plain(StatusCode::SERVICE_UNAVAILABLE));
+    }
+    // A task of its own: when the client leaves, the instance does not notice and works on.
+    let work = tokio::spawn(work(site, instance, place, (number, before, size)));
+    work.await.map_err(io::Error::other)?.map(plain)
+}
+
+async fn work(
+    site: Arc<Site>,
+    instance: InstanceId,
+    place: Place,
+    (number, before, size): (u64, u8, f64),
+) -> io::Result<StatusCode> {
+    if let Place::Queue(called) = place {
+        called.await.map_err(io::Error::other)?;
+    }
+    let (version, ready_at) = {
+        let mut books = site.books();
+        let server = books.server(instance);
+        (server.version.index(), server.ready_at)
+    };
+    let began = site.clock.now();
+    let age = began.since(ready_at);
+    let behaviour = &site.behaviours[version];
+    let luck = site.luck(number, before, version, size);
+    let errs = behaviour.errs(luck.fate, age);
+    let lasts = match behaviour.error_latency() {
+        Some(latency) if errs => latency,
+        Some(_) | None if ready_at == Moment::START => Span::from_nanos(luck.work_ns),
+        Some(_) | None => Span::from_nanos(luck.work_ns).scaled(slowdown(&site.scenario.fleet.warm_up, age)),
+    };
+    site.clock.until(began + lasts).await;
+    match site.note(|books, now| books.served(now, instance)) {
+        Served::Cut => return Err(io::ErrorKind::ConnectionAborted.into()),
+        Served::Last => end(&site, instance),
+        Served::Well => {}
+    }
+    Ok(if errs { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK })
+}
+
+/// Boots: after the time that takes, the instance accepts; it counts as available after as long as the fleet says.
+pub(super) async fn boot(site: Arc<Site>, instance: InstanceId, socket: TcpSocket) {
+    let mut stream = site.scenario.seed.stream("boot", u64::from(instance.0) << 32);
+    // In virtual time the first draw decides whether it ever starts.
+    rand::Rng::next_u64(&mut stream);
+    site.clock.pause(Span::from_nanos(site.boot.draw(&mut stream, 1.0))).await;
+    if !open(&site, instance, socket).unwrap_or(false) {
+        return;
+    }
+    let min_ready = site.scenario.fleet.min_ready;
+    let goes_on = site.note(|books, now| {
+        let goes_on = !books.server(instance).stopping;
+        if goes_on {
+            books.ready(now, instance);
+        }
+        if goes_on && min_ready.is_zero() {
+            books.become_available(now, instance);
+        }
+        goes_on
+    });
+    if !goes_on {
+        return;
+    }
+    site.tell(Input::Ready(instance));
+    if !min_ready.is_zero() {
+        site.clock.pause(min_ready).await;
+        site.note(|books, now| {
+            if !books.server(instance).stopping {
+                books.become_available(now, instance);
+            }
+        });
+    }
+}
+
+/// Ends gracefully: accepts for a while, then finishes what it has, until the grace period is over.
+pub(super) async fn drain(site: Arc<Site>, instance: InstanceId) {
+    let began = site.clock.now();
+    if !site.note(|books, now| books.drain(now, instance)) {
+        end(&site, instance);
+        return;
+    }
+    let shutdown = site.scenario.fleet.shutdown;
+    site.clock.until(began + shutdown.delay).await;
+    if site.books().stop_accepting(instance) {
+        end(&site, instance);
+        return;
+    }
+    site.clock.until(began + shutdown.drain).await;
+    end(&site, instance);
+}
+
+fn end(site: &Site, instance: InstanceId) {
+    if site.note(|books, now| books.end(now, instance)) {
+        site.tell(Input::Gone(instance));
+    }
+}
+
+/// The value of a header of ours; `None` where there is none, or nonsense.
+pub(super) fn header<T: FromStr>(headers: &HeaderMap, name: &str) -> Option<T> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+fn plain(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(b"rollcast\n")));
+    *response.status_mut() = status;
+    response
+}
