@@ -4,6 +4,8 @@ use crate::core::alert::AlertPolicy;
 use crate::core::amount::{Rate, Share};
 use crate::core::time::Span;
 use crate::manifest::{Metric, Target};
+use crate::measure::metric::Metrics;
+use crate::measure::replications::COMPARED;
 use crate::scenario::quantity;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
@@ -47,6 +49,8 @@ pub struct Compare {
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
     #[command(flatten)]
+    pub runs: Runs,
+    #[command(flatten)]
     pub results: Results,
     /// Threads to use; results are the same for any number [default: one per core]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -89,6 +93,23 @@ pub struct Results {
     /// Columns of the table [default: those of the terminal, or 100]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub width: Option<u16>,
+}
+
+/// How often everything is run.
+#[derive(Args, Debug)]
+pub struct Runs {
+    /// Replications, each with luck of its own: from two on every mean has a 95 % interval [default: 1]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub replications: Option<u32>,
+    /// Replicate until the interval of every strategy's mean is ± so much of it, e.g. 5%; looks after 10, 20, 40, …
+    #[arg(long, value_name = "SHARE", conflicts_with = "replications", value_parser = precision)]
+    pub precision: Option<Share>,
+    /// The metric that --precision is about
+    #[arg(long, value_name = "NAME", requires = "precision", default_value = COMPARED, hide_possible_values = true, value_parser = PossibleValuesParser::new(Metrics::CATALOGUE.iter().map(|info| info.name)))]
+    pub metric: String,
+    /// The most replications that --precision may take
+    #[arg(long, value_name = "NUMBER", requires = "precision", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub max_replications: u32,
 }
 
 #[derive(Args, Debug)]
@@ -277,6 +298,11 @@ pub struct ManifestOptions {
     /// Share of the users whose requests match, where a manifest routes by headers or cookies
     #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = quantity::share)]
     pub matches: Share,
+}
+
+fn precision(text: &str) -> Result<Share, String> {
+    let share = quantity::share(text)?;
+    if share.value() > 0.0 { Ok(share) } else { Err("no number of replications is that precise".to_owned()) }
 }
 
 fn metric(text: &str) -> Result<(String, Metric), String> {

@@ -1,10 +1,17 @@
 //! `rollcast compare SCENARIO`
 
-use crate::cli::args::Compare;
+use crate::cli::args::{Compare, Runs};
+use crate::cli::screen::Progress;
 use crate::cli::{Failure, interrupt, journal, results, screen};
+use crate::core::amount::Share;
 use crate::measure::forecast::Forecast;
+use crate::measure::metric::Metrics;
+use crate::measure::replications::{Precision, Series};
 use crate::scenario::Loaded;
 use crate::sim;
+
+/// An interrupt leaves a report of no fewer replications.
+const REPORTED_MIN: u64 = 2;
 
 /// Reads the scenario, runs every strategy, prints the answer and writes the folder of results.
 ///
@@ -16,19 +23,34 @@ pub fn run(arguments: &Compare) -> Result<(), Failure> {
     let loaded = results::load(&arguments.scenario, &asked.overrides, asked.seed.as_deref())?;
     let name = results::folder_name(&loaded, "", asked)?;
     interrupt::listen();
-    let forecast = results::measured(forecast(&loaded, arguments.threads)?)?;
+    let forecast = results::measured(forecast(&loaded, arguments)?)?;
     screen::print(&results::answer(&forecast, asked))?;
     if let Some(file) = &asked.journal {
         journal::write(&loaded, file)?;
     }
-    results::write(&forecast, &loaded, asked, &name)
+    results::write(&forecast, &loaded, asked, &name)?;
+    if interrupt::asked() { Err(Failure::Interrupted(forecast.replications())) } else { Ok(()) }
 }
 
-fn forecast(loaded: &Loaded, threads: Option<u16>) -> Result<Forecast, Failure> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, usize::from)).build();
+fn forecast(loaded: &Loaded, arguments: &Compare) -> Result<Forecast, Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.map_or(0, usize::from)).build();
     let pool = pool.map_err(|error| Failure::Nothing(format!("cannot start threads: {error}")))?;
-    let bar = screen::progress(loaded.scenario.strategies.len() as u64 + 1);
-    let forecast = pool.install(|| sim::forecast(&loaded.scenario, || bar.inc(1)));
-    bar.finish_and_clear();
+    let series = series(&arguments.runs);
+    let progress = match series {
+        Series::Fixed(1) => Progress::new(),
+        Series::Fixed(_) | Series::Until(_) => {
+            Progress::ending_early_after(REPORTED_MIN * sim::runs(&loaded.scenario).len() as u64)
+        }
+    };
+    let forecast = pool.install(|| sim::replicate(&loaded.scenario, &series, &progress));
+    interrupt::end_at_once();
+    progress.finish();
     Ok(forecast)
+}
+
+fn series(runs: &Runs) -> Series {
+    let metric = Metrics::place(&runs.metric).expect("the parser takes names of the catalogue only");
+    let until = |relative: Share| Precision { metric, relative: relative.value(), max: runs.max_replications };
+    let fixed = Series::Fixed(runs.replications.unwrap_or(1));
+    runs.precision.map_or(fixed, |relative| Series::Until(until(relative)))
 }

@@ -36,6 +36,9 @@ pub enum Failure {
     /// What was asked for does not hold.
     #[error("{0}")]
     Gate(&'static str),
+    /// Replications ended early, and what there was has been reported.
+    #[error("interrupted after {0} whole replications; the answer rests on those")]
+    Interrupted(usize),
     /// There is no result.
     #[error("{0}")]
     Nothing(String),
@@ -45,11 +48,12 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// 1: it went wrong here; 2: the request was wrong; 3: the answer is not the one that was asked for.
+    /// 1: it went wrong here; 2: the request was wrong; 3: the answer is not the one that was asked for; 130: interrupted.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) => 2,
             Failure::Gate(_) => 3,
+            Failure::Interrupted(_) => interrupt::INTERRUPTED,
             Failure::Folder(_) | Failure::Nothing(_) | Failure::Output(_) => 1,
         }
     }

@@ -1,6 +1,7 @@
 //! `rollcast plan FILE…`
 
 use crate::cli::args::Plan;
+use crate::cli::screen::Progress;
 use crate::cli::{Failure, screen};
 use crate::core::amount::Rate;
 use crate::core::rollout::Strategy;
@@ -105,9 +106,9 @@ fn mean_rate(service: &Service) -> Option<Rate> {
 
 fn on(scenario: &Scenario, manifest: &Manifest) -> Service {
     let (scenario, changed) = on_service(scenario, manifest);
-    let bar = screen::progress(2);
-    let forecast = sim::forecast(&scenario, || bar.inc(1));
-    bar.finish_and_clear();
+    let progress = Progress::new();
+    let forecast = sim::forecast(&scenario, &progress);
+    progress.finish();
     let (delay, surge) = rayon::join(|| smallest_delay(&scenario), || smallest_surge(&scenario));
     Service { changed, forecast, delay, surge }
 }

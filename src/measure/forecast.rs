@@ -7,7 +7,7 @@ use crate::measure::metric::Metrics;
 pub struct Forecast {
     /// Name of the scenario.
     pub scenario: String,
-    /// Seed of the run.
+    /// Seed of the run, or of the first of several.
     pub seed: u64,
     /// Share of good requests promised, 0 to 1.
     pub objective: f64,
@@ -40,21 +40,32 @@ pub struct Note {
     pub text: String,
 }
 
-/// One strategy's run.
+/// One strategy, run once or several times.
 #[derive(Clone, Debug)]
 pub struct StrategyForecast {
     /// As the scenario calls it; `stay` for the run without a rollout.
     pub name: String,
+    /// How the rollout ended in the first replication.
+    pub ending: Ending,
+    /// The numbers: of the one run, or their means over the replications in which they were measured.
+    pub metrics: Metrics,
+    /// Every replication, first to last; empty after a single run.
+    pub samples: Vec<Sample>,
+    /// What the controller announced, in order; of the first replication.
+    pub phases: Vec<Phase>,
+    /// Every burn-rate alert of the policy, fired or not; of the first replication.
+    pub alerts: Vec<Alert>,
+    /// One row per second from the start of the run (warm-up included); of the first replication.
+    pub timeline: Vec<Second>,
+}
+
+/// What is kept of one replication.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
     /// How the rollout ended.
     pub ending: Ending,
     /// The numbers.
     pub metrics: Metrics,
-    /// What the controller announced, in order.
-    pub phases: Vec<Phase>,
-    /// Every burn-rate alert of the policy, fired or not.
-    pub alerts: Vec<Alert>,
-    /// One row per second from the start of the run (warm-up included).
-    pub timeline: Vec<Second>,
 }
 
 /// How a rollout ended.

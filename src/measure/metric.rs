@@ -33,6 +33,12 @@ macro_rules! metrics {
             pub fn values(&self) -> Vec<Option<f64>> {
                 vec![$(self.$name,)*]
             }
+
+            /// The metrics that have `value` of each entry of [`Metrics::CATALOGUE`], by place.
+            pub fn of(mut value: impl FnMut(usize) -> Option<f64>) -> Metrics {
+                let mut place = 0..;
+                Metrics { $($name: place.next().and_then(&mut value),)* }
+            }
         }
     };
 }
@@ -82,6 +88,11 @@ metrics! {
 }
 
 impl Metrics {
+    /// The place in [`Metrics::CATALOGUE`] of the metric called `name`.
+    pub fn place(name: &str) -> Option<usize> {
+        Metrics::CATALOGUE.iter().position(|info| info.name == name)
+    }
+
     /// Values of `self` minus those of `stay`, where both exist.
     pub fn minus(&self, stay: &Metrics) -> Vec<Option<f64>> {
         self.values().into_iter().zip(stay.values()).map(|(mine, base)| Some(mine? - base?)).collect()

@@ -11,6 +11,7 @@ pub mod gauge;
 pub mod meter;
 pub mod metric;
 pub mod note;
+pub mod replications;
 pub mod stats;
 pub mod steady;
 pub mod summary;

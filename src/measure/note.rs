@@ -1,6 +1,9 @@
 //! What the reader of a forecast should know about it.
 
 use crate::measure::forecast::{Ending, Forecast, Note, StrategyForecast};
+use crate::measure::metric::Metrics;
+use crate::measure::replications::Series;
+use crate::measure::steady::unsettled_until;
 
 const SECONDS_PER_HOUR: f64 = 3_600.0;
 
@@ -10,10 +13,66 @@ pub fn notes(forecast: &Forecast, requests_given: bool) -> Vec<Note> {
     let ended = |ending| forecast.strategies.iter().filter(move |strategy| strategy.ending == ending);
     let mut notes: Vec<Note> = ended(Ending::Unfinished).map(still_under_way).collect();
     notes.extend(ended(Ending::Failed).map(given_up));
+    notes.extend(warm_up_short(forecast));
     notes.extend(traffic_ends(forecast));
     notes.extend(budget_window(forecast, requests_given));
     notes.extend(alert_history(forecast));
     notes
+}
+
+/// What limits a result of several replications; nothing of a single run.
+pub fn replications(forecast: &Forecast, series: &Series) -> Vec<Note> {
+    let count = forecast.replications();
+    if count < 2 {
+        return Vec::new();
+    }
+    let mut notes = vec![note(
+        "first-replication",
+        format!(
+            "phases, alerts, timelines and their plots, and the other notes, are those of the first of {count} replications"
+        ),
+    )];
+    notes.extend(forecast.strategies.iter().filter_map(|strategy| {
+        let others = other_endings(strategy)?;
+        Some(note("endings-differ", format!("{}: of {count} replications {others}", strategy.name)))
+    }));
+    notes.extend(imprecise(forecast, series));
+    notes
+}
+
+/// "97 rolled back, 3 unfinished", where not all ended alike.
+fn other_endings(strategy: &StrategyForecast) -> Option<String> {
+    let mut counts: Vec<(Ending, u32)> = Vec::new();
+    for sample in &strategy.samples {
+        match counts.iter_mut().find(|(ending, _)| *ending == sample.ending) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((sample.ending, 1)),
+        }
+    }
+    let words: Vec<String> = counts.iter().map(|(ending, count)| format!("{count} {}", ending.label())).collect();
+    (counts.len() > 1).then(|| words.join(", "))
+}
+
+fn imprecise(forecast: &Forecast, series: &Series) -> Option<Note> {
+    let Series::Until(precision) = series else { return None };
+    let samples: Vec<_> = forecast.strategies.iter().map(|strategy| strategy.samples.clone()).collect();
+    let text = format!(
+        "after {} replications {} is still not known to within {} %",
+        forecast.replications(),
+        Metrics::CATALOGUE[precision.metric].name,
+        100.0 * precision.relative
+    );
+    (!precision.is_met(&samples)).then(|| note("precision-not-reached", text))
+}
+
+fn warm_up_short(forecast: &Forecast) -> Option<Note> {
+    let until = unsettled_until(&forecast.strategies.first()?.timeline, forecast.warm_up_s.ceil() as usize)?;
+    let text = format!(
+        "stay settles only after {until} s (MSER-5 on requests in flight for each one a second), but the warm-up ends \
+         after {} s",
+        forecast.warm_up_s
+    );
+    Some(note("warm-up-short", text))
 }
 
 fn note(id: &str, text: String) -> Note {

@@ -94,7 +94,7 @@ pub fn t_quantile(p: f64, freedom: f64) -> f64 {
     }
 }
 
-/// I_x(a, b), the regularised incomplete beta function.
+/// `I_x(a, b)`, the regularised incomplete beta function.
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return x.clamp(0.0, 1.0);

@@ -48,6 +48,7 @@ pub fn summarise(name: &str, meter: Meter, terms: &Terms) -> StrategyForecast {
         name: name.to_owned(),
         ending: meter.ending,
         metrics,
+        samples: Vec::new(),
         alerts,
         timeline: meter.timeline.into_iter().map(|row| with_burn(row, &terms.objective)).collect(),
         phases: meter.phases,

@@ -1,4 +1,4 @@
-//! The tables as CSV: `summary.csv`, `timeline.csv` and `phases.csv`. An unknown number is an empty field.
+//! The tables as CSV: `summary.csv`, `replications.csv`, `timeline.csv` and `phases.csv`. An unknown number is an empty field.
 
 use ::csv::Writer;
 
@@ -6,14 +6,32 @@ use crate::measure::forecast::{Forecast, Instances, Second, StrategyForecast};
 use crate::measure::metric::Metrics;
 use crate::report::number::known;
 
-/// One row per strategy: its ending, every metric, and every metric beyond that of `stay`.
+/// One row per strategy: its ending, every metric, and every metric beyond that of `stay`; the bounds of all of them
+/// follow where there are several replications.
 pub fn summary(forecast: &Forecast) -> Vec<u8> {
-    let names = Metrics::CATALOGUE.iter().map(|info| info.name.to_owned());
-    let beyond = Metrics::CATALOGUE.iter().map(|info| format!("{}_vs_stay", info.name));
-    let head = ["strategy", "ending"].map(str::to_owned).into_iter().chain(names).chain(beyond).collect();
+    let plain = || Metrics::CATALOGUE.iter().map(|info| info.name.to_owned());
+    let names: Vec<String> = plain().chain(plain().map(|name| format!("{name}_vs_stay"))).collect();
+    let bounds = names.iter().flat_map(|name| ["low", "high"].map(|bound| format!("{name}_{bound}")));
+    let bounds: Vec<String> = bounds.filter(|_| forecast.replications() > 1).collect();
+    let head = ["strategy", "ending"].map(str::to_owned).into_iter().chain(names).chain(bounds).collect();
     let rows = forecast.strategies.iter().enumerate().map(|(at, strategy)| {
         let stay = forecast.strategies.first().filter(|_| at > 0);
         summary_row(strategy, stay)
+    });
+    table(head, rows)
+}
+
+/// One row per strategy and replication, numbered from 0: its ending and every metric.
+pub fn replications(forecast: &Forecast) -> Vec<u8> {
+    let names = Metrics::CATALOGUE.iter().map(|info| info.name.to_owned());
+    let head = ["strategy", "replication", "ending"].map(str::to_owned).into_iter().chain(names).collect();
+    let rows = forecast.strategies.iter().flat_map(|strategy| {
+        let single = strategy.samples.is_empty().then_some((strategy.ending, &strategy.metrics));
+        let several = strategy.samples.iter().map(|sample| (sample.ending, &sample.metrics));
+        (0..).zip(single.into_iter().chain(several)).map(|(index, (ending, metrics)): (u32, _)| {
+            let names = [strategy.name.clone(), index.to_string(), ending.label().to_owned()];
+            names.into_iter().chain(metrics.values().into_iter().map(number)).collect()
+        })
     });
     table(head, rows)
 }
@@ -66,9 +84,17 @@ fn table(head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> 
 }
 
 fn summary_row(strategy: &StrategyForecast, stay: Option<&StrategyForecast>) -> Vec<String> {
-    let beyond = stay.map_or(vec![None; Metrics::CATALOGUE.len()], |stay| strategy.metrics.minus(&stay.metrics));
-    let numbers = strategy.metrics.values().into_iter().chain(beyond).map(number);
-    [strategy.name.clone(), strategy.ending.label().to_owned()].into_iter().chain(numbers).collect()
+    let places = 0..Metrics::CATALOGUE.len();
+    let beyond = stay.map_or(vec![None; places.len()], |stay| strategy.metrics.minus(&stay.metrics));
+    let plain = places.clone().map(|place| strategy.spread(place).map(|spread| spread.interval));
+    let paired: Vec<_> = places.map(|place| stay.and_then(|stay| strategy.difference(stay, place))).collect();
+    // The mean of paired differences, which exists where both measured: not always the difference of the means.
+    let beyond = beyond.into_iter().zip(&paired).map(|(single, paired)| paired.map_or(single, |it| Some(it.mean)));
+    let means = strategy.metrics.values().into_iter().chain(beyond).map(number);
+    let bounds = plain.chain(paired.iter().copied()).flat_map(|it| [it.map(|it| it.low), it.map(|it| it.high)]);
+    let bounds: Vec<String> = bounds.filter(|_| !strategy.samples.is_empty()).map(number).collect();
+    let ending = strategy.usual_ending().0.label().to_owned();
+    [strategy.name.clone(), ending].into_iter().chain(means).chain(bounds).collect()
 }
 
 fn timeline_row(strategy: &str, at: usize, second: &Second) -> Vec<String> {
@@ -104,17 +130,28 @@ mod tests {
     #[test]
     fn the_heads_are_stable() {
         let forecast = fixture::checkout();
-        let heads = [summary(&forecast), timeline(&forecast), phases(&forecast)].map(head);
+        let heads = [summary(&forecast), replications(&forecast), timeline(&forecast), phases(&forecast)].map(head);
         insta::assert_snapshot!(heads.join("\n\n"));
     }
 
     #[test]
     fn every_row_is_as_long_as_its_head_whatever_the_names() {
-        let forecast = fixture::unusual();
-        for bytes in [summary(&forecast), timeline(&forecast), phases(&forecast)] {
-            let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
-            assert!(reader.records().all(|row| row.is_ok()));
+        for forecast in [fixture::unusual(), fixture::repeated()] {
+            for bytes in [summary(&forecast), replications(&forecast), timeline(&forecast), phases(&forecast)] {
+                let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
+                assert!(reader.records().all(|row| row.is_ok()));
+            }
         }
+    }
+
+    #[test]
+    fn bounds_come_with_replications_and_every_replication_has_a_row() {
+        let (once, often) = (fixture::checkout(), fixture::repeated());
+        assert!(!head(summary(&once)).contains("_low"));
+        assert!(head(summary(&often)).ends_with("extra_cost_vs_stay_low,extra_cost_vs_stay_high"));
+        let rows = |forecast| text(replications(forecast)).lines().count() - 1;
+        assert_eq!((rows(&once), rows(&often)), (5, 25));
+        assert!(text(replications(&often)).contains("\ncanary,4,rolled back,"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One made-up forecast for the tests of this room: a bad v2 on a service of ten instances, twenty minutes at about 400 requests
 //! per second, one strategy of each kind. The numbers hang together as those of a real run would.
 
-use crate::measure::forecast::{Alert, Ending, Forecast, Instances, Note, Phase, Second, StrategyForecast};
+use crate::measure::forecast::{Alert, Ending, Forecast, Instances, Note, Phase, Sample, Second, StrategyForecast};
 use crate::measure::metric::Metrics;
 
 const WARM_UP: usize = 60;
@@ -41,6 +41,25 @@ pub(crate) fn only(names: &[&str]) -> Forecast {
     let mut forecast = checkout();
     forecast.strategies.retain(|strategy| strategy.name == "stay" || names.contains(&strategy.name.as_str()));
     forecast
+}
+
+/// `checkout` five times, with more or less luck.
+pub(crate) fn repeated() -> Forecast {
+    let mut forecast = checkout();
+    for (at, strategy) in forecast.strategies.iter_mut().enumerate() {
+        let luck = [1.0, 1.1, 0.9, 1.2, 0.95].into_iter().cycle().skip(at % 2);
+        strategy.fold(luck.take(5).map(|luck| lucky(strategy, luck)).collect());
+    }
+    forecast
+}
+
+/// Bad requests, and what follows from them, times `luck`.
+pub(crate) fn lucky(strategy: &StrategyForecast, luck: f64) -> Sample {
+    let mut metrics = strategy.metrics.clone();
+    metrics.failed_requests = metrics.failed_requests.map(|bad| (bad * luck).round());
+    metrics.budget_burnt = metrics.budget_burnt.map(|burnt| burnt * luck);
+    metrics.rollout_s = metrics.rollout_s.map(|took| took + 10.0 * luck);
+    Sample { ending: strategy.ending, metrics }
 }
 
 /// What a hostile or merely unusual scenario may bring: six hours, long and Korean names, twenty steps, nothing but zeros, nothing
@@ -183,7 +202,8 @@ fn strategy(name: &str, ending: Ending, moment: impl Fn(usize) -> Moment) -> Str
     let alerts =
         vec![alert("page", 3_600.0, 300.0, 14.4, &timeline), alert("ticket", 21_600.0, 1_800.0, 6.0, &timeline)];
     let metrics = measured(&timeline);
-    StrategyForecast { name: name.to_owned(), ending, metrics, phases: Vec::new(), alerts, timeline }
+    let (phases, samples) = (Vec::new(), Vec::new());
+    StrategyForecast { name: name.to_owned(), ending, metrics, samples, phases, alerts, timeline }
 }
 
 fn second(at: usize, moment: &Moment) -> Second {

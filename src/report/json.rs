@@ -7,6 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::measure::forecast::{Alert, Forecast, Phase, StrategyForecast};
 use crate::measure::metric::Metrics;
+use crate::measure::replications::{COMPARED, Pair};
+use crate::measure::stats::Interval;
 use crate::report::number::known;
 use crate::report::verdict::verdict;
 
@@ -25,7 +27,7 @@ struct Report<'f> {
     schema: &'static str,
     scenario: &'f str,
     seed: u64,
-    replications: u32,
+    replications: usize,
     objective: Option<f64>,
     window_days: Option<f64>,
     currency: &'f str,
@@ -36,6 +38,7 @@ struct Report<'f> {
     new_version: Option<&'f str>,
     verdict: Answer,
     strategies: Vec<Strategy<'f>>,
+    pairs: Vec<PairRow<'f>>,
     notes: Vec<Note<'f>>,
 }
 
@@ -50,6 +53,8 @@ struct Answer {
 struct Strategy<'f> {
     name: &'f str,
     ending: &'static str,
+    /// Share of the replications that ended so.
+    ending_share: f64,
     metrics: ByName,
     phases: Vec<PhaseRow<'f>>,
     alerts: Vec<AlertRow>,
@@ -62,6 +67,8 @@ struct ByName(Vec<(&'static str, Metric)>);
 struct Metric {
     #[serde(flatten)]
     plain: Estimate,
+    median: Option<f64>,
+    p95: Option<f64>,
     difference: Option<Estimate>,
 }
 
@@ -71,6 +78,18 @@ struct Estimate {
     mean: Option<f64>,
     low: Option<f64>,
     high: Option<f64>,
+}
+
+/// `a` minus `b` under the same luck, and the shares of the replications in which `a` had less and both had as much.
+#[derive(Serialize)]
+struct PairRow<'f> {
+    a: &'f str,
+    b: &'f str,
+    metric: &'static str,
+    #[serde(flatten)]
+    difference: Estimate,
+    won: f64,
+    tied: f64,
 }
 
 #[derive(Serialize)]
@@ -99,12 +118,12 @@ struct Note<'f> {
 
 fn report(forecast: &Forecast) -> Report<'_> {
     let answer = verdict(forecast);
-    let stay = forecast.strategies.first().map(|stay| &stay.metrics);
+    let stay = forecast.strategies.first();
     Report {
         schema: SCHEMA,
         scenario: &forecast.scenario,
         seed: forecast.seed,
-        replications: 1,
+        replications: forecast.replications(),
         objective: known(Some(forecast.objective)),
         window_days: known(Some(forecast.window_days)),
         currency: &forecast.currency,
@@ -120,36 +139,61 @@ fn report(forecast: &Forecast) -> Report<'_> {
             .enumerate()
             .map(|(at, s)| strategy(s, stay.filter(|_| at > 0)))
             .collect(),
+        pairs: pairs(&forecast.strategies),
         notes: forecast.notes.iter().map(|note| Note { id: &note.id, text: &note.text }).collect(),
     }
 }
 
-fn strategy<'f>(strategy: &'f StrategyForecast, stay: Option<&Metrics>) -> Strategy<'f> {
+fn strategy<'f>(strategy: &'f StrategyForecast, stay: Option<&StrategyForecast>) -> Strategy<'f> {
+    let (ending, ending_share) = strategy.usual_ending();
     Strategy {
         name: &strategy.name,
-        ending: strategy.ending.label(),
-        metrics: by_name(&strategy.metrics, stay),
+        ending: ending.label(),
+        ending_share,
+        metrics: by_name(strategy, stay),
         phases: strategy.phases.iter().map(phase).collect(),
         alerts: strategy.alerts.iter().map(alert).collect(),
     }
 }
 
-fn by_name(metrics: &Metrics, stay: Option<&Metrics>) -> ByName {
-    let differences = stay.map(|stay| metrics.minus(stay));
-    let difference = |at: usize| differences.as_ref().map(|all| Estimate::single(all[at]));
-    let rows = Metrics::CATALOGUE.iter().zip(metrics.values()).enumerate();
-    ByName(
-        rows.map(|(at, (info, value))| {
-            (info.name, Metric { plain: Estimate::single(value), difference: difference(at) })
-        })
-        .collect(),
-    )
+fn by_name(strategy: &StrategyForecast, stay: Option<&StrategyForecast>) -> ByName {
+    let differences = stay.map(|stay| strategy.metrics.minus(&stay.metrics));
+    let difference = |place: usize| {
+        let interval = stay.and_then(|stay| strategy.difference(stay, place));
+        differences.as_ref().map(|all| Estimate::new(interval.map(|it| it.mean).or(all[place]), interval))
+    };
+    let rows = Metrics::CATALOGUE.iter().zip(strategy.metrics.values()).enumerate();
+    let metric = |place: usize, mean| {
+        let spread = strategy.spread(place);
+        Metric {
+            plain: Estimate::new(mean, spread.map(|spread| spread.interval)),
+            median: known(spread.map(|spread| spread.median)),
+            p95: known(spread.map(|spread| spread.p95)),
+            difference: difference(place),
+        }
+    };
+    ByName(rows.map(|(place, (info, mean))| (info.name, metric(place, mean))).collect())
+}
+
+fn pairs(strategies: &[StrategyForecast]) -> Vec<PairRow<'_>> {
+    let each = strategies.iter().enumerate();
+    let both = each.flat_map(|(at, a)| strategies[at + 1..].iter().map(move |b| (a, b)));
+    both.filter_map(|(a, b)| {
+        let Pair { difference, won, tied } = a.against(b)?;
+        let difference = Estimate::new(Some(difference.mean), Some(difference));
+        Some(PairRow { a: &a.name, b: &b.name, metric: COMPARED, difference, won, tied })
+    })
+    .collect()
 }
 
 impl Estimate {
-    /// Of one replication: no interval.
-    fn single(value: Option<f64>) -> Self {
-        Estimate { mean: known(value), low: None, high: None }
+    /// Without an interval of a single replication.
+    fn new(mean: Option<f64>, interval: Option<Interval>) -> Self {
+        Estimate {
+            mean: known(mean),
+            low: known(interval.map(|interval| interval.low)),
+            high: known(interval.map(|interval| interval.high)),
+        }
     }
 }
 
@@ -192,8 +236,8 @@ mod tests {
     /// What a reader of `rollcast.report/1` may rely on.
     fn shape() -> Value {
         let number = value!({"type": ["number", "null"]});
-        let estimate = value!({"type": "object", "required": ["mean", "low", "high"], "properties": {
-            "mean": number, "low": {"type": "null"}, "high": {"type": "null"},
+        let estimate = value!({"type": "object", "required": ["mean", "low", "high", "median", "p95", "difference"], "properties": {
+            "mean": number, "low": number, "high": number, "median": number, "p95": number,
             "difference": {"type": ["object", "null"], "required": ["mean", "low", "high"]}}});
         let metrics: Vec<_> = Metrics::CATALOGUE.iter().map(|info| info.name).collect();
         let phase = value!({"type": "object", "required": ["at_s", "phase", "reason"], "properties": {"at_s": {"type": "number"}}});
@@ -203,9 +247,11 @@ mod tests {
             "metrics": {"type": "object", "required": metrics, "additionalProperties": estimate},
             "phases": {"type": "array", "items": phase},
             "alerts": {"type": "array", "items": {"type": "object", "required": alert}}}});
-        value!({"type": "object", "required": ["schema", "scenario", "seed", "replications", "objective", "strategies", "notes"],
+        value!({"type": "object", "required": ["schema", "scenario", "seed", "replications", "objective", "strategies", "pairs", "notes"],
             "properties": {
-                "schema": {"const": SCHEMA}, "seed": {"type": "integer"}, "replications": {"const": 1},
+                "schema": {"const": SCHEMA}, "seed": {"type": "integer"}, "replications": {"type": "integer", "minimum": 1},
+                "pairs": {"type": "array", "items": {"type": "object",
+                    "required": ["a", "b", "metric", "mean", "low", "high", "won", "tied"]}},
                 "strategies": {"type": "array", "items": strategy},
                 "notes": {"type": "array", "items": {"type": "object", "required": ["id", "text"]}}}})
     }
@@ -213,7 +259,7 @@ mod tests {
     #[test]
     fn every_report_has_the_promised_shape() {
         let shape = jsonschema::validator_for(&shape()).expect("the schema is one");
-        for forecast in [fixture::checkout(), fixture::stay_only(), fixture::unusual()] {
+        for forecast in [fixture::checkout(), fixture::stay_only(), fixture::unusual(), fixture::repeated()] {
             let report = parsed(&forecast);
             let problems: Vec<_> = shape.iter_errors(&report).map(|error| error.to_string()).collect();
             assert!(problems.is_empty(), "{problems:#?}");
@@ -232,6 +278,22 @@ mod tests {
         assert!(metric(0)["difference"].is_null());
         let (stay, canary) = (metric(0)["mean"].as_f64(), metric(4)["mean"].as_f64());
         assert_eq!(metric(4)["difference"]["mean"].as_f64(), canary.zip(stay).map(|(mine, base)| mine - base));
+    }
+
+    #[test]
+    fn replications_bring_intervals_quantiles_and_pairs() {
+        let single = parsed(&fixture::checkout());
+        let metric = &single["strategies"][4]["metrics"]["failed_requests"];
+        assert!(["low", "high", "median", "p95"].iter().all(|key| metric[*key].is_null()), "{metric}");
+        assert_eq!((&single["replications"], &single["pairs"]), (&value!(1), &value!([])));
+        let report = parsed(&fixture::repeated());
+        let metric = &report["strategies"][4]["metrics"]["failed_requests"];
+        assert!(metric["low"].as_f64() < metric["mean"].as_f64() && metric["median"].as_f64() < metric["p95"].as_f64());
+        assert!(metric["difference"]["low"].is_number());
+        let pairs = report["pairs"].as_array().expect("a list");
+        assert_eq!((&report["replications"], pairs.len()), (&value!(5), 10), "five strategies");
+        let last = &pairs[9];
+        assert_eq!((&last["a"], &last["b"], &last["won"]), (&"blue-green".into(), &"canary".into(), &value!(0.0)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod validation;
 pub mod verdict;
 
 mod number;
+mod repeated;
 mod table;
 mod text;
 
@@ -30,6 +31,7 @@ pub fn files(forecast: &Forecast, run_yaml: &str) -> Vec<(String, Vec<u8>)> {
         (folder::MARK, run_yaml.as_bytes().to_vec()),
         ("report.json", json(forecast).into_bytes()),
         ("summary.csv", csv::summary(forecast)),
+        ("replications.csv", csv::replications(forecast)),
         ("phases.csv", csv::phases(forecast)),
         ("timeline.csv", csv::timeline(forecast)),
         ("timeline.svg", plot::timeline(forecast).into_bytes()),

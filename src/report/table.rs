@@ -3,6 +3,7 @@
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Row, Table, TableStyle};
 
 use crate::measure::forecast::{Forecast, StrategyForecast};
+use crate::measure::replications::Spread;
 use crate::report::number::{self, known};
 use crate::report::text;
 use crate::report::verdict::Verdict;
@@ -10,8 +11,20 @@ use crate::report::verdict::Verdict;
 /// The table without trailing spaces or a last newline. No line is wider than `width`, unless the two columns that are always there
 /// are.
 pub(super) fn table(forecast: &Forecast, verdict: &Verdict, width: usize, colour: bool) -> String {
+    let repeated = forecast.replications() > 1;
+    let columns: Vec<_> = COLUMNS.iter().filter(|column| repeated || !is_half_width(column)).collect();
+    laid_out(forecast, verdict, &columns, width, colour)
+}
+
+/// The distribution over releases, where there were several: in each cell the median and the 95th percentile.
+pub(super) fn releases(forecast: &Forecast, verdict: &Verdict, width: usize, colour: bool) -> Option<String> {
+    let columns: Vec<_> = RELEASES.iter().collect();
+    (forecast.replications() > 1).then(|| laid_out(forecast, verdict, &columns, width, colour))
+}
+
+fn laid_out(forecast: &Forecast, verdict: &Verdict, columns: &[&'static Column], width: usize, colour: bool) -> String {
     let name_width = name_width(forecast, width);
-    let columns = columns_that_fit(forecast, width.saturating_sub(name_width));
+    let columns = columns_that_fit(forecast, columns, width.saturating_sub(name_width));
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).set_header(head(forecast, &columns));
     // Whether there is a terminal is the caller's affair.
@@ -23,7 +36,7 @@ pub(super) fn table(forecast: &Forecast, verdict: &Verdict, width: usize, colour
     for strategy in &forecast.strategies {
         table.add_row(row(strategy, verdict, &columns, name_width));
     }
-    align(&mut table);
+    align(&mut table, &columns);
     table.trim_fmt()
 }
 
@@ -41,27 +54,40 @@ struct Column {
 
 /// In the order of the page; the first column, the name, is not among them.
 const COLUMNS: &[Column] = &[
-    Column { head: ["", "outcome"], rank: 0, cell: |s| s.ending.label().to_owned() },
-    Column { head: ["bad", "requests"], rank: 1, cell: |s| written(s.metrics.failed_requests, number::count) },
+    Column { head: ["", OUTCOME], rank: 0, cell: outcome },
+    Column { head: ["bad", "requests"], rank: 1, cell: bad_requests },
+    Column { head: HALF_WIDTH, rank: 3, cell: |s| half_width(s, "failed_requests", number::figure) },
     Column { head: ["budget", "burnt %"], rank: 2, cell: |s| written(s.metrics.budget_burnt, number::percent) },
-    Column { head: ["good", "%"], rank: 10, cell: |s| written(s.metrics.availability, number::availability) },
-    Column { head: ["down", "s"], rank: 3, cell: |s| written(s.metrics.downtime_s, number::figure) },
-    Column { head: ["over-", "load s"], rank: 6, cell: |s| written(s.metrics.overload_s, number::figure) },
+    Column { head: HALF_WIDTH, rank: 4, cell: |s| half_width(s, "budget_burnt", number::percent) },
+    Column { head: ["good", "%"], rank: 12, cell: |s| written(s.metrics.availability, number::availability) },
+    Column { head: ["down", "s"], rank: 5, cell: |s| written(s.metrics.downtime_s, number::figure) },
+    Column { head: ["over-", "load s"], rank: 8, cell: |s| written(s.metrics.overload_s, number::figure) },
     Column {
         head: ["rollout", "p99 ms"],
-        rank: 9,
+        rank: 11,
         cell: |s| written(s.metrics.rollout_latency_ms_p99, number::figure),
     },
-    Column { head: ["exposed", "users"], rank: 11, cell: |s| written(s.metrics.exposed_users, number::count) },
-    Column { head: ["harmed", "users"], rank: 8, cell: |s| written(s.metrics.harmed_users, number::count) },
-    Column { head: ["shed", "att."], rank: 13, cell: |s| written(s.metrics.shed_requests, number::count) },
-    Column { head: ["", "retries"], rank: 14, cell: |s| written(s.metrics.retries, number::count) },
-    Column { head: ["cut in", "flight"], rank: 12, cell: |s| written(s.metrics.dropped_in_flight, number::count) },
-    Column { head: ["peak", "inst."], rank: 7, cell: |s| written(s.metrics.peak_instances, number::count) },
-    Column { head: ["extra", CURRENCY], rank: 4, cell: |s| written(s.metrics.extra_cost, number::money) },
-    Column { head: ["took", "m:ss"], rank: 5, cell: |s| written(s.metrics.rollout_s, number::clock) },
+    Column { head: ["exposed", "users"], rank: 13, cell: |s| written(s.metrics.exposed_users, number::count) },
+    Column { head: ["harmed", "users"], rank: 10, cell: |s| written(s.metrics.harmed_users, number::count) },
+    Column { head: ["shed", "att."], rank: 15, cell: |s| written(s.metrics.shed_requests, number::count) },
+    Column { head: ["", "retries"], rank: 16, cell: |s| written(s.metrics.retries, number::count) },
+    Column { head: ["cut in", "flight"], rank: 14, cell: |s| written(s.metrics.dropped_in_flight, number::count) },
+    Column { head: ["peak", "inst."], rank: 9, cell: |s| written(s.metrics.peak_instances, number::count) },
+    Column { head: ["extra", CURRENCY], rank: 6, cell: |s| written(s.metrics.extra_cost, number::money) },
+    Column { head: ["took", "m:ss"], rank: 7, cell: |s| written(s.metrics.rollout_s, number::clock) },
 ];
 
+/// In each cell the median over releases, and what one in twenty exceeds.
+const RELEASES: &[Column] = &[
+    Column { head: ["bad", "requests"], rank: 0, cell: |s| quantiles(s, "failed_requests", number::figure) },
+    Column { head: ["budget", "burnt %"], rank: 1, cell: |s| quantiles(s, "budget_burnt", number::percent) },
+    Column { head: ["down", "s"], rank: 2, cell: |s| quantiles(s, "downtime_s", number::figure) },
+    Column { head: ["took", "m:ss"], rank: 3, cell: |s| quantiles(s, "rollout_s", number::clock) },
+];
+
+/// Over the column of an interval's half-width, which follows that of the mean.
+const HALF_WIDTH: [&str; 2] = ["±", "95 %"];
+const OUTCOME: &str = "outcome";
 const NAME: &str = "strategy";
 /// Stands for the forecast's own currency in a head.
 const CURRENCY: &str = "currency";
@@ -71,14 +97,39 @@ fn written(value: Option<f64>, write: fn(f64) -> String) -> String {
     known(value).map_or(NONE.to_owned(), write)
 }
 
+fn is_half_width(column: &Column) -> bool {
+    column.head == HALF_WIDTH
+}
+
+/// How most replications ended, and how many where not all did.
+fn outcome(strategy: &StrategyForecast) -> String {
+    let (ending, share) = strategy.usual_ending();
+    if share < 1.0 { format!("{} {} %", ending.label(), number::percent(share)) } else { ending.label().to_owned() }
+}
+
+/// A mean may lie between two numbers of requests.
+fn bad_requests(strategy: &StrategyForecast) -> String {
+    let write = if strategy.samples.is_empty() { number::count } else { number::figure };
+    written(strategy.metrics.failed_requests, write)
+}
+
+fn half_width(strategy: &StrategyForecast, metric: &str, write: fn(f64) -> String) -> String {
+    written(strategy.spread_of(metric).map(|spread| spread.interval.half()), write)
+}
+
+fn quantiles(strategy: &StrategyForecast, metric: &str, write: fn(f64) -> String) -> String {
+    let both = |spread: Spread| format!("{} / {}", write(spread.median), write(spread.p95));
+    strategy.spread_of(metric).map_or(NONE.to_owned(), both)
+}
+
 /// A quarter of the line at most: longer names take several lines, numbers never do.
 fn name_width(forecast: &Forecast, width: usize) -> usize {
     let longest = forecast.strategies.iter().map(|strategy| text::width(&strategy.name)).max().unwrap_or(0);
     longest.min(width / 4).max(NAME.len())
 }
 
-fn columns_that_fit(forecast: &Forecast, mut room: usize) -> Vec<&'static Column> {
-    let mut by_rank: Vec<_> = COLUMNS.iter().collect();
+fn columns_that_fit(forecast: &Forecast, columns: &[&'static Column], mut room: usize) -> Vec<&'static Column> {
+    let mut by_rank = columns.to_vec();
     by_rank.sort_by_key(|column| column.rank);
     by_rank.retain(|column| {
         let needed = GAP + column_width(forecast, column);
@@ -87,7 +138,7 @@ fn columns_that_fit(forecast: &Forecast, mut room: usize) -> Vec<&'static Column
         fits
     });
     let ranks: Vec<_> = by_rank.iter().map(|column| column.rank).collect();
-    COLUMNS.iter().filter(|column| ranks.contains(&column.rank)).collect()
+    columns.iter().copied().filter(|column| ranks.contains(&column.rank)).collect()
 }
 
 fn column_width(forecast: &Forecast, column: &Column) -> usize {
@@ -114,15 +165,20 @@ fn row(strategy: &StrategyForecast, verdict: &Verdict, columns: &[&Column], name
     };
     let cells = columns.iter().map(|column| {
         let cell = Cell::new((column.cell)(strategy));
-        if column.rank == 0 && !strategy.ending.is_finished() { cell.fg(Color::Yellow) } else { cell }
+        if column.head[1] == OUTCOME && !strategy.usual_ending().0.is_finished() {
+            cell.fg(Color::Yellow)
+        } else {
+            cell
+        }
     });
     std::iter::once(name).chain(cells).collect::<Vec<_>>().into()
 }
 
 /// Words to the left, numbers to the right.
-fn align(table: &mut Table) {
+fn align(table: &mut Table, columns: &[&Column]) {
     for (index, column) in table.column_iter_mut().enumerate() {
+        let words = index == 0 || columns[index - 1].head[1] == OUTCOME;
         column.set_padding((if index == 0 { 0 } else { GAP as u16 }, 0));
-        column.set_cell_alignment(if index < 2 { CellAlignment::Left } else { CellAlignment::Right });
+        column.set_cell_alignment(if words { CellAlignment::Left } else { CellAlignment::Right });
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::measure::forecast::{Alert, Forecast, StrategyForecast};
 use crate::report::number::{clock, duration, figure};
-use crate::report::table::table;
+use crate::report::table::{releases, table};
 use crate::report::text::{pad, plain, shorten, width as width_of, wrap};
 use crate::report::verdict::{Verdict, verdict};
 
@@ -16,6 +16,10 @@ pub fn terminal(forecast: &Forecast, width: usize, colour: bool) -> String {
     if !forecast.strategies.is_empty() {
         blocks.push(table(forecast, &verdict, width, colour));
     }
+    blocks.extend(releases(forecast, &verdict, width, colour).map(|table| {
+        let head = format!("Of {} releases: the median / what one in twenty exceeds", forecast.replications());
+        format!("{}\n{table}", wrap(&head, width, 0).join("\n"))
+    }));
     blocks.extend(all_phases(forecast, width));
     blocks.extend(notes(forecast, width));
     blocks.join("\n\n") + "\n"
@@ -41,6 +45,8 @@ const RESET: &str = "\u{1b}[0m";
 
 mod words {
     pub const PHASES: &str = "Phases (time since the start of the run, warm-up included)";
+    pub const FIRST_PHASES: &str =
+        "Phases of the first replication (time since the start of the run, warm-up included)";
     pub const NOTES: &str = "Notes";
     pub const WRITTEN: &str = "Written to ";
     pub const ALERT: &str = "alert";
@@ -56,7 +62,8 @@ fn answer(verdict: &Verdict, width: usize, colour: bool) -> Vec<String> {
 
 fn all_phases(forecast: &Forecast, width: usize) -> Option<String> {
     let blocks: Vec<_> = forecast.strategies.iter().filter_map(|strategy| phases(strategy, width)).collect();
-    let head = wrap(words::PHASES, width, 0).join("\n");
+    let head = if forecast.replications() > 1 { words::FIRST_PHASES } else { words::PHASES };
+    let head = wrap(head, width, 0).join("\n");
     if blocks.is_empty() { None } else { Some(format!("{head}\n{}", blocks.join("\n"))) }
 }
 
@@ -148,6 +155,12 @@ mod tests {
     }
 
     #[test]
+    fn replications_bring_intervals_and_releases() {
+        insta::assert_snapshot!(terminal(&fixture::repeated(), 80, false));
+        insta::assert_snapshot!(terminal(&fixture::repeated(), 100, false));
+    }
+
+    #[test]
     fn colour_marks_the_best_and_the_worst() {
         insta::assert_snapshot!(terminal(&fixture::checkout(), 80, true).replace('\u{1b}', "ESC"));
     }
@@ -164,7 +177,7 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_asked() {
-        for forecast in [fixture::checkout(), fixture::stay_only(), fixture::unusual()] {
+        for forecast in [fixture::checkout(), fixture::stay_only(), fixture::unusual(), fixture::repeated()] {
             for width in 40..140 {
                 let screen = terminal(&forecast, width, false);
                 let widest = screen.lines().max_by_key(|line| width_of(line)).expect("a screen has lines");

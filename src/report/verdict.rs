@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 
 use crate::measure::forecast::{Ending, Forecast, StrategyForecast};
 use crate::report::number::{self, known};
+use crate::report::repeated;
 use crate::report::text::plain;
 
 /// What the forecast comes down to.
@@ -30,10 +31,10 @@ pub fn verdict(forecast: &Forecast) -> Verdict {
 }
 
 /// A strategy among the others, with what it cost beyond `stay`.
-struct Contender<'f> {
-    strategy: &'f StrategyForecast,
+pub(super) struct Contender<'f> {
+    pub(super) strategy: &'f StrategyForecast,
     /// Share of the error budget; infinite where nothing was measured, so that it never wins.
-    lost: f64,
+    pub(super) lost: f64,
     bad: f64,
     downtime_s: f64,
     extra_cost: Option<f64>,
@@ -57,13 +58,13 @@ impl<'f> Contender<'f> {
         }
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         plain(&self.strategy.name)
     }
 
     /// Still under way, or given up half-way.
-    fn unfinished(&self) -> bool {
-        !self.strategy.ending.is_finished()
+    pub(super) fn unfinished(&self) -> bool {
+        !self.strategy.usual_ending().0.is_finished()
     }
 
     fn ties_with(&self, other: &Self) -> bool {
@@ -109,6 +110,9 @@ fn ranked(forecast: &Forecast, stay: &StrategyForecast, others: &[StrategyForeca
     let best = &contenders[0];
     if best.lost.is_infinite() {
         return silent(words::NOTHING_MEASURED);
+    }
+    if forecast.replications() > 1 {
+        return repeated::ranked(forecast, stay, &contenders);
     }
     let worst = worst_of(&contenders);
     let mut sentences = vec![winner(forecast, &contenders)];
@@ -156,7 +160,7 @@ fn loss(forecast: &Forecast, contender: &Contender, verb: &str) -> String {
     format!("{verb} {budget} ({bad} staying on {}{down})", plain(&forecast.old_version))
 }
 
-fn downtime(contender: &Contender) -> Option<String> {
+pub(super) fn downtime(contender: &Contender) -> Option<String> {
     (contender.downtime_s > 0.0).then(|| format!("{} of downtime", number::duration(contender.downtime_s)))
 }
 
@@ -165,7 +169,7 @@ fn requests(count: f64) -> &'static str {
 }
 
 /// ", for 0.02 USD more and 6 min 40 s".
-fn price(forecast: &Forecast, contender: &Contender) -> String {
+pub(super) fn price(forecast: &Forecast, contender: &Contender) -> String {
     let money = contender.extra_cost.map(|extra| match number::money(extra.abs()) {
         amount if amount == "0" => "no extra cost".to_owned(),
         amount => format!("{amount} {} {}", plain(&forecast.currency), if extra > 0.0 { "more" } else { "less" }),
@@ -174,9 +178,9 @@ fn price(forecast: &Forecast, contender: &Contender) -> String {
     if parts.is_empty() { String::new() } else { format!(", for {}", parts.join(" and ")) }
 }
 
-fn outcome(forecast: &Forecast, contender: &Contender) -> String {
+pub(super) fn outcome(forecast: &Forecast, contender: &Contender) -> String {
     let new = plain(forecast.new_version.as_deref().unwrap_or(words::NEW_VERSION));
-    let ended = match (contender.strategy.ending, known(contender.strategy.metrics.detect_s)) {
+    let ended = match (contender.strategy.usual_ending().0, known(contender.strategy.metrics.detect_s)) {
         (Ending::NoRollout, _) => "nothing was rolled out".to_owned(),
         (Ending::Failed, _) => format!("the deployment of {new} failed"),
         (Ending::Concluded, _) => format!("{new} was tried and measured{}", conclusion(contender)),
@@ -187,12 +191,17 @@ fn outcome(forecast: &Forecast, contender: &Contender) -> String {
         (Ending::RolledBack, None) => format!("{new} was rolled back"),
         (Ending::Unfinished, _) => "it was unfinished when the run ended".to_owned(),
     };
-    format!("{ended}{}", still_burning(contender))
+    // One replication cannot speak for the others.
+    let burning = if contender.strategy.samples.is_empty() { still_burning(contender) } else { String::new() };
+    format!("{ended}{burning}")
 }
 
 /// What came out of it, as its controller put it.
 fn conclusion(contender: &Contender) -> String {
     let label = Ending::Concluded.label();
+    if !contender.strategy.samples.is_empty() {
+        return String::new();
+    }
     let said = contender.strategy.phases.iter().rfind(|phase| phase.phase == label);
     said.map_or(String::new(), |phase| format!(" ({})", plain(&phase.reason)))
 }
@@ -238,11 +247,11 @@ fn loser(best: &Contender, worst: &Contender, contenders: usize) -> String {
 }
 
 /// The unfinished and failed ones that no sentence has named yet.
-fn left_out(contenders: &[Contender], worst: Option<&Contender>) -> Vec<String> {
+pub(super) fn left_out(contenders: &[Contender], worst: Option<&Contender>) -> Vec<String> {
     let named = worst.map(|worst| &worst.strategy.name);
     let left = |ending| -> Vec<&Contender> {
         let others = contenders[1..].iter().filter(|other| Some(&other.strategy.name) != named);
-        others.filter(|other| other.strategy.ending == ending).collect()
+        others.filter(|other| other.strategy.usual_ending().0 == ending).collect()
     };
     let unfinished = match left(Ending::Unfinished).as_slice() {
         [] => None,
@@ -255,7 +264,7 @@ fn left_out(contenders: &[Contender], worst: Option<&Contender>) -> Vec<String> 
 }
 
 /// "rolling, blue-green and canary".
-fn list(contenders: &[&Contender]) -> String {
+pub(super) fn list(contenders: &[&Contender]) -> String {
     let names: Vec<_> = contenders.iter().map(|contender| contender.name()).collect();
     match names.split_last() {
         Some((last, [])) => last.clone(),
@@ -282,7 +291,9 @@ fn alone(forecast: &Forecast, stay: &StrategyForecast) -> Verdict {
         number::percent(burnt),
         number::figure(forecast.window_days),
     );
-    Verdict { best: None, worst: None, sentences: vec![sentence, words::ONE_RUN.to_owned()] }
+    let rests_on =
+        if forecast.replications() > 1 { repeated::means(forecast, Some(stay)) } else { words::ONE_RUN.to_owned() };
+    Verdict { best: None, worst: None, sentences: vec![sentence, rests_on] }
 }
 
 /// Burn rate over the last minute, where the rollout is why: a loss that grows with the length of the run.
@@ -302,13 +313,13 @@ fn last_burn_rate(forecast: &Forecast, strategy: &StrategyForecast) -> Option<f6
 }
 
 /// Words that do not belong to one sentence.
-mod words {
+pub(super) mod words {
     pub const NONE: &str = "–";
     pub const NEW_VERSION: &str = "the new version";
     pub const NOTHING_FORECAST: &str = "Nothing was forecast: there is no strategy.";
     pub const NOTHING_MEASURED: &str = "Nothing was measured: no user request settled in the measured time.";
     pub const NONE_FINISHED: &str = "No rollout finished before the run ended; until then, ";
-    pub const ONE_RUN: &str = "One run: no interval.";
+    pub const ONE_RUN: &str = "One run: no interval (--replications 30 gives one).";
 }
 
 #[cfg(test)]

@@ -22,4 +22,4 @@ mod sharing;
 mod world;
 
 pub use crate::scenario::{origin, runs};
-pub use replicate::{forecast, measured, run, run_witnessed, summary};
+pub use replicate::{Watch, forecast, measured, replicate, run, run_witnessed, summary};

@@ -4,15 +4,17 @@ use crate::core::ids::VersionId;
 use crate::core::journal::Witness;
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
-use crate::measure::forecast::{Forecast, Note, StrategyForecast};
+use crate::measure::forecast::{Forecast, Note, Sample, StrategyForecast};
 use crate::measure::meter::Meter;
-use crate::measure::note;
+use crate::measure::note::{self, replications};
+use crate::measure::replications::Series;
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
 use crate::scenario::{remarks, runs};
 use crate::sim::notes;
 use crate::sim::world::World;
 use rayon::prelude::*;
+use std::ops::Range;
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
@@ -42,25 +44,138 @@ fn run_and_note(
     (summarise(name, world.meter, &terms(scenario)), findings)
 }
 
-/// Runs `stay` and every strategy of `scenario`, and takes differences to `stay`. `done` is called after each run, from
-/// any thread.
-pub fn forecast(scenario: &Scenario, done: impl Fn() + Sync) -> Forecast {
+/// Whoever waits for the runs of a comparison; called from any thread.
+pub trait Watch: Sync {
+    /// So many runs in all are planned by now.
+    fn planned(&self, _runs: u64) {}
+
+    /// One more run is over.
+    fn done(&self) {}
+
+    /// Whether another run may begin.
+    fn goes_on(&self) -> bool {
+        true
+    }
+}
+
+/// Nobody waits.
+impl Watch for () {}
+
+/// Runs `stay` and every strategy of `scenario` once, and takes differences to `stay`.
+pub fn forecast(scenario: &Scenario, watch: &impl Watch) -> Forecast {
+    replicate(scenario, &Series::Fixed(1), watch)
+}
+
+/// Runs `stay` and every strategy of `scenario` as often as `series` asks for, or until `watch` ends it: then what was
+/// run completely counts, which may be nothing. Every strategy meets the same luck in the same replication.
+pub fn replicate(scenario: &Scenario, series: &Series, watch: &impl Watch) -> Forecast {
+    let count = runs(scenario).len();
+    let (mut firsts, mut findings) = (Vec::new(), Vec::new());
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); count];
+    let mut so_far = 0;
+    loop {
+        let next = series.next(so_far, &samples);
+        if next == so_far {
+            break;
+        }
+        watch.planned(u64::from(next) * count as u64);
+        for outcome in batch(scenario, so_far..next, watch) {
+            samples[outcome.strategy].push(outcome.sample);
+            if let Some((first, notes)) = outcome.first {
+                firsts.push(first);
+                findings.extend(notes);
+            }
+        }
+        so_far = samples[count - 1].len() as u32;
+        if so_far < next {
+            break;
+        }
+    }
+    extra_cost(&mut samples);
+    firsts.truncate(if so_far == 0 { 0 } else { count });
+    let mut forecast = assemble(scenario, firsts, findings);
+    fold(&mut forecast, samples, so_far as usize);
+    forecast.notes.extend(replications(&forecast, series));
+    forecast
+}
+
+/// One run of one strategy.
+struct Outcome {
+    job: u64,
+    strategy: usize,
+    sample: Sample,
+    /// All that is known of the first replication.
+    first: Option<(StrategyForecast, Vec<Note>)>,
+}
+
+/// Jobs begin in order, so that those that were done when it ends early are the first ones.
+fn batch(scenario: &Scenario, replications: Range<u32>, watch: &impl Watch) -> Vec<Outcome> {
     let runs = runs(scenario);
-    let (strategies, findings): (Vec<StrategyForecast>, Vec<Vec<Note>>) = runs
-        .into_par_iter()
-        .map(|(name, strategy)| {
-            let result = run_and_note(scenario, name, strategy, None);
-            done();
-            result
+    let count = runs.len() as u64;
+    let jobs = u64::from(replications.start) * count..u64::from(replications.end) * count;
+    let mut outcomes: Vec<Outcome> = jobs
+        .par_bridge()
+        .filter_map(|job| {
+            let (replication, strategy) = ((job / count) as u32, (job % count) as usize);
+            let outcome = watch.goes_on().then(|| one(scenario, replication, runs[strategy]));
+            outcome.map(|(sample, first)| {
+                watch.done();
+                Outcome { job, strategy, sample, first }
+            })
         })
-        .unzip();
-    assemble(scenario, strategies, findings.into_iter().flatten().collect())
+        .collect();
+    outcomes.sort_by_key(|outcome| outcome.job);
+    let first = u64::from(replications.start) * count;
+    let whole = (first..).zip(&outcomes).take_while(|(job, outcome)| *job == outcome.job).count();
+    outcomes.truncate(whole - whole % runs.len());
+    outcomes
+}
+
+fn one(
+    scenario: &Scenario,
+    replication: u32,
+    (name, strategy): (&str, Option<&Strategy>),
+) -> (Sample, Option<(StrategyForecast, Vec<Note>)>) {
+    let keep = |run: &StrategyForecast| Sample { ending: run.ending, metrics: run.metrics.clone() };
+    if replication == 0 {
+        let (run, notes) = run_and_note(scenario, name, strategy, None);
+        return (keep(&run), Some((run, notes)));
+    }
+    let scenario = Scenario { seed: scenario.seed.replication(replication), ..scenario.clone() };
+    (keep(&run(&scenario, name, strategy)), None)
+}
+
+/// Of every strategy, above `stay` in the same replication.
+fn extra_cost(samples: &mut [Vec<Sample>]) {
+    let stay: Vec<Option<f64>> = samples[0].iter().map(|sample| sample.metrics.cost).collect();
+    for strategy in samples {
+        for (sample, stay) in strategy.iter_mut().zip(&stay) {
+            let metrics = &mut sample.metrics;
+            metrics.extra_cost = metrics.cost.zip(*stay).map(|(cost, stay)| cost - stay);
+        }
+    }
+}
+
+fn fold(forecast: &mut Forecast, samples: Vec<Vec<Sample>>, replications: usize) {
+    for (strategy, mut samples) in forecast.strategies.iter_mut().zip(samples) {
+        if replications > 1 {
+            strategy.fold(samples);
+        } else if let Some(only) = samples.pop() {
+            strategy.metrics = only.metrics;
+        }
+    }
 }
 
 /// The forecast from what another driver measured, `stay` first and one strategy after the other.
 pub fn summary(scenario: &Scenario, meters: Vec<Meter>, findings: Vec<Note>) -> Forecast {
     let runs = runs(scenario).into_iter().zip(meters);
-    let strategies = runs.map(|((name, _), meter)| summarise(name, meter, &terms(scenario))).collect();
+    let mut strategies: Vec<StrategyForecast> =
+        runs.map(|((name, _), meter)| measured(scenario, name, meter)).collect();
+    let stay = strategies[0].metrics.cost;
+    for strategy in &mut strategies {
+        let metrics = &mut strategy.metrics;
+        metrics.extra_cost = metrics.cost.zip(stay).map(|(cost, stay)| cost - stay);
+    }
     assemble(scenario, strategies, findings)
 }
 
@@ -69,12 +184,7 @@ pub fn measured(scenario: &Scenario, name: &str, meter: Meter) -> StrategyForeca
     summarise(name, meter, &terms(scenario))
 }
 
-fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
-    let cost_of_stay = strategies[0].metrics.cost;
-    for strategy in &mut strategies {
-        let metrics = &mut strategy.metrics;
-        metrics.extra_cost = metrics.cost.zip(cost_of_stay).map(|(cost, stay)| cost - stay);
-    }
+fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
     let name = |id: VersionId| scenario.versions[id.index()].name.clone();
     let mut forecast = Forecast {
         scenario: scenario.name.clone(),

@@ -3,6 +3,7 @@
 use rollcast::core::rollout::Strategy;
 use rollcast::measure::forecast::{Forecast, StrategyForecast};
 use rollcast::measure::metric::Metrics;
+use rollcast::measure::replications::Series;
 use rollcast::scenario::{load_with, parse};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,15 @@ pub fn scenarios() -> PathBuf {
 /// The forecast of a scenario given as text.
 pub fn forecast(yaml: &str) -> Forecast {
     match parse(yaml, "test.yaml", &scenarios()) {
-        Ok(loaded) => rollcast::sim::forecast(&loaded.scenario, || {}),
+        Ok(loaded) => rollcast::sim::forecast(&loaded.scenario, &()),
+        Err(problems) => panic!("the scenario of this test is wrong:\n{problems}\n{yaml}"),
+    }
+}
+
+/// The same, replicated.
+pub fn replicated(yaml: &str, series: &Series) -> Forecast {
+    match parse(yaml, "test.yaml", &scenarios()) {
+        Ok(loaded) => rollcast::sim::replicate(&loaded.scenario, series, &()),
         Err(problems) => panic!("the scenario of this test is wrong:\n{problems}\n{yaml}"),
     }
 }
@@ -31,7 +40,7 @@ pub fn run(yaml: &str, strategy: &Strategy) -> StrategyForecast {
 pub fn story(name: &str, overrides: &[(&str, &str)]) -> Forecast {
     let path = scenarios().join(format!("{name}.yaml"));
     match load_with(&path, overrides) {
-        Ok(loaded) => rollcast::sim::forecast(&loaded.scenario, || {}),
+        Ok(loaded) => rollcast::sim::forecast(&loaded.scenario, &()),
         Err(problems) => panic!("{problems}"),
     }
 }
