@@ -27,7 +27,7 @@ mod real {
     use crate::live;
     use crate::measure::forecast::{Forecast, Note};
     use crate::scenario::{Loaded, SCALED};
-    use crate::sim;
+    use crate::sim::{self, Watch};
 
     /// Runs every strategy in wall-clock time, one after the other, and reports as `compare` does.
     ///
@@ -76,7 +76,8 @@ mod real {
         let scenario = &loaded.scenario;
         let journal = arguments.results.journal.as_deref().map(|path| Journal::begin(loaded, path)).transpose()?;
         let runs = sim::runs(scenario);
-        let bar = screen::progress(runs.len() as u64);
+        let progress = screen::Progress::new();
+        progress.planned(runs.len() as u64);
         let (mut meters, mut latest) = (Vec::new(), Span::ZERO);
         for (name, strategy) in runs {
             let witness = journal.as_ref().map(|journal| journal.witness(name));
@@ -84,9 +85,9 @@ mod real {
             let measured = measured.map_err(|error| Failure::Nothing(format!("the live run of {name}: {error}")))?;
             latest = latest.max(measured.latest);
             meters.push(measured.meter);
-            bar.inc(1);
+            progress.done();
         }
-        bar.finish_and_clear();
+        progress.finish();
         journal.map_or(Ok(()), Journal::finish)?;
         let late = format!(
             "latencies begin when a request was due, not when it was sent, which was up to {:.1} ms later",

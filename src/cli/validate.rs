@@ -28,7 +28,7 @@ mod real {
     use crate::measure::metric::Metrics;
     use crate::report::validation::{self, Line};
     use crate::scenario::plan::{Law, Scenario, Source, Spacing};
-    use crate::sim;
+    use crate::sim::{self, Watch};
 
     /// Service time while the stack is measured.
     const KNOWN: Span = Span::from_millis(2);
@@ -103,7 +103,8 @@ mod real {
 
     fn compare(scenario: &Scenario, arguments: &Validate, hop: Span) -> Result<Vec<Line>, Failure> {
         let runs = sim::runs(scenario);
-        let bar = screen::progress(runs.len() as u64 * u64::from(arguments.repetitions));
+        let progress = screen::Progress::new();
+        progress.planned(runs.len() as u64 * u64::from(arguments.repetitions));
         let mut lines = Vec::new();
         for (name, strategy) in runs {
             let mut pairs = Vec::new();
@@ -113,11 +114,11 @@ mod real {
                 let mut model = real.clone();
                 model.network.delay = model.network.delay + hop;
                 pairs.push((sim::run(&model, name, strategy).metrics, live_metrics(&real, name, strategy)?));
-                bar.inc(1);
+                progress.done();
             }
             lines.extend(validation::compare(name, &pairs, arguments.tolerance));
         }
-        bar.finish_and_clear();
+        progress.finish();
         Ok(lines)
     }
 }

@@ -197,7 +197,7 @@ mod tests {
         let far = (metrics(100.0, 20.0), metrics(400.0, 20.0));
         let lines = compare("canary", &[far.clone(), far.clone()], 1.0);
         assert!(lines[0].exceeds() && !lines[1].exceeds());
-        assert!(compare("canary", &[far.clone()], 1.0)[0].exceeds());
+        assert!(compare("canary", std::slice::from_ref(&far), 1.0)[0].exceeds());
         assert!(!compare("canary", &[far], 10.0)[0].exceeds());
     }
 }
