@@ -4,11 +4,12 @@ use crate::core::alert::AlertPolicy;
 use crate::core::amount::{Rate, Share};
 use crate::core::time::Span;
 use crate::manifest::{Metric, Target};
+use crate::measure::claim::Claim;
 use crate::measure::metric::Metrics;
 use crate::measure::replications::COMPARED;
 use crate::scenario::quantity;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Forecasts a rollout: what recreate, rolling, blue-green and canary would do to your service.
@@ -50,6 +51,12 @@ pub struct Compare {
     pub scenario: PathBuf,
     #[command(flatten)]
     pub runs: Runs,
+    /// What a pipeline insists on.
+    #[arg(long = "assert", value_name = "CLAIM", value_parser = Claim::parse, help = ASSERT_HELP)]
+    pub claims: Vec<Claim>,
+    /// What to do where the interval has the limit of --assert in it: fail ends with code 4
+    #[arg(long, value_name = "WHAT", requires = "claims", value_enum, default_value_t = OnInconclusive::Fail)]
+    pub on_inconclusive: OnInconclusive,
     #[command(flatten)]
     pub results: Results,
     /// Threads to use; results are the same for any number [default: one per core]
@@ -93,6 +100,20 @@ pub struct Results {
     /// Columns of the table [default: those of the terminal, or 100]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub width: Option<u16>,
+}
+
+const ASSERT_HELP: &str =
+    "End with code 3 unless this holds, e.g. 'canary.budget_burnt < 0.1%'; the interval decides where there is one";
+
+/// What an open claim does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnInconclusive {
+    /// Nothing.
+    Pass,
+    /// It is only told.
+    Warn,
+    /// The program ends with code 4.
+    Fail,
 }
 
 /// How often everything is run.

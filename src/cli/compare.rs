@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Compare, Runs};
 use crate::cli::screen::Progress;
-use crate::cli::{Failure, interrupt, journal, results, screen};
+use crate::cli::{Failure, gate, interrupt, journal, results, screen};
 use crate::core::amount::Share;
 use crate::measure::forecast::Forecast;
 use crate::measure::metric::Metrics;
@@ -16,11 +16,12 @@ const REPORTED_MIN: u64 = 2;
 /// Reads the scenario, runs every strategy, prints the answer and writes the folder of results.
 ///
 /// # Errors
-/// A scenario with problems, a folder that cannot be written, or nothing to measure. The answer is printed before files
-/// are written, so that a full disk does not lose it.
+/// A scenario with problems, a folder that cannot be written, nothing to measure, or a claim that does not hold. The
+/// answer is printed before files are written, so that a full disk does not lose it.
 pub fn run(arguments: &Compare) -> Result<(), Failure> {
     let asked = &arguments.results;
     let loaded = results::load(&arguments.scenario, &asked.overrides, asked.seed.as_deref())?;
+    gate::check(&arguments.claims, &loaded.scenario)?;
     let name = results::folder_name(&loaded, "", asked)?;
     interrupt::listen();
     let forecast = results::measured(forecast(&loaded, arguments)?)?;
@@ -29,7 +30,10 @@ pub fn run(arguments: &Compare) -> Result<(), Failure> {
         journal::write(&loaded, file)?;
     }
     results::write(&forecast, &loaded, asked, &name)?;
-    if interrupt::asked() { Err(Failure::Interrupted(forecast.replications())) } else { Ok(()) }
+    if interrupt::asked() {
+        return Err(Failure::Interrupted(forecast.replications()));
+    }
+    gate::judge(&arguments.claims, &forecast, arguments.on_inconclusive)
 }
 
 fn forecast(loaded: &Loaded, arguments: &Compare) -> Result<Forecast, Failure> {

@@ -5,6 +5,7 @@ mod budget;
 mod check;
 mod compare;
 mod export;
+mod gate;
 mod interrupt;
 mod journal;
 mod live;
@@ -36,6 +37,12 @@ pub enum Failure {
     /// What was asked for does not hold.
     #[error("{0}")]
     Gate(&'static str),
+    /// What `--assert` insists on is not so.
+    #[error("claims of --assert that do not hold: {0}")]
+    Claims(usize),
+    /// The replications leave open whether it is so.
+    #[error("claims of --assert left open: {0}; more replications may decide, and --on-inconclusive warn lets it pass")]
+    Inconclusive(usize),
     /// Replications ended early, and what there was has been reported.
     #[error("interrupted after {0} whole replications; the answer rests on those")]
     Interrupted(usize),
@@ -48,11 +55,12 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// 1: it went wrong here; 2: the request was wrong; 3: the answer is not the one that was asked for; 130: interrupted.
+    /// 1: it went wrong here; 2: the request was wrong; 3: the answer is not the one that was asked for; 4: it may be; 130: interrupted.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) => 2,
-            Failure::Gate(_) => 3,
+            Failure::Gate(_) | Failure::Claims(_) => 3,
+            Failure::Inconclusive(_) => 4,
             Failure::Interrupted(_) => interrupt::INTERRUPTED,
             Failure::Folder(_) | Failure::Nothing(_) | Failure::Output(_) => 1,
         }

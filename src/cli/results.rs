@@ -68,7 +68,12 @@ pub fn write(forecast: &Forecast, loaded: &Loaded, results: &Results, name: &str
     if results.no_files {
         return Ok(());
     }
-    let files = report::files(forecast, &loaded.run_yaml(&results.output.join(name)));
+    let run_yaml = loaded.run_yaml(&results.output.join(name));
+    let again = match forecast.replications() {
+        1 => String::new(),
+        several => format!("# Replicated: --replications {several} gives the same numbers again.\n"),
+    };
+    let files = report::files(forecast, &(again + &run_yaml));
     let written = {
         let _whole = interrupt::hold();
         folder::write(&results.output, name, &files)?

@@ -31,7 +31,14 @@ pub fn colour() -> bool {
     Term::stdout().is_term() && console::colors_enabled()
 }
 
-/// A bar on standard error that counts runs; invisible where that is not a terminal.
+/// A bar on standard error that counts `runs`; invisible where that is not a terminal.
+pub fn progress(runs: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {eta} left");
+    let bar = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr());
+    bar.with_style(style.expect("the template is a constant"))
+}
+
+/// The bar of a comparison in virtual time.
 pub struct Progress {
     bar: ProgressBar,
     /// Runs after which an interrupt leaves something to report.
@@ -41,9 +48,7 @@ pub struct Progress {
 impl Progress {
     /// Of a comparison that an interrupt ends at once.
     pub fn new() -> Progress {
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {eta} left");
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        Progress { bar: bar.with_style(style.expect("the template is a constant")), enough: None }
+        Progress { bar: progress(0), enough: None }
     }
 
     /// Of one that an interrupt ends early, once so many runs are over.

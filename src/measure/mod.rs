@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod burn;
+pub mod claim;
 mod drift;
 pub mod forecast;
 pub mod gauge;

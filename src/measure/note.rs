@@ -36,7 +36,7 @@ pub fn replications(forecast: &Forecast, series: &Series) -> Vec<Note> {
         let others = other_endings(strategy)?;
         Some(note("endings-differ", format!("{}: of {count} replications {others}", strategy.name)))
     }));
-    notes.extend(imprecise(forecast, series));
+    notes.extend(cut_short(forecast, series));
     notes
 }
 
@@ -53,16 +53,22 @@ fn other_endings(strategy: &StrategyForecast) -> Option<String> {
     (counts.len() > 1).then(|| words.join(", "))
 }
 
-fn imprecise(forecast: &Forecast, series: &Series) -> Option<Note> {
-    let Series::Until(precision) = series else { return None };
-    let samples: Vec<_> = forecast.strategies.iter().map(|strategy| strategy.samples.clone()).collect();
-    let text = format!(
-        "after {} replications {} is still not known to within {} %",
-        forecast.replications(),
-        Metrics::CATALOGUE[precision.metric].name,
-        100.0 * precision.relative
-    );
-    (!precision.is_met(&samples)).then(|| note("precision-not-reached", text))
+/// Where there are fewer replications than were asked for.
+fn cut_short(forecast: &Forecast, series: &Series) -> Option<Note> {
+    let count = forecast.replications();
+    match series {
+        Series::Fixed(wanted) => (count < *wanted as usize)
+            .then(|| note("interrupted", format!("of {wanted} replications only the first {count} were run"))),
+        Series::Until(precision) => {
+            let samples: Vec<_> = forecast.strategies.iter().map(|strategy| strategy.samples.clone()).collect();
+            let text = format!(
+                "after {count} replications {} is still not known to within {} %",
+                Metrics::CATALOGUE[precision.metric].name,
+                100.0 * precision.relative
+            );
+            (!precision.is_met(&samples)).then(|| note("precision-not-reached", text))
+        }
+    }
 }
 
 fn warm_up_short(forecast: &Forecast) -> Option<Note> {

@@ -28,7 +28,8 @@ pub fn mser5(series: &[f64]) -> Option<usize> {
 }
 
 /// The second until which `timeline` has not settled, where that is later than `warm_up` seconds and matters: the mean
-/// without it differs by 5 % or more from the mean without the warm-up.
+/// without it is higher by 5 % or more than the mean without the warm-up. A simulation begins empty, so that what has not
+/// settled is too low; a beginning that is too high is a burst.
 ///
 /// What has to settle is the number of requests in flight for each one a second, which by Little's law is the time that
 /// they take: traffic may come and go, and the service be settled all the same.
@@ -43,7 +44,7 @@ pub fn unsettled_until(timeline: &[Second], warm_up: usize) -> Option<usize> {
     let begins = busy.partition_point(|(at, _)| *at < warm_up);
     let (settled, given) = (mean(&series[from..])?, mean(series.get(begins..)?)?);
     let until = busy.get(from)?.0;
-    (until > warm_up && (given - settled).abs() >= SHIFT_MIN * settled).then_some(until)
+    (until > warm_up && settled - given >= SHIFT_MIN * settled).then_some(until)
 }
 
 #[cfg(test)]
@@ -76,10 +77,12 @@ mod tests {
     #[test]
     fn a_warm_up_is_too_short_only_where_that_moves_the_mean() {
         let second = |in_flight| Second { offered: 10, in_flight, ..Second::default() };
-        let timeline: Vec<Second> = (0..100).map(|at| second(if at < 20 { 100 } else { 5 + at % 2 })).collect();
-        assert_eq!(unsettled_until(&timeline, 5), Some(20));
-        assert_eq!(unsettled_until(&timeline, 20), None);
-        let even: Vec<Second> = (0..1_000).map(|at| second(if at < 5 { 7 } else { 5 + at % 2 })).collect();
+        let begins_at =
+            |begin| (0..100).map(|at| second(if at < 20 { begin } else { 50 + at % 2 })).collect::<Vec<_>>();
+        assert_eq!(unsettled_until(&begins_at(1), 5), Some(20));
+        assert_eq!(unsettled_until(&begins_at(1), 20), None);
+        assert_eq!(unsettled_until(&begins_at(500), 5), None, "a burst is no empty beginning");
+        let even: Vec<Second> = (0..1_000).map(|at| second(if at < 5 { 3 } else { 5 + at % 2 })).collect();
         assert_eq!(unsettled_until(&even, 0), None, "five seconds of a thousand");
     }
 }

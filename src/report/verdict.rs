@@ -118,7 +118,7 @@ fn ranked(forecast: &Forecast, stay: &StrategyForecast, others: &[StrategyForeca
     let mut sentences = vec![winner(forecast, &contenders)];
     sentences.extend(worst.map(|worst| loser(best, worst, contenders.len())));
     sentences.extend(left_out(&contenders, worst));
-    sentences.push(words::ONE_RUN.to_owned());
+    sentences.push(one_run(forecast));
     Verdict { best: Some(best.strategy.name.clone()), worst: worst.map(|worst| worst.strategy.name.clone()), sentences }
 }
 
@@ -291,9 +291,14 @@ fn alone(forecast: &Forecast, stay: &StrategyForecast) -> Verdict {
         number::percent(burnt),
         number::figure(forecast.window_days),
     );
-    let rests_on =
-        if forecast.replications() > 1 { repeated::means(forecast, Some(stay)) } else { words::ONE_RUN.to_owned() };
+    let rests_on = if forecast.replications() > 1 { repeated::means(forecast, Some(stay)) } else { one_run(forecast) };
     Verdict { best: None, worst: None, sentences: vec![sentence, rests_on] }
+}
+
+/// In wall-clock time there are no replications.
+fn one_run(forecast: &Forecast) -> String {
+    let live = forecast.notes.iter().any(|note| note.id == "live");
+    if live { words::ONE_LIVE_RUN.to_owned() } else { words::ONE_RUN.to_owned() }
 }
 
 /// Burn rate over the last minute, where the rollout is why: a loss that grows with the length of the run.
@@ -319,6 +324,7 @@ pub(super) mod words {
     pub const NOTHING_FORECAST: &str = "Nothing was forecast: there is no strategy.";
     pub const NOTHING_MEASURED: &str = "Nothing was measured: no user request settled in the measured time.";
     pub const NONE_FINISHED: &str = "No rollout finished before the run ended; until then, ";
+    pub const ONE_LIVE_RUN: &str = "One run: no interval.";
     pub const ONE_RUN: &str = "One run: no interval (--replications 30 gives one).";
 }
 

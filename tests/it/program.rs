@@ -73,11 +73,97 @@ fn compare_answers_first_and_writes_every_file() {
 #[test]
 fn the_number_of_threads_changes_no_byte() {
     let folder = workplace();
-    for (threads, output_folder) in [("1", "one"), ("2", "two")] {
-        let run = output(folder.path(), &["compare", "small.yaml", "--threads", threads, "--output", output_folder]);
-        assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    for often in [&[][..], &["--replications", "7"], &["--precision", "2%", "--max-replications", "30"]] {
+        let [one, two] = [("1", "one"), ("2", "two")].map(|(threads, parent)| {
+            let arguments = [&["compare", "small.yaml", "--threads", threads, "--output", parent], often].concat();
+            let run = output(folder.path(), &arguments);
+            assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+            (
+                text(&run.stdout).replace("Written to one/", "Written to two/"),
+                files(&folder.path().join(parent).join("small-3")),
+            )
+        });
+        assert_eq!(one, two, "{often:?}");
     }
-    assert_eq!(files(&folder.path().join("one/small-3")), files(&folder.path().join("two/small-3")));
+}
+
+#[test]
+fn replications_bring_intervals_and_a_table_of_their_own() {
+    let folder = workplace();
+    let json = |options: &[&str]| {
+        let run = output(folder.path(), &[&["compare", "small.yaml", "--json"], options].concat());
+        assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+        serde_json::from_slice::<serde_json::Value>(&run.stdout).expect("it is JSON and nothing else")
+    };
+    let table = || fs::read_to_string(folder.path().join("output/small-3/replications.csv")).expect("it is written");
+    json(&[]);
+    let once = table();
+    let report = json(&["--replications", "12"]);
+    let often = table();
+    assert_eq!((once.lines().count(), often.lines().count()), (1 + 5, 1 + 5 * 12));
+    let run_yaml = fs::read_to_string(folder.path().join("output/small-3/run.yaml")).expect("it is written");
+    assert!(run_yaml.starts_with("# Replicated: --replications 12 "), "{run_yaml}");
+    for row in once.lines().skip(1) {
+        assert!(often.lines().any(|line| line == row), "the first replication is the single run: {row}");
+    }
+    assert_eq!((&report["replications"], &report["verdict"]["worst"]), (&12.into(), &"recreate".into()));
+    let bad = &report["strategies"][1]["metrics"]["failed_requests"];
+    assert!(bad["low"].as_f64() < bad["mean"].as_f64() && bad["mean"].as_f64() < bad["high"].as_f64(), "{bad}");
+    assert_eq!(report["pairs"].as_array().map(Vec::len), Some(10));
+    let looks = json(&["--precision", "50%"]);
+    assert_eq!(looks["replications"], 10, "the first look is after ten");
+    let steady = json(&["--precision", "0.1%", "--metric", "latency_ms_p50", "--max-replications", "15"]);
+    assert_eq!(steady["replications"], 10, "every request takes 10 ms");
+    let strict = json(&["--precision", "0.1%", "--max-replications", "15"]);
+    assert_eq!(strict["replications"], 15);
+    let notes = strict["notes"].as_array().expect("a list");
+    assert!(notes.iter().any(|note| note["id"] == "precision-not-reached"), "{notes:?}");
+}
+
+#[test]
+fn what_is_asserted_decides_the_exit_code() {
+    let folder = workplace();
+    let code = |options: &[&str]| {
+        let base = ["compare", "small.yaml", "--no-files", "--replications", "6"];
+        let run = output(folder.path(), &[&base, options].concat());
+        (run.status.code().expect("it ends by itself"), text(&run.stderr))
+    };
+    let often = "rolling.failed_requests < ";
+    let (ended, errors) = code(&["--assert", "canary.downtime_s < 5", "--assert", "stay.availability > 99%"]);
+    assert_eq!((ended, errors.matches("holds: ").count()), (0, 2), "{errors}");
+    let (ended, errors) = code(&["--assert", &format!("{often}10")]);
+    assert!(ended == 3 && errors.contains("fails: rolling.failed_requests < 10: "), "{ended}: {errors}");
+    let unmeasured = ["--assert", "stay.rollout_s < 10"];
+    let (ended, errors) = code(&unmeasured);
+    assert!(ended == 4 && errors.contains("inconclusive: stay.rollout_s < 10: not measured"), "{ended}: {errors}");
+    assert_eq!(code(&[&unmeasured[..], &["--on-inconclusive", "warn"]].concat()).0, 0);
+    let both = [&unmeasured[..], &["--assert", "rolling.failed_requests < 10"]].concat();
+    assert_eq!(code(&both).0, 3, "what fails weighs more than what stays open");
+    let (ended, errors) = code(&["--assert", "canarry.downtime_s < 5"]);
+    assert!(ended == 2 && errors.contains("canary"), "{ended}: {errors}");
+    assert_eq!(code(&["--assert", "canary.downtime < 5"]).0, 2);
+}
+
+#[cfg(unix)]
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a real process takes real time to start")]
+fn an_interrupt_between_replications_reports_those_that_are_over() {
+    let folder = workplace();
+    let many = ["compare", "small.yaml", "--replications", "100000"];
+    let child = rollcast(folder.path(), &many)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    std::thread::sleep(Duration::from_secs(2));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    assert!(sent.success());
+    let run = child.wait_with_output().expect("it ends");
+    let (answer, errors) = (text(&run.stdout), text(&run.stderr));
+    assert_eq!(run.status.code(), Some(130), "{errors}");
+    assert!(answer.contains("interrupted: of 100000 replications only the first "), "{answer}");
+    assert!(answer.contains("Means of ") && errors.contains("interrupted after "), "{answer}\n{errors}");
+    assert!(folder.path().join("output/small-3/replications.csv").exists(), "results are written all the same");
 }
 
 #[test]
@@ -222,6 +308,11 @@ fn bad_arguments_exit_with_2() {
         &["compare", "missing.yaml"],
         &["compare", "small.yaml", "--seed", "x"],
         &["compare", "small.yaml", "--set", "fleet.size"],
+        &["compare", "small.yaml", "--replications", "0"],
+        &["compare", "small.yaml", "--replications", "9", "--precision", "5%"],
+        &["compare", "small.yaml", "--precision", "0%"],
+        &["compare", "small.yaml", "--precision", "5%", "--metric", "failed"],
+        &["compare", "small.yaml", "--max-replications", "50"],
         &["compare", "small.yaml", "--set", "fleet.sise=3"],
         &["comprae", "small.yaml"],
         &["check"],
