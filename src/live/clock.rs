@@ -57,17 +57,11 @@ impl Clock {
         if self.now() >= moment {
             return;
         }
-        let (wake, woken) = oneshot::channel();
-        {
-            let mut book = self.sleepers.lock();
-            let key = (moment, book.came);
-            book.came += 1;
-            let first = book.due.first_key_value().is_none_or(|(first, _)| key < *first);
-            book.due.insert(key, wake);
-            if first {
-                self.sleepers.changed.notify_one();
-            }
+        if moment == Moment::NEVER {
+            return std::future::pending().await;
         }
+        let (wake, woken) = oneshot::channel();
+        let _turn = self.sleepers.add(moment, wake);
         // An error means that the clock has stopped, and the run with it.
         let _ = woken.await;
     }
@@ -75,6 +69,18 @@ impl Clock {
     /// Returns `span` from now.
     pub async fn pause(&self, span: Span) {
         self.until(self.now() + span).await;
+    }
+}
+
+/// A sleeper's entry, which goes with the sleeper: many give up waiting.
+struct Turn<'a> {
+    sleepers: &'a Sleepers,
+    key: (Moment, u64),
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.sleepers.lock().due.remove(&self.key);
     }
 }
 
@@ -88,6 +94,18 @@ impl Drop for Clock {
 impl Sleepers {
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, moment: Moment, wake: oneshot::Sender<()>) -> Turn<'_> {
+        let mut book = self.lock();
+        let key = (moment, book.came);
+        book.came += 1;
+        let first = book.due.first_key_value().is_none_or(|(first, _)| key < *first);
+        book.due.insert(key, wake);
+        if first {
+            self.changed.notify_one();
+        }
+        Turn { sleepers: self, key }
     }
 
     fn wake_all(&self, start: Instant) {

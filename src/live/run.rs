@@ -91,7 +91,9 @@ async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<
     for (proxy, (listener, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
         open_proxy(&site, proxy, listener);
         tokio::spawn(learn(Arc::clone(&site), proxy, inbox));
-        tokio::spawn(wake(Arc::clone(&site), proxy));
+        if scenario.proxies.policy.breaker.is_some() || scenario.proxies.policy.ejection.is_some() {
+            tokio::spawn(wake(Arc::clone(&site), proxy));
+        }
     }
     let pilot = Pilot::new(origin(scenario, strategy).setup, strategy.cloned(), witness);
     let helm = Helm::new(&site, pilot).steer(inbox);

@@ -169,13 +169,7 @@ fn fold(forecast: &mut Forecast, samples: Vec<Vec<Sample>>, replications: usize)
 /// The forecast from what another driver measured, `stay` first and one strategy after the other.
 pub fn summary(scenario: &Scenario, meters: Vec<Meter>, findings: Vec<Note>) -> Forecast {
     let runs = runs(scenario).into_iter().zip(meters);
-    let mut strategies: Vec<StrategyForecast> =
-        runs.map(|((name, _), meter)| measured(scenario, name, meter)).collect();
-    let stay = strategies[0].metrics.cost;
-    for strategy in &mut strategies {
-        let metrics = &mut strategy.metrics;
-        metrics.extra_cost = metrics.cost.zip(stay).map(|(cost, stay)| cost - stay);
-    }
+    let strategies = runs.map(|((name, _), meter)| measured(scenario, name, meter)).collect();
     assemble(scenario, strategies, findings)
 }
 
@@ -184,7 +178,12 @@ pub fn measured(scenario: &Scenario, name: &str, meter: Meter) -> StrategyForeca
     summarise(name, meter, &terms(scenario))
 }
 
-fn assemble(scenario: &Scenario, strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
+fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings: Vec<Note>) -> Forecast {
+    let cost_of_stay = strategies.first().and_then(|stay| stay.metrics.cost);
+    for strategy in &mut strategies {
+        let metrics = &mut strategy.metrics;
+        metrics.extra_cost = metrics.cost.zip(cost_of_stay).map(|(cost, stay)| cost - stay);
+    }
     let name = |id: VersionId| scenario.versions[id.index()].name.clone();
     let mut forecast = Forecast {
         scenario: scenario.name.clone(),
