@@ -3,7 +3,7 @@
 //! Forwarding HTTP is Pingora's work; which instance a request goes to, and whether it is tried again, is the core's
 //! (`gateway.rs`). Around the proxies, on loopback: instances that behave as the scenario's versions (`upstream.rs`), an
 //! open-loop load generator (`load.rs`), endpoints and health checks (`news.rs`), and the controller (`helm.rs`). What
-//! happens reaches the same meter (`books.rs`). [`refusals`] says what of a scenario this cannot do.
+//! happens reaches the same meter (`books.rs`). [`refusals()`] says what of a scenario this cannot do.
 
 mod books;
 mod clock;

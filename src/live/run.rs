@@ -41,7 +41,7 @@ pub struct Measured {
     pub latest: Span,
 }
 
-/// Runs `scenario` under `strategy`, which [`refusals`](super::refusals) has nothing against; `None` stays with the
+/// Runs `scenario` under `strategy`, which [`refusals()`](super::refusals()) has nothing against; `None` stays with the
 /// running version. `witness` is told of every question to the core.
 ///
 /// # Errors

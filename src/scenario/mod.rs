@@ -9,7 +9,7 @@
 //! (`file`), and the [`plan`]. The JSON Schema and the text of `run.yaml` come from the same declarations.
 //!
 //! What a plan means to whoever drives it is here too: when requests come ([`arrivals`]), how versions behave
-//! ([`behaviour`], [`law`]), and what the core of a run is made of ([`origin`]).
+//! ([`behaviour`], [`law`]), and what the core of a run is made of ([`origin()`]).
 
 pub mod arrivals;
 pub mod behaviour;

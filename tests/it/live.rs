@@ -72,7 +72,9 @@ versions: { v1: { service: 2ms }, v2: { like: v1 } }
     let (refused, retried) = endings(&records, Ending::Refused);
     assert!(refused > 5, "stopped instances stay listed for a while: {refused}");
     assert!(retried > 5, "and what they refuse is tried again: {retried}");
-    assert_eq!(metrics.refused_by_stopping, Some(refused as f64));
+    // The journal goes on for a moment after the horizon, the metrics do not.
+    let counted = metrics.refused_by_stopping.expect("it was measured");
+    assert!(counted > 0.0 && counted <= refused as f64, "{counted} of {refused}");
     assert_eq!(metrics.failed_requests, Some(0.0), "so that nobody notices");
 }
 
@@ -101,7 +103,8 @@ versions: { v1: { service: 300ms }, v2: { service: 5ms } }
     ));
     let (reset, retried) = endings(&records, Ending::Reset);
     assert!(reset > 0 && retried > 0, "{retried} of {reset}");
-    assert_eq!(metrics.dropped_in_flight, Some(reset as f64));
+    let dropped = metrics.dropped_in_flight.expect("it was measured");
+    assert!(dropped > 0.0 && dropped <= reset as f64, "{dropped} of {reset}");
 }
 
 #[test]
