@@ -44,12 +44,13 @@ pub struct Fleet {
 struct Member {
     version: VersionId,
     state: State,
+    launched: Moment,
 }
 
 impl Fleet {
     /// `size` instances of `version` that have been available since the start.
     pub fn new(size: u32, version: VersionId, min_ready: Span) -> Fleet {
-        let member = Member { version, state: State::Ready(Moment::START) };
+        let member = Member { version, state: State::Ready(Moment::START), launched: Moment::START };
         Fleet { members: vec![member; size as usize], min_ready }
     }
 
@@ -73,9 +74,9 @@ impl Fleet {
         self.members[instance.index()].state = state;
     }
 
-    /// Adds an instance that is starting.
-    pub fn launch(&mut self, version: VersionId) -> InstanceId {
-        self.members.push(Member { version, state: State::Starting });
+    /// Adds an instance that is starting from `now` on.
+    pub fn launch(&mut self, now: Moment, version: VersionId) -> InstanceId {
+        self.members.push(Member { version, state: State::Starting, launched: now });
         InstanceId(self.members.len() as u32 - 1)
     }
 
@@ -122,6 +123,17 @@ impl Fleet {
             State::Starting | State::Terminating | State::Gone => None,
         });
         ready.filter(|&moment| moment > now).min()
+    }
+
+    /// The wanted instances of `version` that are not available at `now`: when each was launched.
+    pub fn awaited(&self, version: VersionId, now: Moment) -> impl Iterator<Item = Moment> {
+        let awaited = move |member: &&Member| match member.state {
+            State::Starting => true,
+            State::Ready(since) => self.available_from(since) > now,
+            State::Terminating | State::Gone => false,
+        };
+        let members = self.members.iter().filter(move |member| member.version == version);
+        members.filter(awaited).map(|member| member.launched)
     }
 
     fn available_from(&self, ready_since: Moment) -> Moment {

@@ -2,7 +2,7 @@
 //! `pkg/controller/scheduler_metrics.go` in fluxcd/flagger.
 
 use crate::core::amount::Share;
-use crate::core::rollout::{Analysis, Check, Condition, Flagger, Relation, Surge, Tolerance};
+use crate::core::rollout::{Analysis, Check, Condition, Flagger, Relation, Surge};
 use crate::core::time::Span;
 use crate::manifest::deployment::PROGRESS_DEADLINE;
 use crate::manifest::fields::{Fields, Item};
@@ -137,18 +137,7 @@ fn metric(item: &Item<'_>, options: &Options) -> Vec<Check> {
     if translated.contains(&None) {
         item.not_simulated();
     }
-    let check = |(measure, condition)| Check {
-        name: name.clone(),
-        measure,
-        window,
-        success: Some(condition),
-        failure: None,
-        initial_delay: Span::ZERO,
-        interval: None,
-        count: None,
-        tolerance: Tolerance::default(),
-        dry_run: false,
-    };
+    let check = |(measure, condition)| Check::new(name.clone(), measure, window, Some(condition));
     translated.into_iter().flatten().map(check).collect()
 }
 

@@ -142,22 +142,23 @@ impl Update {
     fn read(own: Option<&Fields<'_>>, of_job: Option<&Fields<'_>>) -> Update {
         let blocks = Blocks([own, of_job]);
         blocks.skip(&["stagger", "health_check"]);
-        let healthy_deadline = blocks.time("healthy_deadline").unwrap_or(Span::from_secs(300));
         let update = Update {
             nomad: Nomad {
                 parallel: blocks.first(|block| block.whole("max_parallel")).unwrap_or(1),
                 canaries: blocks.first(|block| block.whole("canary")).unwrap_or(0),
                 auto_promote: blocks.first(|block| block.truth("auto_promote")).unwrap_or(false),
                 auto_revert: blocks.first(|block| block.truth("auto_revert")).unwrap_or(false),
+                healthy_deadline: blocks.time("healthy_deadline").unwrap_or(Nomad::new(1).healthy_deadline),
             },
             min_healthy: blocks.time("min_healthy_time").unwrap_or(Span::from_secs(10)),
             progress_deadline: blocks.time("progress_deadline").unwrap_or(Span::from_secs(600)),
         };
-        update.check(healthy_deadline, &blocks);
+        update.check(&blocks);
         update
     }
 
-    fn check(&self, healthy_deadline: Span, blocks: &Blocks<'_, '_>) {
+    fn check(&self, blocks: &Blocks<'_, '_>) {
+        let healthy_deadline = self.nomad.healthy_deadline;
         if self.nomad.auto_promote && self.nomad.canaries == 0 {
             blocks.complain("auto_promote", "found auto_promote without canaries, expected a canary count above zero");
         }

@@ -159,7 +159,8 @@ fn routed(share: Share, scale: Scale, size: u32) -> String {
     }
 }
 
-fn instances(count: u32) -> String {
+/// `1 instance`, `2 instances`.
+pub fn instances(count: u32) -> String {
     format!("{count} instance{}", if count == 1 { "" } else { "s" })
 }
 
@@ -172,21 +173,12 @@ fn walk(flagger: &Flagger, size: u32) -> Vec<String> {
     if flagger.iterations > 0 {
         lines.push(format!("{} iterations, {} apart", flagger.iterations, flagger.interval));
     } else {
-        let weights: Vec<String> = weights(flagger).iter().map(|weight| format!("{weight} %")).collect();
+        let weights: Vec<String> = flagger.weights().iter().map(|weight| format!("{weight} %")).collect();
         lines.push(format!("weights {}, {} apart, then the promotion", weights.join(", "), flagger.interval));
     }
     lines.push("the promotion is a second rollout, of the primary itself:".to_owned());
     lines.extend(surge(&flagger.primary, size));
     lines
-}
-
-/// The weights of a walk on which nothing fails, in percent.
-pub(super) fn weights(flagger: &Flagger) -> Vec<u32> {
-    let next = |&weight: &u32| {
-        let step = flagger.next_step(weight);
-        (step > 0 && weight < flagger.last_weight()).then(|| (weight + step).min(100))
-    };
-    std::iter::successors(next(&0), next).collect()
 }
 
 #[cfg(test)]

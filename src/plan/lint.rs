@@ -6,7 +6,6 @@ use crate::core::rollout::{
 };
 use crate::core::time::Span;
 use crate::manifest::{Fate, Kind, Manifest};
-use crate::plan::explain::weights;
 use crate::plan::rehearsal::{Ending, Rehearsal, Timing, percent};
 
 /// Something in a manifest that is likely not meant.
@@ -66,13 +65,11 @@ struct Lint<'a> {
 }
 
 impl Lint<'_> {
-    fn find(&mut self, id: &'static str, path: &str, text: String) {
-        let line_of = |path: &str| {
-            let found = self.manifest.lines.iter().find(|(known, _)| known.ends_with(path));
-            found.map(|&(_, line)| line)
-        };
-        // A default stands on no line: then the size says it.
-        let line = line_of(path).or_else(|| line_of("replicas"));
+    /// `paths`: where it stands, the best first; a default stands on no line of its own.
+    fn find<const N: usize>(&mut self, id: &'static str, paths: [&str; N], text: String) {
+        let lines = &self.manifest.lines;
+        let line_of = |path: &&str| lines.iter().find(|(known, _)| known.ends_with(path)).map(|&(_, line)| line);
+        let line = paths.iter().find_map(line_of);
         self.findings.push(Finding { id, text, line });
     }
 
@@ -99,12 +96,12 @@ impl Lint<'_> {
                     index + 1,
                     percent(share)
                 );
-                self.find("L1", "steps", text);
+                self.find("L1", ["steps"], text);
             }
             if new > size {
                 let text =
                     format!("step {}: {new} new instances beside {size} old ones are {} in all", index + 1, new + size);
-                self.find("L2", "steps", text);
+                self.find("L2", ["steps"], text);
             }
         }
     }
@@ -140,7 +137,7 @@ impl Lint<'_> {
                     got.new,
                     100.0 * share
                 );
-                self.find("L4", "steps", text);
+                self.find("L4", ["steps"], text);
             }
         }
     }
@@ -153,7 +150,11 @@ impl Lint<'_> {
                 Pace::Ecs(_) | Pace::Hosts(_) if self.rehearsal.ending == Ending::Stuck => {
                     let said = self.rehearsal.rows.iter().flat_map(|row| &row.phases);
                     let reason = said.last().map_or(String::new(), |(_, reason)| reason.clone());
-                    self.find("L5", "minimumHealthyPercent", format!("the rollout can never move: {reason}"));
+                    self.find(
+                        "L5",
+                        ["minimumHealthyPercent", "deploymentConfiguration", "desiredCount"],
+                        format!("the rollout can never move: {reason}"),
+                    );
                 }
                 Pace::Ecs(_) | Pace::Hosts(_) | Pace::Nomad(_) => {}
             }
@@ -176,14 +177,14 @@ impl Lint<'_> {
                 self.size,
                 self.timing.quota.unwrap_or_default()
             );
-            self.find("L5", "maxUnavailable", text);
+            self.find("L5", ["maxUnavailable", "replicas"], text);
         } else if !surge.unavailable.is_literally_zero() {
             let Amount::Percent(percent) = surge.unavailable else { return };
             let text = format!(
                 "maxUnavailable of {percent} % of {} instances is 0: the rollout needs room for one more, and without it (a full cluster, a quota) never moves",
                 self.size
             );
-            self.find("L5", "maxUnavailable", text);
+            self.find("L5", ["maxUnavailable", "replicas"], text);
         }
     }
 
@@ -195,7 +196,7 @@ impl Lint<'_> {
         {
             let text =
                 format!("the preStop sleep of {pre_stop} takes the whole grace period of {grace}: requests are cut");
-            self.find("L6", "preStop", text);
+            self.find("L6", ["preStop"], text);
         }
     }
 
@@ -210,7 +211,7 @@ impl Lint<'_> {
             let text = format!(
                 "a grace period of {grace} and {waves} waves of minReadySeconds {min_ready} are {needed}, longer than the progress deadline of {deadline}"
             );
-            self.find("L7", "progressDeadlineSeconds", text);
+            self.find("L7", ["progressDeadlineSeconds", "minReadySeconds"], text);
         }
     }
 
@@ -240,7 +241,7 @@ impl Lint<'_> {
         let flagger = self.manifest.kind == Kind::FlaggerCanary;
         if check.tolerance.failures == Some(0) && repeated && !flagger && !check.dry_run {
             let text = format!("{}: failureLimit 0 gives up at the first bad measurement, noise or not", check.name);
-            self.find("L8", "failureLimit", text);
+            self.find("L8", ["failureLimit", "interval", "metrics"], text);
         }
     }
 
@@ -257,7 +258,7 @@ impl Lint<'_> {
                 percent(share),
                 percent(Share::new(allowed).unwrap_or(Share::NONE))
             );
-            self.find("L9", "interval", text);
+            self.find("L9", ["interval", "metrics"], text);
         }
     }
 
@@ -266,7 +267,7 @@ impl Lint<'_> {
         match &self.manifest.strategy {
             Strategy::Canary(canary) => canary.steps.iter().map(|step| step.share).find(|share| *share > Share::NONE),
             Strategy::Flagger(flagger) => {
-                let first = weights(flagger).first().copied();
+                let first = flagger.weights().first().copied();
                 first.and_then(|weight| Share::new(f64::from(weight) / 100.0))
             }
             Strategy::BlueGreen(_) => Some(Share::ALL),
@@ -300,7 +301,7 @@ impl Lint<'_> {
                 percent(self.load.objective),
                 self.load.window
             );
-            self.find("L10", "threshold", text);
+            self.find("L10", ["threshold", "analysis"], text);
         }
     }
 
@@ -319,7 +320,7 @@ impl Lint<'_> {
             let text = format!(
                 "the old instances are kept for {kept} after the switch, but a bad version is found after {needed}"
             );
-            self.find("L11", "scaleDownDelaySeconds", text);
+            self.find("L11", ["scaleDownDelaySeconds", "strategy"], text);
         }
     }
 
@@ -327,22 +328,22 @@ impl Lint<'_> {
     fn flagger(&mut self) {
         let Strategy::Flagger(flagger) = &self.manifest.strategy else { return };
         let flagger: Flagger = flagger.clone();
-        let weights = weights(&flagger);
+        let weights = flagger.weights();
         let last = weights.last().copied().unwrap_or(0);
         if flagger.iterations == 0 && flagger.step_weights.is_empty() && last > flagger.last_weight() {
             let text = format!(
                 "steps of {} % overshoot maxWeight {} %: the last is {last} %",
                 flagger.step_weight, flagger.max_weight
             );
-            self.find("L12", "stepWeight", text);
+            self.find("L12", ["stepWeight"], text);
         }
         if flagger.iterations == 0 && weights.is_empty() && !flagger.skip_analysis {
             let text = "neither stepWeight, stepWeights nor iterations: the canary never advances".to_owned();
-            self.find("L13", "analysis", text);
+            self.find("L13", ["analysis"], text);
         }
         if flagger.shifts && flagger.step_weight_promotion == 0 && !flagger.skip_analysis {
             let text = "the promotion sends all traffic at once to a primary that has just started and is still warming; stepWeightPromotion would spread it".to_owned();
-            self.find("L14", "analysis", text);
+            self.find("L14", ["analysis"], text);
         }
     }
 }

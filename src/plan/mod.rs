@@ -9,7 +9,7 @@ mod lint;
 mod rehearsal;
 mod service;
 
-pub use explain::explain;
+pub use explain::{explain, instances};
 pub use lint::{Finding, Load, lint};
 pub use rehearsal::{Ending, Rehearsal, Row, Timing, rehearse};
 pub use service::{Delay, Found, on_service, smallest_delay, smallest_surge, typical_boot};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::core::fleet::Counts;
 use crate::manifest::{Fate, Unused};
 use crate::measure::forecast::Forecast;
-use crate::plan::{Delay, Ending, Finding, Found, Rehearsal, Row};
+use crate::plan::{Delay, Ending, Finding, Found, Rehearsal, Row, instances};
 use crate::report::number::{duration, figure};
 use crate::report::table::STYLE;
 use crate::report::text::wrap;
@@ -258,11 +258,9 @@ fn answer(page: &Page) -> String {
     let cost = match rehearsal.ending {
         Ending::Stuck | Ending::Waiting => String::new(),
         Ending::Promoted | Ending::RolledBack | Ending::Failed => {
-            format!(
-                ", {} instance-minutes {}",
-                figure(extra.abs()),
-                if extra < 0.0 { "saved" } else { "more than without it" }
-            )
+            let than = if extra < 0.0 { "fewer" } else { "more" };
+            let all = figure(rehearsal.instance_seconds / 60.0);
+            format!(", {all} instance-minutes until all is settled, {} {than} than without it", figure(extra.abs()))
         }
     };
     format!(
@@ -308,10 +306,6 @@ fn forecast(service: &Service, width: usize) -> Vec<String> {
     blocks.extend(list("Found by replay, with a new version as good as the old one:", needs.into_iter(), width));
     blocks.extend(list("Of the manifest rather than the scenario:", service.changed.iter().cloned(), width));
     blocks
-}
-
-fn instances(count: u32) -> String {
-    format!("{count} instance{}", if count == 1 { "" } else { "s" })
 }
 
 fn table(rehearsal: &Rehearsal, width: usize) -> String {

@@ -48,10 +48,10 @@ fn pace() -> impl Strategy<Value = Pace> {
             breaker: None,
         })),
         nomad.prop_map(|(parallel, canaries, auto_promote)| Pace::Nomad(Nomad {
-            parallel,
             canaries,
             auto_promote,
             auto_revert: true,
+            ..Nomad::new(parallel)
         })),
         amount().prop_map(Pace::Hosts),
     ]

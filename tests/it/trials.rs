@@ -3,7 +3,7 @@
 use crate::lab::{forecast, metrics, phase_at, run, strategy, value};
 use rollcast::core::amount::{Amount, Share};
 use rollcast::core::rollout::{
-    Analysis, Canary, Check, Condition, Flagger, Hold, Measure, Relation, Scale, Step, Strategy, Surge, Tolerance,
+    Analysis, Canary, Check, Condition, Flagger, Hold, Measure, Relation, Scale, Step, Strategy, Surge,
 };
 use rollcast::core::time::Span;
 use rollcast::measure::forecast::{Ending, Forecast, StrategyForecast};
@@ -216,19 +216,8 @@ fn another_size_of_the_fleet_is_followed_with_and_without_a_rollout() {
 
 /// One measurement of the last 30 s, good while the measured share is below `limit`.
 fn measured(measure: Measure, limit: f64) -> Analysis {
-    let check = Check {
-        name: "check".to_owned(),
-        measure,
-        window: Span::from_secs(30),
-        success: Some(Condition { relation: Relation::Less, value: limit }),
-        failure: None,
-        initial_delay: Span::ZERO,
-        interval: None,
-        count: None,
-        tolerance: Tolerance::default(),
-        dry_run: false,
-    };
-    Analysis { checks: vec![check] }
+    let success = Condition { relation: Relation::Less, value: limit };
+    Analysis { checks: vec![Check::new("check", measure, Span::from_secs(30), Some(success))] }
 }
 
 #[test]

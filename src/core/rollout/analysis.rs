@@ -44,6 +44,24 @@ pub struct Check {
     pub dry_run: bool,
 }
 
+impl Check {
+    /// One measurement of the last `window`, which is good when `success` holds.
+    pub fn new(name: impl Into<String>, measure: Measure, window: Span, success: Option<Condition>) -> Check {
+        Check {
+            name: name.into(),
+            measure,
+            window,
+            success,
+            failure: None,
+            initial_delay: Span::ZERO,
+            interval: None,
+            count: None,
+            tolerance: Tolerance::default(),
+            dry_run: false,
+        }
+    }
+}
+
 /// What of the new version is measured over a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {

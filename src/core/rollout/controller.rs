@@ -22,7 +22,7 @@ pub struct Setup {
     pub to: VersionId,
     /// From ready to available.
     pub min_ready: Span,
-    /// No progress for this long is reported, and rolled back where the strategy can.
+    /// No progress for this long is reported, and rolled back where the strategy can; zero: never.
     pub progress_deadline: Span,
 }
 
@@ -129,7 +129,7 @@ impl Controller {
     /// When to call again if nothing happens before.
     pub fn deadline(&self, now: Moment) -> Option<Moment> {
         let progress =
-            if self.waits() && !self.stuck { self.progressed + self.setup.progress_deadline } else { Moment::NEVER };
+            if self.waits() && !self.stuck { self.progressed + self.progress_deadline() } else { Moment::NEVER };
         let available = self.fleet.next_available(now).unwrap_or(Moment::NEVER);
         let next = self.machine_deadline(now).min(progress).min(available);
         (next < Moment::NEVER).then_some(next)
@@ -161,7 +161,7 @@ impl Controller {
         }
         self.with_machine(now, orders, |machine, sync| {
             if let Machine::InPlace(machine) = machine {
-                machine.crashed(sync);
+                machine.crashed(instance, sync);
             }
         });
     }
@@ -241,9 +241,15 @@ impl Controller {
         [self.setup.from, self.setup.to].map(|version| self.fleet.count(version, now))
     }
 
+    /// Zero stands for none (Nomad's `progress_deadline = "0"`).
+    fn progress_deadline(&self) -> Span {
+        let deadline = self.setup.progress_deadline;
+        if deadline.is_zero() { Span::from_nanos(u64::MAX) } else { deadline }
+    }
+
     /// Reports a rollout that waits for instances in vain, and turns it round if it can turn by itself.
     fn check_deadline(&mut self, now: Moment, orders: &mut Vec<Order>) {
-        if self.stuck || !self.waits() || now < self.progressed + self.setup.progress_deadline {
+        if self.stuck || !self.waits() || now < self.progressed + self.progress_deadline() {
             return;
         }
         self.stuck = true;

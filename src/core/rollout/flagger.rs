@@ -285,11 +285,6 @@ impl Flagger {
         if self.iterations > 0 {
             return self.iterations as usize + usize::from(self.matches.is_none());
         }
-        let mirrored = usize::from(self.mirror.is_some());
-        let next = |&weight: &u32| {
-            let step = self.next_step(weight);
-            (step > 0 && weight < self.last_weight()).then(|| (weight + step).min(100))
-        };
-        mirrored + std::iter::successors(Some(0), next).count() - 1
+        usize::from(self.mirror.is_some()) + self.weights().len()
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::core::amount::Amount;
 use crate::core::fleet::Counts;
+use crate::core::ids::InstanceId;
 use crate::core::rollout::ecs::{TaskLimits, breaker_threshold, ecs_targets};
 use crate::core::rollout::hosts::{healthy_hosts, hosts_targets};
 use crate::core::rollout::nomad::nomad_targets;
@@ -32,6 +33,12 @@ pub(super) struct Machine {
     sized_for: u32,
     /// New instances that failed to start, as the circuit breaker counts them.
     failed: u32,
+    /// Hosts on which the new version failed to start.
+    broken: Vec<InstanceId>,
+    /// New allocations of Nomad that were not healthy in time.
+    unhealthy: u32,
+    /// When the next one would be late.
+    next_late: Moment,
     /// That neither may start nor stop was announced.
     said_stuck: bool,
 }
@@ -58,12 +65,12 @@ enum State {
 }
 
 impl Way {
-    fn targets(&self, size: u32, old: Counts, new: Counts) -> Targets {
+    fn targets(&self, size: u32, unhealthy: bool, old: Counts, new: Counts) -> Targets {
         match self {
             Way::Recreate => recreate_targets(size, old, new),
             Way::Surge(surge) => rolling_targets(size, surge.limits(size), surge.waits_for_termination, old, new),
             Way::Ecs(ecs) => ecs_targets(size, TaskLimits::resolve(ecs, size), old, new),
-            Way::Nomad(nomad) => nomad_targets(size, *nomad, true, old, new),
+            Way::Nomad(nomad) => nomad_targets(size, *nomad, true, unhealthy, old, new),
             Way::Hosts(healthy) => hosts_targets(size, healthy_hosts(*healthy, size), old, new),
         }
     }
@@ -142,11 +149,24 @@ impl Machine {
             let (phase, reason) = way.plan(size);
             sync.announce(phase, reason);
         }
-        Machine { way, bake, state, sized_for: size, failed: 0, said_stuck: false }
+        Machine {
+            way,
+            bake,
+            state,
+            sized_for: size,
+            failed: 0,
+            broken: Vec::new(),
+            unhealthy: 0,
+            next_late: Moment::NEVER,
+            said_stuck: false,
+        }
     }
 
     pub fn step(&mut self, sync: &mut Sync<'_>) -> Progress {
         if let Some(progress) = self.follow_size(sync) {
+            return progress;
+        }
+        if let Some(progress) = self.look_at_health(sync) {
             return progress;
         }
         match (self.state, sync.bad()) {
@@ -163,6 +183,33 @@ impl Machine {
             (State::Baking { until }, _) if sync.now < until => Progress::Settled,
             (State::Baking { .. }, _) => self.promote("no bad verdict while baking", sync),
         }
+    }
+
+    /// Nomad marks allocations that are not healthy in time; without a progress deadline the first one fails the deployment.
+    fn look_at_health(&mut self, sync: &mut Sync<'_>) -> Option<Progress> {
+        let Way::Nomad(nomad) = self.way else { return None };
+        (self.unhealthy, self.next_late) = (0, Moment::NEVER);
+        if !matches!(self.state, State::Canaries { .. } | State::Replacing { back: false }) {
+            return None;
+        }
+        for launched in sync.fleet.awaited(sync.setup.to, sync.now) {
+            let late = launched + nomad.healthy_deadline;
+            if late <= sync.now {
+                self.unhealthy += 1;
+            } else {
+                self.next_late = self.next_late.min(late);
+            }
+        }
+        if self.unhealthy == 0 || !sync.setup.progress_deadline.is_zero() {
+            return None;
+        }
+        let reason = format!("an allocation was not healthy {} after its launch", nomad.healthy_deadline);
+        if nomad.auto_revert {
+            return Some(self.fail(sync, &reason));
+        }
+        sync.announce(Phase::Failed, reason);
+        self.state = State::Failed;
+        Some(Progress::Made)
     }
 
     /// The fleet's size was changed: a Kubernetes Deployment spreads the difference over its versions, paused or not.
@@ -190,8 +237,11 @@ impl Machine {
         }
     }
 
-    /// A new instance failed to start: the circuit breaker of ECS counts it.
-    pub fn crashed(&mut self, sync: &mut Sync<'_>) {
+    /// A new instance failed to start: `CodeDeploy` gives its host up, the circuit breaker of ECS counts it.
+    pub fn crashed(&mut self, instance: InstanceId, sync: &mut Sync<'_>) {
+        if !self.broken.contains(&instance) {
+            self.broken.push(instance);
+        }
         let Way::Ecs(Ecs { breaker: Some(breaker), .. }) = self.way else { return };
         if self.state != (State::Replacing { back: false }) {
             return;
@@ -219,7 +269,8 @@ impl Machine {
     pub fn deadline(&self) -> Moment {
         match self.state {
             State::Baking { until } => until,
-            State::Canaries { .. } | State::Replacing { .. } | State::Done { .. } | State::Failed => Moment::NEVER,
+            State::Canaries { .. } | State::Replacing { .. } => self.next_late,
+            State::Done { .. } | State::Failed => Moment::NEVER,
         }
     }
 
@@ -231,7 +282,7 @@ impl Machine {
         let Way::Nomad(nomad) = self.way else { unreachable!("only Nomad has canaries in place") };
         let size = sync.setup.size;
         let (old, new) = (sync.count(sync.setup.from), sync.count(sync.setup.to));
-        let targets = nomad_targets(size, nomad, false, old, new);
+        let targets = nomad_targets(size, nomad, false, false, old, new);
         if sync.scale(sync.setup.to, targets.new) == Progress::Made {
             return Progress::Made;
         }
@@ -254,7 +305,7 @@ impl Machine {
         let size = sync.setup.size;
         let (leaving, coming) = sync.setup.direction(back);
         let (old, new) = (sync.count(leaving), sync.count(coming));
-        let targets = self.way.targets(size, old, new);
+        let targets = self.way.targets(size, self.unhealthy > 0, old, new);
         if matches!(self.way, Way::Recreate) && targets.new > new.spec {
             sync.announce(Phase::Starting, counted(size as usize, "instance"));
         }
@@ -263,11 +314,30 @@ impl Machine {
         if grown == Progress::Made || shrunk == Progress::Made {
             return Progress::Made;
         }
+        if let (Way::Hosts(_), false, false) = (&self.way, back, self.broken.is_empty()) {
+            return self.judge_hosts(old, new, sync);
+        }
         if old.spec > 0 || new.available < size {
             self.look_stuck(old, new, sync);
             return Progress::Settled;
         }
         self.replaced(back, sync)
+    }
+
+    /// Some hosts failed: the deployment goes on as long as enough others are healthy, and succeeds if any host did.
+    fn judge_hosts(&mut self, old: Counts, new: Counts, sync: &mut Sync<'_>) -> Progress {
+        let broken = self.broken.len() as u32;
+        let under_way = old.terminating + (new.spec - new.available).saturating_sub(broken);
+        if under_way > 0 {
+            return Progress::Settled;
+        }
+        let hosts = format!("{} failed, {} succeeded", counted(broken as usize, "host"), new.available);
+        if old.spec == 0 && new.available > 0 {
+            return self.promote(&hosts, sync);
+        }
+        sync.announce(Phase::Failed, format!("{hosts}: no further host may be taken out"));
+        self.state = State::Failed;
+        Progress::Made
     }
 
     /// Nothing is under way, and nothing may begin: some controllers say so at once.

@@ -3,11 +3,12 @@
 use crate::core::fleet::Counts;
 use crate::core::rollout::{Nomad, Targets};
 
-/// The sizes that one evaluation asks for; `promoted`: no canaries are waited for.
+/// The sizes that one evaluation asks for; `promoted`: no canaries are waited for; `unhealthy`: there is a new allocation
+/// that was not healthy in time, and none may follow.
 ///
 /// A destructive update stops the old allocation before it places the new one: there is no surge but the canaries, and
 /// the capacity dips by up to `max_parallel`.
-pub fn nomad_targets(size: u32, nomad: Nomad, promoted: bool, old: Counts, new: Counts) -> Targets {
+pub fn nomad_targets(size: u32, nomad: Nomad, promoted: bool, unhealthy: bool, old: Counts, new: Counts) -> Targets {
     if nomad.parallel == 0 {
         return Targets { old: 0, new: size };
     }
@@ -16,8 +17,8 @@ pub fn nomad_targets(size: u32, nomad: Nomad, promoted: bool, old: Counts, new: 
     }
     // Those whose names the canaries took go first, all at once.
     let kept = old.spec.min(size.saturating_sub(new.spec));
-    let unhealthy = new.spec - new.available;
-    let limit = nomad.parallel.saturating_sub(unhealthy);
+    let under_way = new.spec - new.available;
+    let limit = if unhealthy { 0 } else { nomad.parallel.saturating_sub(under_way) };
     // Missing allocations are placed before others are replaced, and use the limit.
     let missing = size.saturating_sub(kept + new.spec).min(limit);
     let replaced = (limit - missing).min(kept);
@@ -29,7 +30,7 @@ mod tests {
     use super::*;
 
     fn job(parallel: u32, canaries: u32) -> Nomad {
-        Nomad { parallel, canaries, auto_promote: false, auto_revert: false }
+        Nomad { canaries, ..Nomad::new(parallel) }
     }
 
     fn counts(spec: u32, available: u32) -> Counts {
@@ -37,7 +38,7 @@ mod tests {
     }
 
     fn targets(size: u32, nomad: Nomad, promoted: bool, old: u32, new: (u32, u32)) -> (u32, u32) {
-        let targets = nomad_targets(size, nomad, promoted, counts(old, old), counts(new.0, new.1));
+        let targets = nomad_targets(size, nomad, promoted, false, counts(old, old), counts(new.0, new.1));
         (targets.old, targets.new)
     }
 
@@ -51,6 +52,12 @@ mod tests {
         for healthy in 0..=4 {
             assert_eq!(targets(10, job(4, 0), true, 6, (4, healthy)), (6 - healthy, 4 + healthy), "{healthy} healthy");
         }
+    }
+
+    #[test]
+    fn an_unhealthy_one_stops_all_that_would_follow() {
+        let stopped = nomad_targets(10, job(4, 0), true, true, counts(6, 6), counts(4, 3));
+        assert_eq!(stopped, Targets { old: 6, new: 4 });
     }
 
     #[test]

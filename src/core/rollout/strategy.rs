@@ -208,6 +208,17 @@ pub struct Nomad {
     pub auto_promote: bool,
     /// Whether a failed deployment returns to the old version.
     pub auto_revert: bool,
+    /// An allocation that is not healthy so long after its launch is unhealthy: while there is one, no further ones are
+    /// replaced, and with a progress deadline of zero the deployment fails.
+    pub healthy_deadline: Span,
+}
+
+impl Nomad {
+    /// So many at a time, and otherwise Nomad's defaults.
+    pub const fn new(parallel: u32) -> Nomad {
+        let healthy_deadline = Span::from_secs(300);
+        Nomad { parallel, canaries: 0, auto_promote: false, auto_revert: false, healthy_deadline }
+    }
 }
 
 /// Options of [`Strategy::BlueGreen`].

@@ -58,7 +58,7 @@ impl Sync<'_> {
     }
 
     pub fn launch(&mut self, version: VersionId) -> InstanceId {
-        let instance = self.fleet.launch(version);
+        let instance = self.fleet.launch(self.now, version);
         self.orders.push(Order::Launch { instance, version });
         instance
     }

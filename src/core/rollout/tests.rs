@@ -13,6 +13,7 @@ const DRAIN: Span = Span::from_secs(5);
 /// A platform around one controller: boots and stops instances, and feeds it metrics of the new version.
 struct Platform {
     controller: Controller,
+    strategy: Option<Strategy>,
     now: Moment,
     /// What is to be told, and when; in order of telling where times are equal.
     news: Vec<(Moment, Input)>,
@@ -21,6 +22,8 @@ struct Platform {
     /// Attempts per second on the new version at full share, and the share of them that fail.
     traffic: (f64, f64),
     new_boots: bool,
+    /// These crash instead of answering.
+    crash: Vec<InstanceId>,
     physical_max: u32,
     available_min: u32,
 }
@@ -29,16 +32,24 @@ impl Platform {
     fn new(size: u32, strategy: Strategy) -> Platform {
         let setup = Setup { size, from: OLD, to: NEW, min_ready: Span::ZERO, progress_deadline: Span::from_secs(600) };
         Platform {
-            controller: Controller::new(setup, Some(strategy)),
+            controller: Controller::new(setup, Some(strategy.clone())),
+            strategy: Some(strategy),
             now: Moment::START,
             news: vec![(at(10), Input::Deploy)],
             log: Vec::new(),
             share: 0.0,
             traffic: (100.0, 0.0),
             new_boots: true,
+            crash: Vec::new(),
             physical_max: size,
             available_min: size,
         }
+    }
+
+    /// The same rollout, in which only the deadline of each allocation counts.
+    fn without_deadline(&self) -> Controller {
+        let setup = Setup { size: 6, from: OLD, to: NEW, min_ready: Span::ZERO, progress_deadline: Span::ZERO };
+        Controller::new(setup, self.strategy.clone())
     }
 
     fn failing(mut self, share: f64) -> Platform {
@@ -94,7 +105,9 @@ impl Platform {
     fn carry_out(&mut self, order: Order) {
         match order {
             Order::Launch { instance, version } => {
-                if version == OLD || self.new_boots {
+                if self.crash.contains(&instance) {
+                    self.news.push((self.now + BOOT, Input::Crashed(instance)));
+                } else if version == OLD || self.new_boots {
                     self.news.push((self.now + BOOT, Input::Ready(instance)));
                 }
             }
@@ -250,6 +263,49 @@ fn recreate_and_rolling_roll_back_when_they_are_given_a_gate() {
         let names: Vec<&str> = platform.phases().into_iter().map(|(_, phase)| phase).collect();
         assert!(names.ends_with(&["rolled back"]) && names.contains(&"rolling back"), "{names:?}");
         platform.runs_only(OLD, 4);
+    }
+}
+
+/// A platform on which the instances with these numbers crash instead of answering.
+fn with_crashes(size: u32, pace: Pace, crash: impl Fn(u32) -> bool) -> Platform {
+    let strategy = Strategy::Rolling(Rolling { pace, gate: None, bake: Span::ZERO });
+    let mut platform = Platform::new(size, strategy);
+    platform.crash = (0..100).filter(|&number| crash(number)).map(InstanceId).collect();
+    platform.run()
+}
+
+fn last_phase(platform: &Platform) -> &str {
+    platform.phases().last().map_or("", |(_, phase)| phase)
+}
+
+#[test]
+fn hosts_may_fail_while_enough_are_healthy_and_one_success_is_enough() {
+    let all_at_once = || Pace::Hosts(Amount::Count(0));
+    assert_eq!(last_phase(&with_crashes(4, all_at_once(), |number| number > 4)), "promoted");
+    assert_eq!(last_phase(&with_crashes(4, all_at_once(), |_| true)), "failed");
+    // The new instances of six hosts are numbered from 6: the last may fail, the first may not.
+    let one_at_a_time = || Pace::Hosts(Amount::Percent(99.0));
+    assert_eq!(last_phase(&with_crashes(6, Pace::Hosts(Amount::Count(5)), |number| number == 11)), "promoted");
+    let stopped = with_crashes(6, Pace::Hosts(Amount::Count(5)), |number| number == 6);
+    assert_eq!((last_phase(&stopped), stopped.available_min), ("failed", 5));
+    // 99 % of six rounds up to six: no host may be taken out at all.
+    assert_eq!(last_phase(&with_crashes(6, one_at_a_time(), |_| false)), "stuck");
+}
+
+#[test]
+fn an_allocation_that_is_late_stops_the_others_or_without_a_deadline_the_deployment() {
+    let job = Nomad { healthy_deadline: Span::from_secs(50), ..Nomad::new(2) };
+    let platform = with_crashes(6, Pace::Nomad(job), |number| number == 7);
+    assert_eq!(last_phase(&platform), "stuck");
+    let (old, new) = platform.counts();
+    assert_eq!((old.spec, new.spec, new.available), (2, 4, 3), "one at a time went on until the other was late");
+    for (auto_revert, ending) in [(false, "failed"), (true, "rolled back")] {
+        let strategy = Pace::Nomad(Nomad { auto_revert, ..job });
+        let mut platform =
+            Platform::new(6, Strategy::Rolling(Rolling { pace: strategy, gate: None, bake: Span::ZERO }));
+        platform.controller = platform.without_deadline();
+        platform.crash = vec![InstanceId(7)];
+        assert_eq!(last_phase(&platform.run()), ending);
     }
 }
 

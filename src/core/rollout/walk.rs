@@ -217,6 +217,15 @@ impl Flagger {
         }
     }
 
+    /// The weights of a walk on which nothing fails, in percent.
+    pub fn weights(&self) -> Vec<u32> {
+        let next = |&weight: &u32| {
+            let step = self.next_step(weight);
+            (step > 0 && weight < self.last_weight()).then(|| (weight + step).min(100))
+        };
+        std::iter::successors(next(&0), next).collect()
+    }
+
     /// By how much a tick raises `weight`, in percent; 0: it never advances.
     pub fn next_step(&self, weight: u32) -> u32 {
         if self.step_weight > 0 || self.step_weights.is_empty() {
@@ -233,6 +242,33 @@ impl Flagger {
         let mut pairs = self.step_weights.windows(2);
         let next = pairs.find(|pair| pair[0] == weight);
         next.map_or(most, |pair| most.min(pair[1].saturating_sub(weight)))
+    }
+}
+
+#[cfg(test)]
+impl Flagger {
+    /// Steps of 20 % each minute up to 50 %, ten failed checks tolerated, nothing checked.
+    pub fn sample() -> Flagger {
+        use crate::core::amount::Amount;
+        use crate::core::rollout::{Analysis, Surge};
+        use crate::core::time::Span;
+        Flagger {
+            interval: Span::from_secs(60),
+            threshold: 10,
+            max_weight: 50,
+            step_weight: 20,
+            step_weights: Vec::new(),
+            step_weight_promotion: 0,
+            iterations: 0,
+            matches: None,
+            mirror: None,
+            shifts: true,
+            primary_ready: 100,
+            canary_ready: 100,
+            skip_analysis: false,
+            checks: Analysis::default(),
+            primary: Surge::new(Amount::Percent(25.0), Amount::Percent(25.0)),
+        }
     }
 }
 

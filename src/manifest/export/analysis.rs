@@ -36,18 +36,9 @@ pub(super) fn gate(gate: Gate, count: Option<u32>, draft: &mut Draft) -> Analysi
         "the gate measures once every {}; Argo has no least number of samples, so the {} of the scenario are left out",
         gate.window, gate.samples
     ));
-    let check = Check {
-        name: "error-rate".to_owned(),
-        measure: Measure::ErrorRate,
-        window: gate.window,
-        success: Some(Condition { relation: Relation::AtMost, value: gate.error_rate.value() }),
-        failure: None,
-        initial_delay: gate.window,
-        interval: Some(gate.window),
-        count,
-        tolerance: Tolerance::default(),
-        dry_run: false,
-    };
+    let success = Condition { relation: Relation::AtMost, value: gate.error_rate.value() };
+    let once = Check::new("error-rate", Measure::ErrorRate, gate.window, Some(success));
+    let check = Check { initial_delay: gate.window, interval: Some(gate.window), count, ..once };
     Analysis { checks: vec![check] }
 }
 

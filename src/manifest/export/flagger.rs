@@ -6,7 +6,6 @@ use super::kubernetes::deployment;
 use super::{Refusal, refuse};
 use crate::core::rollout::{
     Analysis, Canary, Check, Condition, Flagger, Gate, Hold, Measure, Relation, Routing, Split, Strategy, Surge,
-    Tolerance,
 };
 use crate::core::time::Span;
 use crate::manifest::Pod;
@@ -214,16 +213,6 @@ fn of_gate(gate: Gate, draft: &mut Draft) -> Check {
         "Flagger has no least number of samples, so the {} of the gate are left out; a tick without traffic is a failed check",
         gate.samples
     ));
-    Check {
-        name: "request-success-rate".to_owned(),
-        measure: Measure::Availability,
-        window: gate.window,
-        success: Some(Condition { relation: Relation::AtLeast, value: 1.0 - gate.error_rate.value() }),
-        failure: None,
-        initial_delay: Span::ZERO,
-        interval: None,
-        count: None,
-        tolerance: Tolerance::default(),
-        dry_run: false,
-    }
+    let success = Condition { relation: Relation::AtLeast, value: 1.0 - gate.error_rate.value() };
+    Check::new("request-success-rate", Measure::Availability, gate.window, Some(success))
 }

@@ -11,9 +11,6 @@ use crate::manifest::{Pod, Probe};
 
 const TARGET: &str = "Nomad";
 
-/// `healthy_deadline` unless given.
-const HEALTHY_DEADLINE: Span = Span::from_secs(300);
-
 pub(super) fn write(strategy: &Strategy, pod: &Pod, draft: &mut Draft) -> Result<String, Refusal> {
     let update = match strategy {
         Strategy::Rolling(rolling) => {
@@ -50,9 +47,7 @@ fn no_gate(gate: bool, draft: &mut Draft) {
 fn in_place(surge: Surge, size: Option<u32>, strategy: &Strategy) -> Result<Nomad, Refusal> {
     let parallel = size.map(|size| surge.unavailable.round_down(size)).filter(|parallel| *parallel > 0);
     match parallel {
-        Some(parallel) if surge.surge.is_literally_zero() => {
-            Ok(Nomad { parallel, canaries: 0, auto_promote: false, auto_revert: false })
-        }
+        Some(parallel) if surge.surge.is_literally_zero() => Ok(Nomad::new(parallel)),
         _ => refuse(strategy, TARGET, "it has no surge, and takes whole numbers of instances that may be missing"),
     }
 }
@@ -72,7 +67,7 @@ fn blue_green(
     }
     draft.note("requests go to the new instances as soon as they are healthy, unless canary_tags keep them away");
     let auto_promote = blue_green.promotion != Hold::UntilPromoted;
-    Ok(Nomad { parallel: size, canaries: size, auto_promote, auto_revert: blue_green.aborts_at_deadline })
+    Ok(Nomad { canaries: size, auto_promote, auto_revert: blue_green.aborts_at_deadline, ..Nomad::new(size) })
 }
 
 /// Blocks in the making.
@@ -129,22 +124,19 @@ fn update(update: Nomad, pod: &Pod, draft: &mut Draft, text: &mut Text) {
     text.line(&format!("auto_revert = {}", update.auto_revert));
     let ready = pod.min_ready.unwrap_or(Span::from_secs(10));
     let progress = pod.progress_deadline.unwrap_or(Span::from_secs(600));
-    // Nomad wants the deadline for health between the two.
-    let unlimited = progress.is_zero();
-    let fits = ready < HEALTHY_DEADLINE && (unlimited || HEALTHY_DEADLINE < progress);
-    let between = Span::from_nanos(ready.nanos() + (progress - ready).nanos() / 2);
-    let healthy = match (fits, unlimited) {
-        (true, _) => HEALTHY_DEADLINE,
-        (false, true) => ready + HEALTHY_DEADLINE,
-        (false, false) => between,
+    // Nomad wants its deadline for health between the two, and zero for no deadline of progress at all.
+    let healthy = if ready < update.healthy_deadline {
+        update.healthy_deadline
+    } else {
+        draft.note("healthy_deadline is raised above min_healthy_time, as it must be");
+        ready + update.healthy_deadline
     };
-    let progress = if unlimited || healthy < progress && ready < healthy {
+    let progress = if progress.is_zero() || healthy < progress {
         progress
     } else {
-        draft.note("progress_deadline is raised above min_healthy_time, as it must be");
-        ready + HEALTHY_DEADLINE + HEALTHY_DEADLINE
+        draft.note("progress_deadline is raised above healthy_deadline, as it must be");
+        healthy + update.healthy_deadline
     };
-    let healthy = if ready < healthy { healthy } else { ready + HEALTHY_DEADLINE };
     text.line(&format!("min_healthy_time = \"{}\"", go(ready)));
     text.line(&format!("healthy_deadline = \"{}\"", go(healthy)));
     text.line(&format!("progress_deadline = \"{}\"", go(progress)));

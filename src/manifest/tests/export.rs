@@ -111,7 +111,7 @@ fn equal_steps_become_linear_and_a_single_one_a_canary() {
 #[test]
 fn blue_green_in_nomad_has_as_many_canaries_as_instances() {
     let strategy = Strategy::BlueGreen(BlueGreen::plain(secs(60), None));
-    let expected = Nomad { parallel: 10, canaries: 10, auto_promote: true, auto_revert: true };
+    let expected = Nomad { canaries: 10, auto_promote: true, auto_revert: true, ..Nomad::new(10) };
     assert_eq!(pace(again(&written(&strategy, Target::Nomad))), Pace::Nomad(expected));
 }
 

@@ -19,7 +19,7 @@ fn an_empty_update_has_the_defaults_of_nomad() {
     let manifest = one(&hcl(""));
     assert_eq!((manifest.kind, manifest.name.as_str()), (Kind::NomadJob, "shop"));
     assert_eq!((manifest.pod.min_ready, manifest.pod.progress_deadline), (Some(secs(10)), Some(secs(600))));
-    let usual = Nomad { parallel: 1, canaries: 0, auto_promote: false, auto_revert: false };
+    let usual = Nomad::new(1);
     assert_eq!(nomad(manifest), usual);
 }
 
@@ -29,7 +29,7 @@ fn the_vectors_of_nomad_are_read() {
     assert_eq!(nomad(one(&hcl("max_parallel = 0"))).parallel, 0);
     assert_eq!(nomad(one(&hcl("canary = 2"))).canaries, 2);
     let both = nomad(one(&hcl("canary = 10\nauto_promote = true\nauto_revert = true")));
-    assert_eq!(both, Nomad { parallel: 1, canaries: 10, auto_promote: true, auto_revert: true });
+    assert_eq!(both, Nomad { canaries: 10, auto_promote: true, auto_revert: true, ..Nomad::new(1) });
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn json_has_nanoseconds_and_capitals() {
     assert_eq!((manifest.pod.min_ready, manifest.pod.progress_deadline), (Some(secs(15)), Some(Span::ZERO)));
     assert_eq!(manifest.pod.grace, Some(secs(30)));
     assert_eq!(unused(&manifest, Fate::Unknown), Vec::<&str>::new());
-    assert_eq!(nomad(manifest), Nomad { parallel: 2, canaries: 1, auto_promote: true, auto_revert: false });
+    assert_eq!(nomad(manifest), Nomad { canaries: 1, auto_promote: true, auto_revert: false, ..Nomad::new(2) });
 }
 
 #[test]

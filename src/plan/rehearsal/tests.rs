@@ -2,7 +2,7 @@ use super::*;
 use crate::core::amount::Amount;
 use crate::core::rollout::{
     Analysis, BlueGreen, BreakerThreshold, Canary, Check, Ecs, Flagger, Hold, Measure, Nomad, Pace, Rolling, Routing,
-    Scale, Step, Surge, TaskBreaker, Tolerance,
+    Scale, Step, Surge, TaskBreaker,
 };
 
 fn timing() -> Timing {
@@ -91,7 +91,7 @@ fn ecs_starts_first_and_stops_what_the_minimum_leaves() {
 
 #[test]
 fn nomad_dips_by_what_it_replaces() {
-    let job = Nomad { parallel: 4, canaries: 0, auto_promote: false, auto_revert: false };
+    let job = Nomad::new(4);
     let rehearsal = run(&rolling(Pace::Nomad(job)), 10);
     assert_eq!(walk(&rehearsal), ["n4@0", "o6@0", "n8@20", "o2@20", "n10@40", "o0@40"]);
     assert_eq!(rehearsal.least_available, 6);
@@ -179,18 +179,8 @@ fn a_preview_is_raised_to_the_whole_fleet_before_the_switch() {
 }
 
 fn analysis(interval: u64, count: u32) -> Analysis {
-    let check = Check {
-        name: "success-rate".to_owned(),
-        measure: Measure::Availability,
-        window: Span::from_secs(60),
-        success: None,
-        failure: None,
-        initial_delay: Span::ZERO,
-        interval: Some(Span::from_secs(interval)),
-        count: Some(count),
-        tolerance: Tolerance::default(),
-        dry_run: false,
-    };
+    let once = Check::new("success-rate", Measure::Availability, Span::from_secs(60), None);
+    let check = Check { interval: Some(Span::from_secs(interval)), count: Some(count), ..once };
     Analysis { checks: vec![check] }
 }
 
@@ -203,23 +193,7 @@ fn an_analysis_holds_a_step_until_its_last_measurement() {
 }
 
 fn flagger() -> Flagger {
-    Flagger {
-        interval: Span::from_secs(60),
-        threshold: 10,
-        max_weight: 50,
-        step_weight: 20,
-        step_weights: Vec::new(),
-        step_weight_promotion: 0,
-        iterations: 0,
-        matches: None,
-        mirror: None,
-        shifts: true,
-        primary_ready: 100,
-        canary_ready: 100,
-        skip_analysis: false,
-        checks: Analysis::default(),
-        primary: surge(25.0, 25.0),
-    }
+    Flagger::sample()
 }
 
 #[test]
@@ -255,7 +229,7 @@ fn every_strategy_can_be_aborted_and_comes_back() {
     let strategies = [
         rolling(Pace::Surge(surge(25.0, 25.0))),
         rolling(Pace::Ecs(Ecs { minimum: 100.0, maximum: 150.0, breaker: Some(breaker) })),
-        rolling(Pace::Nomad(Nomad { parallel: 2, canaries: 1, auto_promote: true, auto_revert: true })),
+        rolling(Pace::Nomad(Nomad { canaries: 1, auto_promote: true, auto_revert: true, ..Nomad::new(2) })),
         rolling(Pace::Hosts(Amount::Percent(50.0))),
         Strategy::BlueGreen(BlueGreen::plain(Span::from_secs(120), None)),
         Strategy::Canary(canary(steps.clone())),

@@ -51,18 +51,9 @@ fn successes_in_a_row_end_a_run_early_or_leave_it_open_at_the_last() {
 }
 
 fn check() -> Check {
-    Check {
-        name: "success-rate".to_owned(),
-        measure: Measure::Availability,
-        window: Span::from_secs(60),
-        success: Some(Condition { relation: Relation::AtLeast, value: 0.99 }),
-        failure: None,
-        initial_delay: Span::from_secs(30),
-        interval: Some(Span::from_secs(60)),
-        count: Some(3),
-        tolerance: Tolerance::default(),
-        dry_run: false,
-    }
+    let success = Condition { relation: Relation::AtLeast, value: 0.99 };
+    let once = Check::new("success-rate", Measure::Availability, Span::from_secs(60), Some(success));
+    Check { initial_delay: Span::from_secs(30), interval: Some(Span::from_secs(60)), count: Some(3), ..once }
 }
 
 #[test]

@@ -1,26 +1,8 @@
 use super::*;
-use crate::core::amount::{Amount, Share};
-use crate::core::rollout::{Analysis, Surge};
-use crate::core::time::Span;
+use crate::core::amount::Share;
 
 fn flagger() -> Flagger {
-    Flagger {
-        interval: Span::from_secs(60),
-        threshold: 10,
-        max_weight: 50,
-        step_weight: 20,
-        step_weights: Vec::new(),
-        step_weight_promotion: 0,
-        iterations: 0,
-        matches: None,
-        mirror: None,
-        shifts: true,
-        primary_ready: 100,
-        canary_ready: 100,
-        skip_analysis: false,
-        checks: Analysis::default(),
-        primary: Surge::new(Amount::Percent(25.0), Amount::Percent(25.0)),
-    }
+    Flagger::sample()
 }
 
 const WELL: View = View { primary: Readiness::Ready, canary: Readiness::Ready, checks_pass: true };
