@@ -26,6 +26,8 @@ pub enum Command {
     Compare(Compare),
     /// Drive the same scheduler with real HTTP on this machine, in wall-clock time, and report in the same way
     Live(Live),
+    /// Be a proxy in front of existing HTTP back ends, with the same scheduler and rollout controller
+    Proxy(Proxy),
     /// Check scenario files and list everything that is wrong with them
     Check(Check),
     /// Say what an incident costs of an error budget, and which alerts see it
@@ -40,8 +42,8 @@ pub enum Command {
     Replay(Replay),
     /// Run a scenario in the simulator and with real HTTP, and compare metric by metric
     Validate(Validate),
-    /// Print the JSON Schema of scenario files
-    Schema,
+    /// Print the JSON Schema of scenario files, or of the configuration of a proxy
+    Schema(Schema),
 }
 
 #[derive(Args, Debug)]
@@ -286,6 +288,32 @@ pub struct Replay {
     /// A journal (CSV)
     #[arg(value_name = "FILE")]
     pub journal: PathBuf,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "SIGHUP reads the configuration again, SIGTERM ends gracefully, SIGQUIT hands the listeners to a process with --upgrade"
+)]
+pub struct Proxy {
+    /// Configuration (YAML)
+    #[arg(value_name = "CONFIG")]
+    pub config: PathBuf,
+    /// Only say whether the configuration is right
+    #[arg(long)]
+    pub check: bool,
+    /// Take the listeners over from the process that runs already; then send it SIGQUIT
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Write every question to the scheduler and its answer, for replay; grows with the traffic
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Schema {
+    /// That of the configuration of `rollcast proxy`
+    #[arg(long)]
+    pub proxy: bool,
 }
 
 #[derive(Args, Debug)]

@@ -11,6 +11,7 @@ mod gateway;
 mod helm;
 mod load;
 mod news;
+pub mod proxy;
 mod refusals;
 mod run;
 mod site;
