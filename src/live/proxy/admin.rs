@@ -81,9 +81,11 @@ fn refuse(headers: &HeaderMap, token: Option<&str>) -> Option<Reply> {
         return Some(wrong(403, "found a request from a page in a browser, which may not come here"));
     }
     let token = token?;
-    let sent = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).and_then(|value| value.strip_prefix(b"Bearer "));
+    let sent =
+        headers.get(AUTHORIZATION).map(|value| value.as_bytes()).and_then(|value| value.strip_prefix(b"Bearer "));
     let right = sent.is_some_and(|sent| same(sent, token.as_bytes()));
-    (!right).then(|| wrong(401, "found no token, or another, expected Authorization: Bearer with the one of token-file"))
+    (!right)
+        .then(|| wrong(401, "found no token, or another, expected Authorization: Bearer with the one of token-file"))
 }
 
 /// Takes as long whatever differs.
@@ -119,7 +121,8 @@ struct Place {
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Reply> {
-    serde_json::from_slice(body).map_err(|error| wrong(400, &format!("found a body that is not what is expected: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| wrong(400, &format!("found a body that is not what is expected: {error}")))
 }
 
 /// The controller hears of it if it is in order.

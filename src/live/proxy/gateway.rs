@@ -37,10 +37,7 @@ impl Gateway {
         let header = session.req_header();
         visit.user = client::user(header, &config.route, visit.client, desk.split);
         visit.dice = desk.luck.stream(desk.requests.fetch_add(1, Ordering::Relaxed)).next_u64();
-        visit.key = match &config.route.key {
-            Some(place) => Some(client::value(header, place).unwrap_or_default().to_vec()),
-            None => None,
-        };
+        visit.key = config.route.key.as_ref().map(|place| client::value(header, place).unwrap_or_default().to_vec());
         let scenario = &config.loaded.scenario;
         if scenario.proxies.policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Cookie) {
             visit.cookie = client::cookie(header, COOKIE).and_then(|name| named(&desk, name));
@@ -259,7 +256,10 @@ impl ProxyHttp for Gateway {
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, visit: &mut Visit) -> FailToProxy {
         let status = match (error.esource(), error.etype()) {
             (_, ErrorType::HTTPStatus(status)) => *status,
-            (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout | ErrorType::ConnectTimedout) => 504,
+            (
+                ErrorSource::Upstream,
+                ErrorType::ReadTimedout | ErrorType::WriteTimedout | ErrorType::ConnectTimedout,
+            ) => 504,
             (ErrorSource::Upstream, _) => 502,
             (ErrorSource::Downstream, ErrorType::ReadTimedout) => 408,
             // The connection is dead.

@@ -65,9 +65,11 @@ impl Metrics {
             add(&registry, gauges)
         };
         let gauge = |name: &str, help: &str| add(&registry, IntGauge::new(name, help).expect("the name is sound"));
-        let histogram = HistogramOpts::new("rollcast_request_duration_seconds", "From a request to the end of its answer")
-            .buckets(BUCKETS.to_vec());
-        let retries = IntCounter::new("rollcast_retries_total", "Attempts beyond the first").expect("the name is sound");
+        let histogram =
+            HistogramOpts::new("rollcast_request_duration_seconds", "From a request to the end of its answer")
+                .buckets(BUCKETS.to_vec());
+        let retries =
+            IntCounter::new("rollcast_retries_total", "Attempts beyond the first").expect("the name is sound");
         Metrics {
             requests: counters("rollcast_requests_total", "Answers to clients", &["version", "status"]),
             seconds: add(&registry, HistogramVec::new(histogram, &["version"]).expect("the name is sound")),
@@ -82,7 +84,10 @@ impl Metrics {
             in_flight: gauges("rollcast_in_flight", "Requests under way at an instance"),
             listed: gauges("rollcast_instance_listed", "Whether an instance is in the endpoints"),
             well: gauges("rollcast_instance_well", "Whether the last health check of an instance was answered well"),
-            share: gauge("rollcast_new_version_share_millionths", "Millionths of the requests that the new version gets"),
+            share: gauge(
+                "rollcast_new_version_share_millionths",
+                "Millionths of the requests that the new version gets",
+            ),
             reloads: counters("rollcast_reloads_total", "Configurations that were read again", &["result"]),
             registry,
         }

@@ -43,7 +43,10 @@ pub trait Keeper: Send + Sync {
 /// # Errors
 /// An address where something else listens, a file that cannot be written, nobody who hands listeners over.
 pub fn run(config: Config, keeper: Box<dyn Keeper>, upgrade: bool) -> io::Result<()> {
-    // As many threads as there are cores; `worker_threads` is the runtime's own default.
+    // Every connection is a descriptor, and the usual limit of 1024 is for programs that use select(2).
+    if let Err(error) = rlimit::increase_nofile_limit(u64::from(config.limits.connections) * 2 + 1_024) {
+        tell(&format!("the limit of open files stays as it is: {error}"));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve::serve(config, keeper, upgrade));
     runtime.shutdown_background();

@@ -95,15 +95,20 @@ impl ServerApp for Doorway {
 impl Doorway {
     /// One request after the other, as long as the connection is kept.
     async fn converse(&self, stream: Stream, head: &Head, idle: Span, shutdown: &ShutdownWatch) {
-        let mut session = ServerSession::new_http1(stream);
         // Pingora counts in seconds, and takes zero for ever.
-        session.set_keepalive((!*shutdown.borrow()).then(|| idle.whole_seconds().max(1)));
+        let idle = idle.whole_seconds().max(1);
+        let mut session = ServerSession::new_http1(stream);
+        session.set_keepalive((!*shutdown.borrow()).then_some(idle));
         let mut kept = self.proxy.process_new_http(session, shutdown).await;
         while let Some((stream, settings)) = kept.map(|kept| kept.consume()) {
             head.next();
             let mut session = ServerSession::new_http1(stream);
             if let Some(settings) = settings {
                 settings.apply_to_session(&mut session);
+            }
+            // A client may ask for longer, or say nothing, which Pingora takes for ever.
+            if session.get_keepalive().is_some() {
+                session.set_keepalive(Some(idle));
             }
             kept = self.proxy.process_new_http(session, shutdown).await;
         }
@@ -232,7 +237,9 @@ impl House {
                 true
             }
             Ok(Err(error)) => {
-                tell(&format!("cannot hand the listeners over: {error}; goes on. Start the next one with --upgrade first"));
+                tell(&format!(
+                    "cannot hand the listeners over: {error}; goes on. Start the next one with --upgrade first"
+                ));
                 false
             }
             Err(error) => {
@@ -294,7 +301,9 @@ fn reloaded(old: &Desk, keeper: &dyn Keeper, metrics: &Arc<Metrics>) -> Result<A
     let mut config = keeper.read_again()?;
     let serves = match old.helm().course {
         Course::UnderWay(phase) => return Err(format!("a rollout is under way ({phase}): let it end, or abort it")),
-        Course::Ended(crate::core::rollout::Phase::Promoted) => old.config.loaded.scenario.rollout.map(|rollout| rollout.to),
+        Course::Ended(crate::core::rollout::Phase::Promoted) => {
+            old.config.loaded.scenario.rollout.map(|rollout| rollout.to)
+        }
         Course::Ended(_) | Course::NotBegun => None,
     };
     let scenario = &config.loaded.scenario;
@@ -304,7 +313,9 @@ fn reloaded(old: &Desk, keeper: &dyn Keeper, metrics: &Arc<Metrics>) -> Result<A
     {
         return Err(format!("{serves} serves since the rollout, and the new configuration begins with {from}"));
     }
-    let same = |one: SocketAddr, other: SocketAddr| one.ip() == other.ip() && (other.port() == 0 || one.port() == other.port());
+    let same = |one: SocketAddr, other: SocketAddr| {
+        one.ip() == other.ip() && (other.port() == 0 || one.port() == other.port())
+    };
     let admin = (old.config.admin.as_ref(), config.admin.as_ref());
     let admin_same = match admin {
         (Some(old), Some(new)) => same(old.listen, new.listen) && old.token == new.token,

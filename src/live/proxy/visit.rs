@@ -100,7 +100,8 @@ impl Visit {
             }
             Entry::Refused => None,
         })?;
-        let member = self.desk.member(pick.instance).expect("the core picks who is listed, and who is listed has an address");
+        let member =
+            self.desk.member(pick.instance).expect("the core picks who is listed, and who is listed has an address");
         member.in_flight.fetch_add(1, Ordering::SeqCst);
         member.meters.in_flight.inc();
         if self.attempts > 0 {

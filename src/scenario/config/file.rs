@@ -184,8 +184,8 @@ table! {
         idle: Lasting = Lasting(Span::from_secs(60)),
         /// Between two pieces over a connection that was upgraded, such as a WebSocket.
         tunnel_idle: Lasting = Lasting(Span::from_secs(3_600)),
-        /// For an instance to accept a connection.
-        connect_timeout: Lasting = Lasting(Span::from_secs(1)),
+        /// For an instance to accept a connection; the kernel tries again after 1s and 3s.
+        connect_timeout: Lasting = Lasting(Span::from_secs(5)),
         /// For a connection to an instance to be used again.
         upstream_idle: Lasting = Lasting(Span::from_secs(30)),
         /// For requests under way when the proxy stops; then they are cut.

@@ -153,7 +153,11 @@ fn refuse(config: &ConfigFile, scenario: &Scenario, check: &mut Check<'_>) {
     let cases = [
         (scenario.proxies.count != 1, at.key("count"), "a number of proxies, which has no place here: this is one"),
         (scenario.proxies.layer != Layer::L7, at.key("layer"), "a balancer of connections, expected l7"),
-        (policy.balancer.wants_reports(), at.key("balancer"), "a balancer that goes by load reports, which nobody sends"),
+        (
+            policy.balancer.wants_reports(),
+            at.key("balancer"),
+            "a balancer that goes by load reports, which nobody sends",
+        ),
         (policy.limits.queue > 0, at.key("limits").key("queue"), "a queue, expected 0: a proxy keeps nobody waiting"),
         (
             policy.retries.hedge_after.is_some(),
@@ -230,11 +234,13 @@ fn admin(admin: &Admin, check: &mut Check<'_>) -> Option<config::Admin> {
     let listen = admin.listen.0;
     let token = admin.token_file.as_ref().map(|name| {
         let path = check.folder.join(&name.0);
-        let text = std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
         text.and_then(|text| {
             let token = text.trim().to_owned();
             let sound = token.len() >= TOKEN_LENGTH_MIN && token.bytes().all(|letter| letter.is_ascii_graphic());
-            let expected = format!("found a token that is too short or not plain, expected {TOKEN_LENGTH_MIN} letters or more");
+            let expected =
+                format!("found a token that is too short or not plain, expected {TOKEN_LENGTH_MIN} letters or more");
             sound.then_some(token).ok_or(expected)
         })
     });

@@ -60,7 +60,8 @@ fn the_scenario_in_the_head_of_a_journal_is_read_back_equal() {
     for text in [SMALL, FULL, &FULL.replace("strategies:", "#").replace("route:", "#")] {
         let config = parsed(text).unwrap_or_else(|problems| panic!("{problems}"));
         let head = config.loaded.run_yaml(Path::new(""));
-        let again = crate::scenario::parse(&head, "head", Path::new("")).unwrap_or_else(|problems| panic!("{problems}"));
+        let again =
+            crate::scenario::parse(&head, "head", Path::new("")).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(again.scenario, config.loaded.scenario);
     }
 }
