@@ -20,6 +20,8 @@ pub(super) enum Phase {
     Finishing,
     /// Does not exist any more.
     Gone,
+    /// Died, and what it had with it.
+    Dead,
 }
 
 /// One instance, whatever its controller and the proxies think of it.
@@ -27,8 +29,10 @@ pub(super) enum Phase {
 pub(super) struct Server {
     pub version: VersionId,
     pub address: SocketAddr,
-    /// How far it is, for its connections.
+    /// How far it is, for its connections; each life has a channel of its own.
     pub phase: watch::Sender<Phase>,
+    /// Times that it died.
+    pub life: u32,
     pub ready: bool,
     pub stopping: bool,
     pub available: bool,
@@ -39,6 +43,8 @@ pub(super) struct Server {
     pub queue: VecDeque<oneshot::Sender<()>>,
     /// When it became ready; the start for those that were there before.
     pub ready_at: Moment,
+    /// Attempts that it took since the end of the warm-up.
+    pub taken: u64,
 }
 
 /// What is known of a request under way.
@@ -52,12 +58,12 @@ pub(super) struct Trip {
     pub exposed: bool,
 }
 
-/// Where an attempt goes in its instance.
+/// Where an attempt goes in its instance, and in which of its lives.
 #[derive(Debug)]
 pub(super) enum Place {
-    Slot,
+    Slot(u32),
     /// Is called, or dropped when the instance ends.
-    Queue(oneshot::Receiver<()>),
+    Queue(oneshot::Receiver<()>, u32),
     /// The instance takes no more, or none at all.
     None,
 }
@@ -66,6 +72,8 @@ pub(super) struct Books {
     pub meter: Meter,
     pub servers: Vec<Server>,
     pub trips: BTreeMap<u64, Trip>,
+    /// The warm-up is over.
+    pub measuring: bool,
 }
 
 impl Server {
@@ -74,6 +82,7 @@ impl Server {
             version,
             address,
             phase: watch::Sender::new(Phase::Booting),
+            life: 0,
             ready: false,
             stopping: false,
             available: false,
@@ -81,6 +90,7 @@ impl Server {
             busy: 0,
             queue: VecDeque::new(),
             ready_at: Moment::START,
+            taken: 0,
         }
     }
 
@@ -104,15 +114,17 @@ impl Books {
         if server.phase() != Phase::Up {
             return Place::None;
         }
+        let full = fleet.queue.is_some_and(|limit| server.queue.len() >= limit as usize);
+        if server.busy >= fleet.slots && full {
+            return Place::None;
+        }
+        server.taken += u64::from(self.measuring);
         if server.busy < fleet.slots {
             server.busy += 1;
             if server.available {
                 self.meter.busy(now, 1);
             }
-            return Place::Slot;
-        }
-        if fleet.queue.is_some_and(|limit| server.queue.len() >= limit as usize) {
-            return Place::None;
+            return Place::Slot(server.life);
         }
         let (call, called) = oneshot::channel();
         server.queue.push_back(call);
@@ -120,14 +132,14 @@ impl Books {
         if server.queue.len() == 1 && server.available {
             self.meter.saturated(now, 1);
         }
-        Place::Queue(called)
+        Place::Queue(called, server.life)
     }
 
     /// A service ends, and the next in the queue begins. Says whether the attempt still has its instance.
     #[must_use]
-    pub fn served(&mut self, now: Moment, instance: InstanceId) -> Served {
+    pub fn served(&mut self, now: Moment, instance: InstanceId, life: u32) -> Served {
         let server = &mut self.servers[instance.index()];
-        if server.phase() == Phase::Gone {
+        if server.phase() == Phase::Gone || server.life != life {
             return Served::Cut;
         }
         server.busy -= 1;
@@ -207,6 +219,30 @@ impl Books {
         self.meter.queued(-(waiting.len() as i32));
         self.meter.staged(now, server.version, Some(Stage::Terminating), None);
         true
+    }
+
+    /// Instances that serve, those that have done so longest first.
+    pub fn oldest(&self) -> Vec<InstanceId> {
+        let up = (0..).map(InstanceId).zip(&self.servers).filter(|(_, server)| server.phase() == Phase::Up);
+        let mut up: Vec<(Moment, InstanceId)> = up.map(|(id, server)| (server.ready_at, id)).collect();
+        up.sort_unstable();
+        up.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// An instance dies, and what it has with it. Says whether it was to stop anyway.
+    pub fn die(&mut self, now: Moment, instance: InstanceId) -> bool {
+        self.cease_to_be_available(now, instance);
+        let server = &mut self.servers[instance.index()];
+        server.life += 1;
+        server.phase.send_replace(Phase::Dead);
+        server.phase = watch::Sender::new(Phase::Dead);
+        server.busy = 0;
+        let waiting = std::mem::take(&mut server.queue);
+        self.meter.queued(-(waiting.len() as i32));
+        if std::mem::take(&mut server.ready) {
+            self.meter.staged(now, server.version, Some(Stage::Ready), Some(Stage::Booting));
+        }
+        server.stopping
     }
 
     /// A proxy lists or unlists an instance.

@@ -39,6 +39,8 @@ pub struct Measured {
     pub meter: Meter,
     /// How late the latest request was sent: what the load generator could not keep up with.
     pub latest: Span,
+    /// By instance: attempts that it took since the end of the warm-up.
+    pub taken: Vec<u64>,
 }
 
 /// Runs `scenario` under `strategy`, which [`refusals()`](super::refusals()) has nothing against; `None` stays with the
@@ -73,7 +75,7 @@ async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<
         behaviours: scenario.versions.iter().map(Behaviour::new).collect(),
         boot: Sampler::new(&scenario.fleet.boot),
         doors,
-        books: Mutex::new(Books { meter, servers, trips: BTreeMap::new() }),
+        books: Mutex::new(Books { meter, servers, trips: BTreeMap::new(), measuring: scenario.warm_up.is_zero() }),
         luck: scenario.seed.family("request"),
         retry_luck: scenario.seed.family("retry"),
         patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
@@ -102,18 +104,19 @@ async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<
         tokio::spawn(scrape(Arc::clone(&site)));
     }
     tokio::spawn(follow_the_plan(Arc::clone(&site)));
+    tokio::spawn(upstream::strike(Arc::clone(&site)));
     tokio::spawn(load::send_all(Arc::clone(&site)));
     tokio::select! {
         steered = helm => steered?,
         () = site.clock.until(Moment::START + scenario.horizon) => {}
     }
     // A copy: requests under way go on until the runtime ends, and their news reach the books.
-    let meter = site.note(|books, now| {
+    let (meter, taken) = site.note(|books, now| {
         books.meter.tick(now);
         books.meter.finish();
-        books.meter.clone()
+        (books.meter.clone(), books.servers.iter().map(|server| server.taken).collect())
     });
-    Ok(Measured { meter, latest: Span::from_nanos(site.latest_ns.load(Ordering::Relaxed)) })
+    Ok(Measured { meter, latest: Span::from_nanos(site.latest_ns.load(Ordering::Relaxed)), taken })
 }
 
 type Inbox = mpsc::UnboundedReceiver<(Moment, crate::live::news::News)>;

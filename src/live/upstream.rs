@@ -6,6 +6,7 @@ use crate::core::time::{Moment, Span};
 use crate::live::books::{Phase, Place, Served};
 use crate::live::site::Site;
 use crate::scenario::behaviour::slowdown;
+use crate::scenario::plan::Fault;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -15,7 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -79,8 +80,8 @@ async fn converse(site: Arc<Site>, instance: InstanceId, stream: TcpStream) {
     let answer = service_fn(|request: Request<Incoming>| answer(Arc::clone(&site), instance, request));
     let conversation = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), answer);
     let cut = async {
-        let gone = phase.wait_for(|phase| *phase == Phase::Gone).await.is_ok();
-        if gone {
+        let end = phase.wait_for(|phase| matches!(phase, Phase::Gone | Phase::Dead)).await.map(|phase| *phase);
+        if end.is_ok_and(|phase| phase == Phase::Gone) {
             // The last answer of an instance that ends in order may still be on its way out.
             site.clock.pause(Span::from_millis(20)).await;
         }
@@ -120,9 +121,14 @@ async fn work(
     place: Place,
     (number, before, size): (u64, u8, f64),
 ) -> io::Result<StatusCode> {
-    if let Place::Queue(called) = place {
-        called.await.map_err(io::Error::other)?;
-    }
+    let life = match place {
+        Place::Slot(life) => life,
+        Place::Queue(called, life) => {
+            called.await.map_err(io::Error::other)?;
+            life
+        }
+        Place::None => unreachable!("nobody works on what was not taken"),
+    };
     let (version, ready_at) = {
         let mut books = site.books();
         let server = books.server(instance);
@@ -139,7 +145,7 @@ async fn work(
         Some(_) | None => Span::from_nanos(luck.work_ns).scaled(slowdown(&site.scenario.fleet.warm_up, age)),
     };
     site.clock.until(began + lasts).await;
-    match site.note(|books, now| books.served(now, instance)) {
+    match site.note(|books, now| books.served(now, instance, life)) {
         Served::Cut => return Err(io::ErrorKind::ConnectionAborted.into()),
         Served::Last => end(&site, instance),
         Served::Well => {}
@@ -149,7 +155,8 @@ async fn work(
 
 /// Boots: after the time that takes, the instance accepts; it counts as available after as long as the fleet says.
 pub(super) async fn boot(site: Arc<Site>, instance: InstanceId, socket: TcpSocket) {
-    let mut stream = site.scenario.seed.stream("boot", u64::from(instance.0) << 32);
+    let life = site.books().server(instance).life;
+    let mut stream = site.scenario.seed.stream("boot", u64::from(instance.0) << 32 | u64::from(life));
     // In virtual time the first draw decides whether it ever starts.
     rand::Rng::next_u64(&mut stream);
     site.clock.pause(Span::from_nanos(site.boot.draw(&mut stream, 1.0))).await;
@@ -158,7 +165,8 @@ pub(super) async fn boot(site: Arc<Site>, instance: InstanceId, socket: TcpSocke
     }
     let min_ready = site.scenario.fleet.min_ready;
     let goes_on = site.note(|books, now| {
-        let goes_on = !books.server(instance).stopping;
+        let server = books.server(instance);
+        let goes_on = !server.stopping && server.life == life;
         if goes_on {
             books.ready(now, instance);
         }
@@ -174,7 +182,8 @@ pub(super) async fn boot(site: Arc<Site>, instance: InstanceId, socket: TcpSocke
     if !min_ready.is_zero() {
         site.clock.pause(min_ready).await;
         site.note(|books, now| {
-            if !books.server(instance).stopping {
+            let server = books.server(instance);
+            if !server.stopping && server.life == life {
                 books.become_available(now, instance);
             }
         });
@@ -196,6 +205,51 @@ pub(super) async fn drain(site: Arc<Site>, instance: InstanceId) {
     }
     site.clock.until(began + shutdown.drain).await;
     end(&site, instance);
+}
+
+/// The scenario's faults, each at its moment.
+pub(super) async fn strike(site: Arc<Site>) {
+    for fault in site.scenario.faults.clone() {
+        site.clock.until(fault.at).await;
+        let victims = site.books().oldest();
+        for instance in victims.into_iter().take(fault.kill as usize) {
+            die(&site, instance, fault);
+        }
+    }
+}
+
+/// An instance dies and, unless it was to stop anyway, begins to boot again, at the address it had.
+fn die(site: &Arc<Site>, instance: InstanceId, fault: Fault) {
+    if site.note(|books, now| books.die(now, instance)) {
+        end(site, instance);
+        return;
+    }
+    if !fault.silent {
+        site.tell(Input::Lost(instance));
+    }
+    if let Some(restart) = fault.restart {
+        let site = Arc::clone(site);
+        tokio::spawn(async move {
+            site.clock.pause(restart).await;
+            let address = site.note(|books, _| {
+                let server = books.server(instance);
+                server.phase.send_replace(Phase::Booting);
+                server.address
+            });
+            // Without its address it stays away, which whoever reads the result sees.
+            if let Ok(socket) = again(address) {
+                boot(site, instance, socket).await;
+            }
+        });
+    }
+}
+
+/// A socket with an address that somebody had before.
+fn again(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 fn end(site: &Site, instance: InstanceId) {
