@@ -7,6 +7,7 @@ use crate::manifest::{Metric, Target};
 use crate::measure::claim::Claim;
 use crate::measure::metric::Metrics;
 use crate::measure::replications::COMPARED;
+use crate::report::validation::Asked;
 use crate::scenario::quantity;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -324,9 +325,12 @@ pub struct Validate {
     /// How often both are run, each time with another seed
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repetitions: u32,
-    /// Multiplies what is tolerated of each metric
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
-    pub tolerance: f64,
+    /// Another program in the place of our proxies, configured from the scenario: the one that is installed
+    #[arg(long, value_name = "PROGRAM", value_enum)]
+    pub against: Option<Against>,
+    /// Multiplies what is tolerated, or says it of one metric: 2, latency_ms_p99=25%, instance_share=3
+    #[arg(long, value_name = "FACTOR or METRIC=TOLERANCE", value_parser = Asked::parse)]
+    pub tolerance: Vec<Asked>,
     /// Divide boots, holds, grace periods, horizons and the like; requests keep their times
     #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = speed)]
     pub speed: f64,
@@ -336,6 +340,15 @@ pub struct Validate {
     /// Replace a value of the scenario, e.g. --set fleet.size=6
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub overrides: Vec<String>,
+}
+
+/// A real proxy that stands in for ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Against {
+    /// nginx, open source.
+    Nginx,
+    /// HAProxy.
+    Haproxy,
 }
 
 /// What a manifest leaves open.

@@ -3,7 +3,7 @@
 use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::{Ending, Pick};
 use crate::core::time::Moment;
-use crate::measure::meter::{Meter, Stage};
+use crate::measure::meter::{Attempt, Meter, Stage};
 use crate::scenario::plan::Fleet;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -56,6 +56,8 @@ pub(super) struct Trip {
     pub ending: Option<Ending>,
     /// Whether any attempt was sent to the new version.
     pub exposed: bool,
+    /// Attempts that reached an instance; counted where a proxy does not say.
+    pub hits: u8,
 }
 
 /// Where an attempt goes in its instance, and in which of its lives.
@@ -106,6 +108,37 @@ impl Server {
 impl Books {
     pub fn server(&mut self, instance: InstanceId) -> &mut Server {
         &mut self.servers[instance.index()]
+    }
+
+    /// What each instance runs, and where it answers.
+    pub fn addresses(&self) -> Vec<(VersionId, SocketAddr)> {
+        self.servers.iter().map(|server| (server.version, server.address)).collect()
+    }
+
+    /// An attempt of a request has come from a proxy that tells nobody; says how many came before.
+    pub fn seen(&mut self, now: Moment, instance: InstanceId, number: u64) -> u8 {
+        let version = self.servers[instance.index()].version;
+        let new = Some(version) == self.meter.new_version();
+        let Some(trip) = self.trips.get_mut(&number) else { return 0 };
+        let before = trip.hits;
+        trip.hits = before.saturating_add(1);
+        trip.last = Some((Pick { instance, version, retry: before > 0, at: now }, before));
+        trip.ending = None;
+        trip.exposed |= new;
+        if before == 0 {
+            self.meter.routed(version);
+        }
+        before
+    }
+
+    /// How such an attempt ended.
+    pub fn told(&mut self, instance: InstanceId, number: u64, ending: Ending, slow: bool) {
+        let version = self.servers[instance.index()].version;
+        let answered = matches!(ending, Ending::Served | Ending::Error);
+        self.meter.attempted(version, Attempt { failed: ending != Ending::Served, answered, slow });
+        if let Some(trip) = self.trips.get_mut(&number) {
+            trip.ending = Some(ending);
+        }
     }
 
     /// An attempt comes in.

@@ -9,6 +9,7 @@ use crate::live::clock::Clock;
 use crate::live::gateway::Gateway;
 use crate::live::helm::{Helm, follow_the_plan, keep_time, long_ready, scrape};
 use crate::live::news::{learn, learn_listing, wake};
+use crate::live::outside::{self, Outside, Program};
 use crate::live::site::{Door, Site};
 use crate::live::{load, upstream};
 use crate::measure::meter::Meter;
@@ -49,19 +50,49 @@ pub struct Measured {
 /// # Errors
 /// Where the machine has no more ports, threads or memory.
 pub fn run(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<Witness>) -> io::Result<Measured> {
+    start(scenario, strategy, witness, None)
+}
+
+/// The same with `program` in the place of our proxies; [`Program::refusals()`] has nothing against `scenario` either.
+///
+/// # Errors
+/// As [`run`]; a program that is not installed, or does not start.
+pub fn run_against(program: Program, scenario: &Scenario, strategy: Option<&Strategy>) -> io::Result<Measured> {
+    start(scenario, strategy, None, Some(program))
+}
+
+fn start(
+    scenario: &Scenario,
+    strategy: Option<&Strategy>,
+    witness: Option<Witness>,
+    program: Option<Program>,
+) -> io::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let measured = runtime.block_on(play(scenario, strategy, witness));
+    let measured = runtime.block_on(play(scenario, strategy, witness, program));
     runtime.shutdown_timeout(FAREWELL);
     measured
 }
 
-async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<Witness>) -> io::Result<Measured> {
+async fn play(
+    scenario: &Scenario,
+    strategy: Option<&Strategy>,
+    witness: Option<Witness>,
+    program: Option<Program>,
+) -> io::Result<Measured> {
+    let split = origin(scenario, strategy).split;
+    let mut others = Vec::new();
+    for _ in program.iter().flat_map(|_| 0..scenario.proxies.count) {
+        others.push(Outside::start(program.expect("it is one of them"), scenario, split.is_some()).await?);
+    }
     let mut listeners = Vec::new();
     for _ in 0..scenario.proxies.count {
         listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
     }
     let sockets = (0..scenario.fleet.size).map(|_| upstream::reserve()).collect::<io::Result<Vec<TcpSocket>>>()?;
-    let (doors, inboxes) = doors(scenario, strategy, &witness, &listeners)?;
+    let (mut doors, inboxes) = doors(scenario, strategy, &witness, &listeners)?;
+    for (door, outside) in doors.iter_mut().zip(&others) {
+        door.address = outside.address;
+    }
     let (inputs, inbox) = mpsc::unbounded_channel();
     let to = scenario.rollout.filter(|_| strategy.is_some()).map(|rollout| rollout.to);
     let mut servers = Vec::new();
@@ -80,6 +111,8 @@ async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<
         retry_luck: scenario.seed.family("retry"),
         patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
         slow_above: strategy.and_then(Strategy::slow_above),
+        split,
+        outside: program.is_some(),
         inputs,
         latest_ns: AtomicU64::new(0),
     });
@@ -90,7 +123,12 @@ async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<
             learn_listing(&site, proxy, instance, true, true);
         }
     }
+    let mut others = others.into_iter();
     for (proxy, (listener, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
+        if let Some(outside) = others.next() {
+            tokio::spawn(outside::learn(Arc::clone(&site), proxy, outside, inbox));
+            continue;
+        }
         open_proxy(&site, proxy, listener);
         tokio::spawn(learn(Arc::clone(&site), proxy, inbox));
         if scenario.proxies.policy.breaker.is_some() || scenario.proxies.policy.ejection.is_some() {

@@ -1,6 +1,7 @@
 //! An instance as a real HTTP server: so many slots, a queue behind them, and the scenario's law of service times.
 
 use crate::core::ids::InstanceId;
+use crate::core::proxy::Ending;
 use crate::core::rollout::Input;
 use crate::core::time::{Moment, Span};
 use crate::live::books::{Phase, Place, Served};
@@ -37,6 +38,8 @@ const BACKLOG: u32 = 1_024;
 pub(super) fn reserve() -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    // Set before, two of these could get the same port; not set at all, nobody could have it a second time.
+    socket.set_reuseaddr(true)?;
     Ok(socket)
 }
 
@@ -104,15 +107,36 @@ async fn answer(
         return Ok(plain(StatusCode::OK));
     }
     let number = header(request.headers(), NUMBER).unwrap_or(0);
-    let before = header(request.headers(), ATTEMPT).unwrap_or(0);
     let size = header(request.headers(), SIZE).unwrap_or(1.0);
+    let began = site.clock.now();
+    let before = match header(request.headers(), ATTEMPT) {
+        Some(before) => before,
+        None if site.outside => site.note(|books, now| books.seen(now, instance, number)),
+        None => 0,
+    };
     let place = site.note(|books, now| books.come(now, instance, &site.scenario.fleet));
     if matches!(place, Place::None) {
+        tell(&site, instance, number, began, Ending::Refused);
         return Ok(plain(StatusCode::SERVICE_UNAVAILABLE));
     }
     // A task of its own: when the client leaves, the instance does not notice and works on.
-    let work = tokio::spawn(work(site, instance, place, (number, before, size)));
-    work.await.map_err(io::Error::other)?.map(plain)
+    let work = tokio::spawn(work(Arc::clone(&site), instance, place, (number, before, size)));
+    let done = work.await.map_err(io::Error::other)?;
+    let ending = match done {
+        Ok(StatusCode::OK) => Ending::Served,
+        Ok(_) => Ending::Error,
+        Err(_) => Ending::Reset,
+    };
+    tell(&site, instance, number, began, ending);
+    done.map(plain)
+}
+
+/// Notes how an attempt ended, where its proxy tells nobody.
+fn tell(site: &Site, instance: InstanceId, number: u64, began: Moment, ending: Ending) {
+    if site.outside {
+        let slow = site.slow_above.is_some_and(|above| site.clock.now().since(began) > above);
+        site.books().told(instance, number, ending, slow);
+    }
 }
 
 async fn work(
