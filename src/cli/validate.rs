@@ -51,7 +51,7 @@ mod real {
         let program = arguments.against.map(program);
         refuse(arguments, scenario, program)?;
         if let Some(program) = program.filter(|program| program.path().is_none()) {
-            screen::print(&format!("skipped: {} is not installed\n", program.name()))?;
+            eprintln!("rollcast: skipped: {} is not installed", program.name());
             return Ok(());
         }
         interrupt::listen();
@@ -196,9 +196,10 @@ mod real {
         Ok(findings)
     }
 
-    /// Between two looks at what goes on: phases may be as far apart.
+    /// Between two looks at what goes on, and what a machine is late with them: phases may be as far apart.
     fn look(scenario: &Scenario) -> Span {
+        const LATE: Span = Span::from_millis(50);
         let checks = scenario.proxies.policy.checks.map_or(Span::ZERO, |checks| checks.interval);
-        if scenario.strategies.is_empty() { checks } else { checks.max(scenario.telemetry.scrape) }
+        checks.max(scenario.telemetry.scrape) + LATE
     }
 }

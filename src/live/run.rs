@@ -79,16 +79,17 @@ async fn play(
     witness: Option<Witness>,
     program: Option<Program>,
 ) -> io::Result<Measured> {
-    let split = origin(scenario, strategy).split;
-    let mut others = Vec::new();
-    for _ in program.iter().flat_map(|_| 0..scenario.proxies.count) {
-        others.push(Outside::start(program.expect("it is one of them"), scenario, split.is_some()).await?);
-    }
     let mut listeners = Vec::new();
     for _ in 0..scenario.proxies.count {
         listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
     }
     let sockets = (0..scenario.fleet.size).map(|_| upstream::reserve()).collect::<io::Result<Vec<TcpSocket>>>()?;
+    let addresses = sockets.iter().map(TcpSocket::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let split = origin(scenario, strategy).split;
+    let mut others = Vec::new();
+    for _ in program.iter().flat_map(|_| 0..scenario.proxies.count) {
+        others.push(Outside::start(program.expect("it is one of them"), scenario, split.is_some(), &addresses).await?);
+    }
     let (mut doors, inboxes) = doors(scenario, strategy, &witness, &listeners)?;
     for (door, outside) in doors.iter_mut().zip(&others) {
         door.address = outside.address;

@@ -135,16 +135,24 @@ impl Program {
 }
 
 impl Outside {
-    /// Starts the program, without any instance at first.
+    /// Starts the program with the instances of the start.
     ///
     /// # Errors
     /// A program that is not there, or does not accept its configuration.
-    pub async fn start(program: Program, scenario: &Scenario, split: bool) -> io::Result<Outside> {
+    pub async fn start(
+        program: Program,
+        scenario: &Scenario,
+        split: bool,
+        instances: &[SocketAddr],
+    ) -> io::Result<Outside> {
         let path = program.path().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not installed"))?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let folder = tempfile::tempdir()?;
         let share = split.then_some(Share::NONE);
-        let endpoints = Endpoints { listen: address, old: Vec::new(), new: Vec::new(), share };
+        let weight = scenario.proxies.policy.weights.get(scenario.running.index()).copied().unwrap_or(1);
+        let endpoint = |(instance, &address)| Endpoint { instance, address, weight };
+        let old = (0..).map(InstanceId).zip(instances).map(endpoint).collect();
+        let endpoints = Endpoints { listen: address, old, new: Vec::new(), share };
         std::fs::write(folder.path().join("configuration"), program.configuration(scenario, &endpoints, &folder))?;
         let child = program.command(path, &folder).spawn()?;
         let outside = Outside { program, child, folder, address };
@@ -205,8 +213,7 @@ pub(super) async fn learn(
     mut inbox: mpsc::UnboundedReceiver<(Moment, News)>,
 ) {
     let mut share = Share::NONE;
-    // What was listed before the start.
-    let mut told = outside.refresh(&site, proxy, share);
+    let mut told = Ok(());
     while told.is_ok() {
         let Some(mut next) = inbox.recv().await else { return };
         loop {
