@@ -119,7 +119,7 @@ pub enum OnInconclusive {
 /// How often everything is run.
 #[derive(Args, Debug)]
 pub struct Runs {
-    /// Replications, each with luck of its own: from two on every mean has a 95 % interval [default: 1]
+    /// Replications, each with luck of its own: from two on every mean has a 95 % interval [default: 1, or 100 where the scenario has releases]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub replications: Option<u32>,
     /// Replicate until the interval of every strategy's mean is ± so much of it, e.g. 5%; looks after 10, 20, 40, …

@@ -66,6 +66,7 @@ metrics! {
     rollout_latency_ms_p95 ["ms"] "95th percentile of it";
     rollout_latency_ms_p99 ["ms"] "99th percentile of it";
     rollout_latency_ms_p999 ["ms"] "99.9th percentile of it";
+    full_exposure_s ["s"] "deploy command to the moment from which only the new version was there to serve";
     rollout_s ["s"] "deploy command to success or to the end of the roll-back";
     detect_s ["s"] "first new instance listed to the verdict that it is bad";
     rollback_s ["s"] "verdict to no new instance listed in any proxy";

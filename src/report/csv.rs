@@ -21,15 +21,16 @@ pub fn summary(forecast: &Forecast) -> Vec<u8> {
     table(head, rows)
 }
 
-/// One row per strategy and replication, numbered from 0: its ending and every metric.
+/// One row per strategy and replication, numbered from 0: its release where they were drawn, its ending and every metric.
 pub fn replications(forecast: &Forecast) -> Vec<u8> {
     let names = Metrics::CATALOGUE.iter().map(|info| info.name.to_owned());
-    let head = ["strategy", "replication", "ending"].map(str::to_owned).into_iter().chain(names).collect();
+    let head = ["strategy", "replication", "release", "ending"].map(str::to_owned).into_iter().chain(names).collect();
     let rows = forecast.strategies.iter().flat_map(|strategy| {
         let single = strategy.samples.is_empty().then_some((strategy.ending, &strategy.metrics));
         let several = strategy.samples.iter().map(|sample| (sample.ending, &sample.metrics));
         (0..).zip(single.into_iter().chain(several)).map(|(index, (ending, metrics)): (u32, _)| {
-            let names = [strategy.name.clone(), index.to_string(), ending.label().to_owned()];
+            let release = forecast.releases.as_ref().map_or("", |releases| releases.name(index as usize));
+            let names = [strategy.name.clone(), index.to_string(), release.to_owned(), ending.label().to_owned()];
             names.into_iter().chain(metrics.values().into_iter().map(number)).collect()
         })
     });
@@ -151,7 +152,7 @@ mod tests {
         assert!(head(summary(&often)).ends_with("extra_cost_vs_stay_low,extra_cost_vs_stay_high"));
         let rows = |forecast| text(replications(forecast)).lines().count() - 1;
         assert_eq!((rows(&once), rows(&often)), (5, 25));
-        assert!(text(replications(&often)).contains("\ncanary,4,rolled back,"));
+        assert!(text(replications(&often)).contains("\ncanary,4,,rolled back,"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod verdict;
 
 mod number;
 mod repeated;
+mod risk;
 mod table;
 mod text;
 

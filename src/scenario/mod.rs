@@ -21,6 +21,7 @@ mod origin;
 pub mod plan;
 
 pub mod quantity;
+mod release;
 mod remark;
 mod resolve;
 mod set;
@@ -48,6 +49,7 @@ use crate::yaml::write;
 
 pub use crate::yaml::{Problem, Problems};
 pub use origin::{origin, runs};
+pub use release::{Release, replication};
 pub use remark::remarks;
 pub use speed::SCALED;
 

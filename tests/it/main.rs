@@ -14,6 +14,7 @@ mod pods;
 mod program;
 mod proxies;
 mod real_balancers;
+mod releases;
 mod replications;
 mod stories;
 mod theory;
