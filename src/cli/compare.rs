@@ -57,7 +57,7 @@ fn forecast(loaded: &Loaded, arguments: &Compare) -> Result<Forecast, Failure> {
 }
 
 /// One run is a forecast of one release; where releases differ it takes many to say what they are like.
-fn series(runs: &Runs, scenario: &Scenario) -> Series {
+pub fn series(runs: &Runs, scenario: &Scenario) -> Series {
     let usual = if scenario.releases.is_some() { RELEASES } else { 1 };
 
     let metric = Metrics::place(&runs.metric).expect("the parser takes names of the catalogue only");

@@ -45,7 +45,7 @@ macro_rules! metrics {
 
 metrics! {
     requests ["requests"] "user requests settled in the measured time";
-    failed_requests ["requests"] "of those, bad";
+    failed_requests ["requests"] "user requests that settled badly in the measured time";
     availability ["share"] "good user requests / all";
     downtime_s ["s"] "time in slices in which fewer than half of the user requests were good";
     outage_s ["s"] "time with no available instance listed in any proxy";

@@ -9,16 +9,24 @@ use crate::report::number::known;
 /// One row per strategy: its ending, every metric, and every metric beyond that of `stay`; the bounds of all of them
 /// follow where there are several replications.
 pub fn summary(forecast: &Forecast) -> Vec<u8> {
+    table(summary_head(forecast.replications() > 1), summary_rows(forecast))
+}
+
+/// The names of its columns; `several`: there are bounds.
+pub(super) fn summary_head(several: bool) -> Vec<String> {
     let plain = || Metrics::CATALOGUE.iter().map(|info| info.name.to_owned());
     let names: Vec<String> = plain().chain(plain().map(|name| format!("{name}_vs_stay"))).collect();
     let bounds = names.iter().flat_map(|name| ["low", "high"].map(|bound| format!("{name}_{bound}")));
-    let bounds: Vec<String> = bounds.filter(|_| forecast.replications() > 1).collect();
-    let head = ["strategy", "ending"].map(str::to_owned).into_iter().chain(names).chain(bounds).collect();
-    let rows = forecast.strategies.iter().enumerate().map(|(at, strategy)| {
+    let bounds: Vec<String> = bounds.filter(|_| several).collect();
+    ["strategy", "ending"].map(str::to_owned).into_iter().chain(names).chain(bounds).collect()
+}
+
+/// Its rows.
+pub(super) fn summary_rows(forecast: &Forecast) -> impl Iterator<Item = Vec<String>> {
+    forecast.strategies.iter().enumerate().map(|(at, strategy)| {
         let stay = forecast.strategies.first().filter(|_| at > 0);
         summary_row(strategy, stay)
-    });
-    table(head, rows)
+    })
 }
 
 /// One row per strategy and replication, numbered from 0: its release where they were drawn, its ending and every metric.

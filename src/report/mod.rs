@@ -7,6 +7,7 @@ pub mod folder;
 pub mod json;
 pub mod plan;
 pub mod plot;
+pub mod sweep;
 pub mod terminal;
 pub mod validation;
 pub mod verdict;

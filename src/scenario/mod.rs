@@ -71,6 +71,11 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 
 /// Reads the scenario in a file, with some values replaced: each is a path such as `fleet.size` and a value in YAML.
 pub fn load_with(path: &Path, overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    load_varied(path, overrides, &[])
+}
+
+/// As [`load_with`]; of the replacements, `varied` are those of a sweep.
+pub fn load_varied(path: &Path, overrides: &[(&str, &str)], varied: &[(&str, &str)]) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new(""));
     let text = std::fs::read(path).and_then(|bytes| {
@@ -78,7 +83,7 @@ pub fn load_with(path: &Path, overrides: &[(&str, &str)]) -> Result<Loaded, Prob
         String::from_utf8(bytes).map_err(not_text)
     });
     match text {
-        Ok(text) => parse_with(&text, &name, folder, overrides),
+        Ok(text) => parse_varied(&text, &name, folder, overrides, varied),
         Err(error) => {
             let mut problems = Problems::default();
             problems.open(&name, "", SourceKind::File);
@@ -96,6 +101,16 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Loaded, Problems> 
 
 /// As [`parse`], with some values replaced.
 pub fn parse_with(text: &str, file: &str, folder: &Path, overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    parse_varied(text, file, folder, overrides, &[])
+}
+
+fn parse_varied(
+    text: &str,
+    file: &str,
+    folder: &Path,
+    overrides: &[(&str, &str)],
+    varied: &[(&str, &str)],
+) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
     let source = problems.open(file, text, SourceKind::File);
     let Some(mut tree) = tree::parse(text, source, &mut problems) else {
@@ -107,8 +122,9 @@ pub fn parse_with(text: &str, file: &str, folder: &Path, overrides: &[(&str, &st
         problems.add(tree.place, &KeyPath::top(), text);
         return Err(problems);
     }
-    for (path, value) in overrides {
-        set::set(&mut tree, path, value, &mut problems);
+    let overrides = overrides.iter().map(|pair| ("--set", pair));
+    for (flag, (path, value)) in overrides.chain(varied.iter().map(|pair| ("--vary", pair))) {
+        set::set(&mut tree, (flag, path, value), &mut problems);
     }
     check(&mut tree, folder, problems)
 }

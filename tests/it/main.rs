@@ -17,5 +17,6 @@ mod real_balancers;
 mod releases;
 mod replications;
 mod stories;
+mod sweeps;
 mod theory;
 mod trials;
