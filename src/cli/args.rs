@@ -8,6 +8,7 @@ use crate::measure::claim::Claim;
 use crate::measure::metric::Metrics;
 use crate::measure::replications::COMPARED;
 use crate::report::sweep::{Axis, Shard};
+use crate::report::validation::Asked;
 use crate::scenario::quantity;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -31,6 +32,8 @@ pub enum Command {
     Merge(Merge),
     /// Drive the same scheduler with real HTTP on this machine, in wall-clock time, and report in the same way
     Live(Live),
+    /// Be a proxy in front of existing HTTP back ends, with the same scheduler and rollout controller
+    Proxy(Proxy),
     /// Check scenario files and list everything that is wrong with them
     Check(Check),
     /// Say what an incident costs of an error budget, and which alerts see it
@@ -45,8 +48,8 @@ pub enum Command {
     Replay(Replay),
     /// Run a scenario in the simulator and with real HTTP, and compare metric by metric
     Validate(Validate),
-    /// Print the JSON Schema of scenario files
-    Schema,
+    /// Print the JSON Schema of scenario files, or of the configuration of a proxy
+    Schema(Schema),
 }
 
 #[derive(Args, Debug)]
@@ -346,6 +349,32 @@ pub struct Replay {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "SIGHUP reads the configuration again, SIGTERM ends gracefully, SIGQUIT hands the listeners to a process with --upgrade"
+)]
+pub struct Proxy {
+    /// Configuration (YAML)
+    #[arg(value_name = "CONFIG")]
+    pub config: PathBuf,
+    /// Only say whether the configuration is right
+    #[arg(long)]
+    pub check: bool,
+    /// Take the listeners over from the process that runs already; then send it SIGQUIT
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Write every question to the scheduler and its answer, for replay; grows with the traffic
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Schema {
+    /// That of the configuration of `rollcast proxy`
+    #[arg(long)]
+    pub proxy: bool,
+}
+
+#[derive(Args, Debug)]
 pub struct Validate {
     /// Scenario file (YAML)
     #[arg(value_name = "SCENARIO")]
@@ -353,9 +382,12 @@ pub struct Validate {
     /// How often both are run, each time with another seed
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repetitions: u32,
-    /// Multiplies what is tolerated of each metric
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
-    pub tolerance: f64,
+    /// Another program in the place of our proxies, configured from the scenario: the one that is installed
+    #[arg(long, value_name = "PROGRAM", value_enum)]
+    pub against: Option<Against>,
+    /// Multiplies what is tolerated, or says it of one metric: 2, latency_ms_p99=25%, instance_share=3
+    #[arg(long, value_name = "FACTOR or METRIC=TOLERANCE", value_parser = Asked::parse)]
+    pub tolerance: Vec<Asked>,
     /// Divide boots, holds, grace periods, horizons and the like; requests keep their times
     #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = speed)]
     pub speed: f64,
@@ -365,6 +397,15 @@ pub struct Validate {
     /// Replace a value of the scenario, e.g. --set fleet.size=6
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub overrides: Vec<String>,
+}
+
+/// A real proxy that stands in for ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Against {
+    /// nginx, open source.
+    Nginx,
+    /// HAProxy.
+    Haproxy,
 }
 
 /// What a manifest leaves open.

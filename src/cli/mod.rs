@@ -13,6 +13,7 @@ mod manifests;
 mod merge;
 mod pick;
 mod plan;
+mod proxy;
 mod replay;
 mod results;
 mod screen;
@@ -20,7 +21,7 @@ mod sweep;
 mod validate;
 
 use crate::report::folder::FolderError;
-use crate::scenario::{Problems, schema};
+use crate::scenario::{Problems, config, schema};
 use args::{Command, arguments};
 use std::io;
 
@@ -97,11 +98,13 @@ pub fn run() -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Pick(arguments) => pick::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
-        Command::Schema => {
-            let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");
+        Command::Schema(arguments) => {
+            let schema = if arguments.proxy { config::schema() } else { schema() };
+            let text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
             screen::print(&(text + "\n")).map_err(Failure::from)
         }
     }

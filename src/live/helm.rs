@@ -148,7 +148,10 @@ pub(super) async fn keep_time(site: Arc<Site>) {
     loop {
         if !begun && begin <= next {
             site.clock.until(begin).await;
-            site.books().meter.begin(begin);
+            site.note(|books, _| {
+                books.meter.begin(begin);
+                books.measuring = true;
+            });
             begun = true;
         }
         if next >= Moment::START + site.scenario.horizon {

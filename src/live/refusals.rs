@@ -26,7 +26,6 @@ pub fn refusals(scenario: &Scenario) -> Vec<String> {
         (never, "versions with fails-to-start"),
         (crashes, "versions that crash"),
         (scenario.releases.is_some(), "releases (give the version that is deployed)"),
-        (!scenario.faults.is_empty(), "faults"),
         (!scenario.reloads.is_empty(), "reloads of proxies"),
     ];
     let features = features.iter().filter(|(has, _)| *has).map(|(_, name)| (*name).to_owned());

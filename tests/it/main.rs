@@ -13,6 +13,8 @@ mod plan;
 mod pods;
 mod program;
 mod proxies;
+#[cfg(all(feature = "live", unix))]
+mod proxy;
 mod real_balancers;
 mod releases;
 mod replications;

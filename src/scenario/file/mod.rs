@@ -25,7 +25,9 @@ pub(super) use service::{
 };
 pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
 pub(super) use target::{Act, Event, Fault, Resize, Rollout, Slo, Telemetry};
-pub(super) use traffic::{Arrivals, Backoff, Budget, Closed, Failure, Network, Open, Stage, Target, Trace, Traffic};
+pub(super) use traffic::{
+    Arrivals, Backoff, Budget, Closed, Failure, Network, Open, Retries, Stage, Target, Trace, Traffic,
+};
 pub(super) use trial::{AbSplit, AbTest, Combined, FeatureFlag, HoldOrManual, Promotion, Shadow, ShareStep};
 
 /// Users behind open-loop traffic.
