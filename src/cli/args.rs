@@ -7,6 +7,7 @@ use crate::manifest::{Metric, Target};
 use crate::measure::claim::Claim;
 use crate::measure::metric::Metrics;
 use crate::measure::replications::COMPARED;
+use crate::report::sweep::{Axis, Shard};
 use crate::report::validation::Asked;
 use crate::scenario::quantity;
 use clap::builder::PossibleValuesParser;
@@ -25,6 +26,10 @@ pub struct Arguments {
 pub enum Command {
     /// Replay every strategy of a scenario against the same traffic, and say which loses least
     Compare(Compare),
+    /// Run a scenario for every combination of some values, and say which strategy loses least where
+    Sweep(Sweep),
+    /// Put the shards of a sweep together
+    Merge(Merge),
     /// Drive the same scheduler with real HTTP on this machine, in wall-clock time, and report in the same way
     Live(Live),
     /// Be a proxy in front of existing HTTP back ends, with the same scheduler and rollout controller
@@ -65,6 +70,58 @@ pub struct Compare {
     /// Threads to use; results are the same for any number [default: one per core]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example: rollcast sweep scenarios/quickstart.yaml --vary fleet.size=8..12 --vary 'strategies.canary.steps[0].share=1%,5%'\nThe same command goes on where an earlier one was interrupted."
+)]
+pub struct Sweep {
+    /// Scenario file (YAML)
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// An axis: values with commas between them, or whole numbers as a range 6..20 or 6..20/2; the first varies slowest
+    #[arg(long, value_name = "PATH=VALUES", required = true)]
+    pub vary: Vec<Axis>,
+    /// Change another value of the scenario, e.g. fleet.slots=4
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Replace the seed of the scenario
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<String>,
+    #[command(flatten)]
+    pub runs: Runs,
+    /// The metric of the table and the plot; sweep.csv has all of them
+    #[arg(long = "show", value_name = "NAME", default_value = "budget_burnt", hide_possible_values = true, value_parser = PossibleValuesParser::new(Metrics::CATALOGUE.iter().map(|info| info.name)))]
+    pub show: String,
+    /// Run one part of the cells only, the first of five as 1/5; merge puts them together
+    #[arg(long, value_name = "NUMBER/OF")]
+    pub shard: Option<Shard>,
+    /// Folder in which the folder of results is made
+    #[arg(long, short, value_name = "FOLDER", default_value = "output")]
+    pub output: PathBuf,
+    /// Run more than 10,000 cells
+    #[arg(long)]
+    pub yes: bool,
+    /// Columns of the screen [default: those of the terminal, or 100]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
+    /// Threads to use; results are the same for any number [default: one per core]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub struct Merge {
+    /// Folders of the shards
+    #[arg(value_name = "FOLDER", required = true)]
+    pub folders: Vec<PathBuf>,
+    /// Folder in which the folder of results is made
+    #[arg(long, short, value_name = "FOLDER", default_value = "output")]
+    pub output: PathBuf,
+    /// Columns of the screen [default: those of the terminal, or 100]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
 }
 
 #[derive(Args, Debug)]
@@ -122,7 +179,7 @@ pub enum OnInconclusive {
 /// How often everything is run.
 #[derive(Args, Debug)]
 pub struct Runs {
-    /// Replications, each with luck of its own: from two on every mean has a 95 % interval [default: 1]
+    /// Replications, each with luck of its own: from two on every mean has a 95 % interval [default: 1, or 100 where the scenario has releases]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub replications: Option<u32>,
     /// Replicate until the interval of every strategy's mean is ± so much of it, e.g. 5%; looks after 10, 20, 40, …

@@ -10,12 +10,14 @@ mod interrupt;
 mod journal;
 mod live;
 mod manifests;
+mod merge;
 mod pick;
 mod plan;
 mod proxy;
 mod replay;
 mod results;
 mod screen;
+mod sweep;
 mod validate;
 
 use crate::report::folder::FolderError;
@@ -47,6 +49,14 @@ pub enum Failure {
     /// Replications ended early, and what there was has been reported.
     #[error("interrupted after {0} whole replications; the answer rests on those")]
     Interrupted(usize),
+    /// A sweep ended early; what is finished is kept.
+    #[error("interrupted: {done} of {of} cells are finished; the same command goes on from there")]
+    Paused {
+        /// Finished cells.
+        done: usize,
+        /// Of so many.
+        of: usize,
+    },
     /// There is no result.
     #[error("{0}")]
     Nothing(String),
@@ -62,7 +72,7 @@ impl Failure {
             Failure::Scenario(_) | Failure::Usage(_) => 2,
             Failure::Gate(_) | Failure::Claims(_) => 3,
             Failure::Inconclusive(_) => 4,
-            Failure::Interrupted(_) => interrupt::INTERRUPTED,
+            Failure::Interrupted(_) | Failure::Paused { .. } => interrupt::INTERRUPTED,
             Failure::Folder(_) | Failure::Nothing(_) | Failure::Output(_) => 1,
         }
     }
@@ -81,6 +91,8 @@ impl From<io::Error> for Failure {
 pub fn run() -> Result<(), Failure> {
     match arguments().command {
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
         Command::Live(arguments) => live::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -69,7 +69,7 @@ impl Helm {
                 tokio::spawn(upstream::drain(Arc::clone(&self.site), instance));
             }
             Order::Weight { share } => {
-                self.site.books().meter.weighed(share);
+                self.site.note(|books, now| books.meter.weighed(now, share));
                 self.herald.send(&self.site, News::Weight(share));
             }
             Order::Mirror { .. } | Order::Expose { .. } => {

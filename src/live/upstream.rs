@@ -1,12 +1,13 @@
 //! An instance as a real HTTP server: so many slots, a queue behind them, and the scenario's law of service times.
 
-use crate::core::ids::InstanceId;
+use crate::core::ids::{InstanceId, UserId};
 use crate::core::proxy::Ending;
 use crate::core::rollout::Input;
 use crate::core::time::{Moment, Span};
 use crate::live::books::{Phase, Place, Served};
+use crate::live::gateway::USER;
 use crate::live::site::Site;
-use crate::scenario::behaviour::slowdown;
+use crate::scenario::behaviour::{Circumstances, slowdown};
 use crate::scenario::plan::Fault;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -120,7 +121,8 @@ async fn answer(
         return Ok(plain(StatusCode::SERVICE_UNAVAILABLE));
     }
     // A task of its own: when the client leaves, the instance does not notice and works on.
-    let work = tokio::spawn(work(Arc::clone(&site), instance, place, (number, before, size)));
+    let user = UserId(header(request.headers(), USER).unwrap_or(0));
+    let work = tokio::spawn(work(Arc::clone(&site), instance, place, user, (number, before, size)));
     let done = work.await.map_err(io::Error::other)?;
     let ending = match done {
         Ok(StatusCode::OK) => Ending::Served,
@@ -143,6 +145,7 @@ async fn work(
     site: Arc<Site>,
     instance: InstanceId,
     place: Place,
+    user: UserId,
     (number, before, size): (u64, u8, f64),
 ) -> io::Result<StatusCode> {
     let life = match place {
@@ -153,16 +156,17 @@ async fn work(
         }
         Place::None => unreachable!("nobody works on what was not taken"),
     };
-    let (version, ready_at) = {
+    let (version, ready_at, busy) = {
         let mut books = site.books();
         let server = books.server(instance);
-        (server.version.index(), server.ready_at)
+        (server.version.index(), server.ready_at, server.busy)
     };
     let began = site.clock.now();
     let age = began.since(ready_at);
     let behaviour = &site.behaviours[version];
     let luck = site.luck(number, before, version, size);
-    let errs = behaviour.errs(luck.fate, age);
+    let load = f64::from(busy) / f64::from(site.scenario.fleet.slots);
+    let errs = behaviour.errs(luck.fate, Circumstances { user, age, load });
     let lasts = match behaviour.error_latency() {
         Some(latency) if errs => latency,
         Some(_) | None if ready_at == Moment::START => Span::from_nanos(luck.work_ns),

@@ -13,6 +13,7 @@ pub mod meter;
 pub mod metric;
 pub mod note;
 pub mod replications;
+pub mod risk;
 pub mod stats;
 pub mod steady;
 pub mod summary;

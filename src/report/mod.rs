@@ -7,12 +7,14 @@ pub mod folder;
 pub mod json;
 pub mod plan;
 pub mod plot;
+pub mod sweep;
 pub mod terminal;
 pub mod validation;
 pub mod verdict;
 
 mod number;
 mod repeated;
+mod risk;
 mod table;
 mod text;
 

@@ -22,6 +22,7 @@ mod origin;
 pub mod plan;
 
 pub mod quantity;
+mod release;
 mod remark;
 mod resolve;
 mod set;
@@ -50,6 +51,7 @@ use crate::yaml::write;
 pub use crate::yaml::{Problem, Problems};
 use origin::STAY;
 pub use origin::{origin, runs};
+pub use release::{Release, replication};
 pub use remark::remarks;
 pub use speed::SCALED;
 
@@ -71,8 +73,13 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 
 /// Reads the scenario in a file, with some values replaced: each is a path such as `fleet.size` and a value in YAML.
 pub fn load_with(path: &Path, overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    load_varied(path, overrides, &[])
+}
+
+/// As [`load_with`]; of the replacements, `varied` are those of a sweep.
+pub fn load_varied(path: &Path, overrides: &[(&str, &str)], varied: &[(&str, &str)]) -> Result<Loaded, Problems> {
     let text = read(path, "a scenario")?;
-    parse_with(&text, &path.display().to_string(), path.parent().unwrap_or(Path::new("")), overrides)
+    parse_varied(&text, &path.display().to_string(), path.parent().unwrap_or(Path::new("")), overrides, varied)
 }
 
 /// The text of a file; `what` it should be.
@@ -97,6 +104,16 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Loaded, Problems> 
 
 /// As [`parse`], with some values replaced.
 pub fn parse_with(text: &str, file: &str, folder: &Path, overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    parse_varied(text, file, folder, overrides, &[])
+}
+
+fn parse_varied(
+    text: &str,
+    file: &str,
+    folder: &Path,
+    overrides: &[(&str, &str)],
+    varied: &[(&str, &str)],
+) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
     let source = problems.open(file, text, SourceKind::File);
     let Some(mut tree) = tree::parse(text, source, &mut problems) else {
@@ -108,8 +125,9 @@ pub fn parse_with(text: &str, file: &str, folder: &Path, overrides: &[(&str, &st
         problems.add(tree.place, &KeyPath::top(), text);
         return Err(problems);
     }
-    for (path, value) in overrides {
-        set::set(&mut tree, path, value, &mut problems);
+    let overrides = overrides.iter().map(|pair| ("--set", pair));
+    for (flag, (path, value)) in overrides.chain(varied.iter().map(|pair| ("--vary", pair))) {
+        set::set(&mut tree, (flag, path, value), &mut problems);
     }
     check(&mut tree, folder, problems)
 }

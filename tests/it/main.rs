@@ -16,7 +16,9 @@ mod proxies;
 #[cfg(all(feature = "live", unix))]
 mod proxy;
 mod real_balancers;
+mod releases;
 mod replications;
 mod stories;
+mod sweeps;
 mod theory;
 mod trials;

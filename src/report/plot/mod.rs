@@ -9,12 +9,14 @@ mod instances;
 mod labels;
 mod panel;
 mod series;
+mod sweep;
 mod timeline;
 mod window;
 
 pub use budget::budget;
 pub use cost_loss::cost_loss;
 pub use instances::instances;
+pub use sweep::sweep;
 pub use timeline::{rollout, timeline};
 
 #[cfg(test)]

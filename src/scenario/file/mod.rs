@@ -21,7 +21,7 @@ pub(super) use manifest::Manifest;
 pub(super) use preset::spread;
 pub(super) use proxies::{Affinity, Backups, Initial, Layer, Limits, Preset, Proxies, WhenUnhealthy};
 pub(super) use service::{
-    Branch, Discipline, Errors, Fleet, Law, LawOrSpan, LawTable, Readiness, UnlimitedWord, Version,
+    Branch, Discipline, Fleet, Kind, Law, LawOrSpan, LawTable, Readiness, Releases, UnlimitedWord, Version,
 };
 pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
 pub(super) use target::{Act, Event, Fault, Resize, Rollout, Slo, Telemetry};
@@ -76,6 +76,8 @@ table! {
         slo: Slo = Entry::fallback(),
         /// The deployment to forecast; without it only the running version is simulated.
         rollout: Option<Rollout> = None,
+        /// What releases are like, where every replication is to deploy another one; without it all deploy the same.
+        releases: Option<Releases> = None,
         /// The strategies to compare.
         strategies: Strategies = Strategies(Vec::new()),
         /// What breaks by itself.

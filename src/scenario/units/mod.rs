@@ -16,7 +16,7 @@ pub(super) use decimal::Decimal;
 pub(super) use money::{HourlyPrice, Money};
 pub(super) use name::{FileName, Name};
 pub(super) use net::{Address, Size};
-pub(super) use number::{Above, AtLeast, Whole};
+pub(super) use number::{Above, AtLeast, Factor, Whole};
 pub(super) use share::Percent;
 pub(super) use time::{Every, Lasting, SPAN_NANOS_MAX, TimeUnit, WholeSeconds, nanos};
 
