@@ -49,11 +49,16 @@ pub enum Unit {
 /// A request that needs an instance, as [`Ask`] has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    user: UserId,
-    dice: u64,
-    tried: Vec<InstanceId>,
-    key: Option<Vec<u8>>,
-    client: Option<Client>,
+    /// Whose it is.
+    pub user: UserId,
+    /// Its random bits.
+    pub dice: u64,
+    /// Where it has been already.
+    pub tried: Vec<InstanceId>,
+    /// What a hash goes by, unless it is the user.
+    pub key: Option<Vec<u8>>,
+    /// Where its client connects from.
+    pub client: Option<Client>,
 }
 
 impl Asked {

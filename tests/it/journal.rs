@@ -122,3 +122,52 @@ fn the_program_writes_a_journal_and_replays_it() {
     let (code, _) = run(&["replay", &file.display().to_string()]);
     assert_eq!(code, Some(2));
 }
+
+/// Real traffic through an earlier build, recorded with
+/// `cargo run --release --features live -- live tests/journals/live-canary.yaml --no-files --journal tests/journals/live-canary.csv`.
+/// Record it anew only where the scheduler is *meant* to answer otherwise, and say so in the changelog.
+const RECORDED: &str = "tests/journals/live-canary.csv";
+
+fn replayed(journal: &Path) -> (Option<i32>, String) {
+    let mut command = Command::cargo_bin("rollcast").expect("the program was built");
+    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("replay").arg(journal).output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), text)
+}
+
+#[test]
+fn real_traffic_of_an_earlier_build_gets_the_same_answers_today() {
+    let journal = Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDED);
+    let text = std::fs::read_to_string(&journal).expect("it is kept with the tests");
+    let answers = text.lines().skip_while(|line| !line.starts_with("run,")).count() - 1;
+    let (code, said) = replayed(Path::new(RECORDED));
+    assert_eq!((code, said), (Some(0), format!("{RECORDED}: {answers} answers, all identical\n")));
+    // It asks for everything that makes a proxy a proxy, so that hardly any change of an answer goes unnoticed.
+    for word in ["Enter", "Finish", "Probed", "SetShare", "Unlist", "RetryAfter", "RollingBack", "Sample"] {
+        assert!(text.contains(&format!("\"\"{word}\"\"")), "{word} is missing");
+    }
+}
+
+#[test]
+fn a_recorded_journal_that_was_cut_replays_to_its_end_and_a_forged_one_stops_with_both_answers() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDED)).expect("it is kept");
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let journal = folder.path().join("j.csv");
+    let begin = text.find("\nrun,").expect("the names of the columns");
+    for part in [3, 5, 7] {
+        // In the middle of a row, wherever that is.
+        let mut cut = begin + (text.len() - begin) * part / 8;
+        cut += usize::from(text[..cut].ends_with('\n'));
+        std::fs::write(&journal, &text[..cut]).expect("it is cut");
+        let (code, said) = replayed(&journal);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("all identical; the journal is cut off or damaged after them"), "{said}");
+    }
+    let retry = text.find("RetryAfter").expect("something is retried");
+    let row = text[..retry].rfind('\n').expect("it has a row");
+    let forged = text[..row].to_owned() + &text[row..].replacen("{\"\"RetryAfter\"\":0}", "\"\"Done\"\"", 1);
+    std::fs::write(&journal, forged).expect("it is forged");
+    let (code, said) = replayed(&journal);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("journal   Next(Done)") && said.contains("RetryAfter"), "{said}");
+}

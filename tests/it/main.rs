@@ -1,6 +1,8 @@
 //! The integration tests, as one binary: theory, laws, deploy arithmetic, the scenarios' promises, and the program.
 
 mod balancers;
+#[cfg(feature = "live")]
+mod conformance;
 mod controllers;
 mod deploy;
 mod journal;
