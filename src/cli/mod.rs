@@ -46,6 +46,9 @@ pub enum Failure {
     /// The replications leave open whether it is so.
     #[error("claims of --assert left open: {0}; more replications may decide, and --on-inconclusive warn lets it pass")]
     Inconclusive(usize),
+    /// A difference beyond what is tolerated may be chance.
+    #[error("real traffic may differ from the forecast by more than is tolerated; more --repetitions decide")]
+    Undecided,
     /// Replications ended early, and what there was has been reported.
     #[error("interrupted after {0} whole replications; the answer rests on those")]
     Interrupted(usize),
@@ -71,7 +74,7 @@ impl Failure {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) => 2,
             Failure::Gate(_) | Failure::Claims(_) => 3,
-            Failure::Inconclusive(_) => 4,
+            Failure::Inconclusive(_) | Failure::Undecided => 4,
             Failure::Interrupted(_) | Failure::Paused { .. } => interrupt::INTERRUPTED,
             Failure::Folder(_) | Failure::Nothing(_) | Failure::Output(_) => 1,
         }

@@ -78,20 +78,23 @@ async fn ask(site: Arc<Site>, pool: Arc<Pool>, number: u64, request: Request) {
 /// Whether the answer was good; `None` if there was none.
 async fn exchange(site: &Site, pool: &Pool, number: u64, caller: &Caller, request: Request) -> Option<bool> {
     let address = site.doors[caller.proxy].address;
-    let mut connection = match pool.take(caller.proxy) {
+    let message = message(number, caller, request)?;
+    let kept = pool.take(caller.proxy);
+    let was_kept = kept.is_some();
+    let mut connection = match kept {
         Some(connection) => connection,
         None => connect(address).await?,
     };
-    let message = hyper::Request::get("/")
-        .header(HOST, "service.internal")
-        .header(NUMBER, number)
-        .header(USER, caller.user.0)
-        .header(DICE, caller.dice)
-        .header(SENT, request.at.nanos())
-        .header(SIZE, request.size.to_string())
-        .body(Empty::new())
-        .ok()?;
-    let response = connection.send_request(message).await.ok()?;
+    let response = match connection.try_send_request(message.clone()).await {
+        Ok(response) => response,
+        // The proxy closed a connection that was kept, as it may at any moment, and nothing was answered: as every client
+        // does, over a new one (RFC 9112, 9.3.1).
+        Err(error) if was_kept && is_stale(error.error()) => {
+            connection = connect(address).await?;
+            connection.send_request(message).await.ok()?
+        }
+        Err(_) => return None,
+    };
     let good = response.status().is_success();
     response.into_body().collect().await.ok()?;
     // Proxies close connections after errors of their own.
@@ -99,6 +102,28 @@ async fn exchange(site: &Site, pool: &Pool, number: u64, caller: &Caller, reques
         pool.give_back(caller.proxy, connection);
     }
     Some(good)
+}
+
+fn message(number: u64, caller: &Caller, request: Request) -> Option<hyper::Request<Empty<Bytes>>> {
+    let message = hyper::Request::get("/")
+        .header(HOST, "service.internal")
+        .header(NUMBER, number)
+        .header(USER, caller.user.0)
+        .header(DICE, caller.dice)
+        .header(SENT, request.at.nanos())
+        .header(SIZE, request.size.to_string());
+    message.body(Empty::new()).ok()
+}
+
+/// Whether a connection ended before anything of an answer came.
+fn is_stale(error: &hyper::Error) -> bool {
+    let reset = || {
+        let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+        source.is_some_and(|source| {
+            matches!(source.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
+        })
+    };
+    error.is_canceled() || error.is_closed() || error.is_incomplete_message() || reset()
 }
 
 async fn connect(address: SocketAddr) -> Option<Connection> {

@@ -8,6 +8,7 @@ mod nginx;
 
 use crate::core::amount::Share;
 use crate::core::ids::InstanceId;
+use crate::core::proxy::Rule;
 use crate::core::rollout::Strategy;
 use crate::core::time::{Moment, Span};
 use crate::live::news::{News, learn_listing};
@@ -75,6 +76,24 @@ impl Program {
         let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
         let mut folders = std::env::split_paths(&named).chain(system);
         folders.find_map(|folder| Some(folder.join(self.name())).filter(|path| path.is_file()))
+    }
+
+    /// Its own rule of the same kind, where the scenario names that of another system; `None`: it keeps what it has.
+    pub fn own_rule(self, rule: &Rule) -> Option<(Rule, &'static str)> {
+        let kinds = match self {
+            Program::Nginx => [Rule::NginxRoundRobin, Rule::NginxLeastConnections, Rule::NginxRandom],
+            Program::Haproxy => {
+                [Rule::HaproxyRoundRobin(None), Rule::HaproxyLeastConnections(None), Rule::HaproxyRandom(1)]
+            }
+        };
+        let [in_turn, least, random] = kinds;
+        let (own, name) = match rule {
+            Rule::RoundRobin | Rule::NginxRoundRobin | Rule::HaproxyRoundRobin(None) => (in_turn, "round robin"),
+            Rule::NginxLeastConnections | Rule::HaproxyLeastConnections(None) => (least, "least connections"),
+            Rule::Random | Rule::NginxRandom => (random, "random"),
+            _ => return None,
+        };
+        (own != *rule).then_some((own, name))
     }
 
     /// Everything in `scenario` that cannot be said in the program's configuration, each by its name in the file.

@@ -17,7 +17,7 @@ pub struct Tolerance {
     pub share: f64,
     /// In the unit of the metric.
     pub absolute: f64,
-    /// As much as two counts of independent events would differ by chance, in 19 of 20 cases.
+    /// As much as the means of two counts of independent events would differ by chance, in 19 of 20 cases.
     pub counted: bool,
 }
 
@@ -48,9 +48,10 @@ const fn counted(absolute: f64) -> Tolerance {
 }
 
 impl Tolerance {
-    /// The largest difference between these two that is tolerated.
-    pub fn of(self, simulated: f64, live: f64) -> f64 {
-        let chance = if self.counted { Z * (simulated.abs() + live.abs()).sqrt() } else { 0.0 };
+    /// The largest difference that is tolerated between these two, each the mean of so many repetitions.
+    pub fn of(self, simulated: f64, live: f64, repetitions: usize) -> f64 {
+        let chance = Z * ((simulated.abs() + live.abs()) / repetitions as f64).sqrt();
+        let chance = if self.counted { chance } else { 0.0 };
         (self.share * simulated.abs()).max(self.absolute).max(chance)
     }
 }
@@ -117,14 +118,14 @@ impl Tolerances {
     }
 
     /// The largest difference of that metric that is tolerated.
-    pub fn of(&self, name: &str, simulated: f64, live: f64) -> f64 {
+    pub fn of(&self, name: &str, simulated: f64, live: f64, repetitions: usize) -> f64 {
         let asked = self.asked.iter().rev().find(|(asked, _)| *asked == name).map(|(_, tolerance)| *tolerance);
         let usual = COMPARED.iter().find(|(known, _)| *known == name).map(|(_, tolerance)| *tolerance);
         let tolerance = asked.or(usual).unwrap_or(match name {
             PHASES_APART => within(0.0, self.look_s),
             _ => SHARE,
         });
-        self.factor * tolerance.of(simulated, live)
+        self.factor * tolerance.of(simulated, live, repetitions)
     }
 }
 
@@ -139,10 +140,11 @@ mod tests {
 
     #[test]
     fn a_tolerance_is_the_largest_of_its_parts() {
-        assert_eq!(within(0.1, 1.0).of(5.0, 9.0), 1.0);
-        assert_eq!(within(0.1, 1.0).of(50.0, 9.0), 5.0);
-        assert!((counted(2.0).of(50.0, 50.0) - 19.6).abs() < 0.01);
-        assert_eq!(counted(2.0).of(0.0, 0.0), 2.0);
+        assert_eq!(within(0.1, 1.0).of(5.0, 9.0, 1), 1.0);
+        assert_eq!(within(0.1, 1.0).of(50.0, 9.0, 1), 5.0);
+        assert!((counted(2.0).of(50.0, 50.0, 1) - 19.6).abs() < 0.01);
+        assert!((counted(2.0).of(50.0, 50.0, 4) - 9.8).abs() < 0.01);
+        assert_eq!(counted(2.0).of(0.0, 0.0, 1), 2.0);
     }
 
     #[test]
@@ -154,8 +156,8 @@ mod tests {
             assert!(Asked::parse(wrong).is_err(), "{wrong}");
         }
         let tolerances = Tolerances::new(&[Asked::Factor(2.0), Asked::Of("requests", within(0.0, 7.0))], 0.25);
-        assert_eq!(tolerances.of("requests", 1_000.0, 1_000.0), 14.0);
-        assert_eq!(tolerances.of(PHASES_APART, 0.0, 0.0), 0.5);
-        assert_eq!(tolerances.of(INSTANCE_SHARE, 25.0, 25.0), 2.0);
+        assert_eq!(tolerances.of("requests", 1_000.0, 1_000.0, 1), 14.0);
+        assert_eq!(tolerances.of(PHASES_APART, 0.0, 0.0, 1), 0.5);
+        assert_eq!(tolerances.of(INSTANCE_SHARE, 25.0, 25.0, 1), 2.0);
     }
 }
