@@ -3,7 +3,8 @@
 
 use crate::core::amount::Share;
 use crate::core::rollout::{Input, Phase};
-use crate::live::proxy::desk::{Course, Desk, Helm, Member};
+use crate::live::proxy::desk::{Course, Desk, Member};
+use crate::live::proxy::status::status;
 use crate::scenario::quantity;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -13,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -182,7 +183,7 @@ fn weigh(desk: &Arc<Desk>, weight: &Weight) -> Result<(), Reply> {
     let new = desk.config.loaded.scenario.rollout.map(|rollout| rollout.to);
     for (gets, is_new) in [(share > Share::NONE, true), (share < Share::ALL, false)] {
         let side = |member: &Arc<Member>| (Some(member.backend.version) == new) == is_new;
-        if gets && !desk.members().iter().any(|member| side(member) && listed(desk, member)) {
+        if gets && !desk.members().iter().any(|member| side(member) && desk.lists(member.instance)) {
             let which = if is_new { "new" } else { "old" };
             return Err(wrong(409, &format!("no instance of the {which} version takes requests")));
         }
@@ -204,8 +205,8 @@ fn hold(desk: &Arc<Desk>, address: SocketAddr, held: bool) -> Result<(), Reply> 
     }
     let version = member.backend.version;
     let others = |other: &&Arc<Member>| other.backend.version == version && other.address() != address;
-    let alone = members.iter().filter(others).all(|other| !listed(desk, other));
-    if held && alone && listed(desk, member) {
+    let alone = members.iter().filter(others).all(|other| !desk.lists(other.instance));
+    if held && alone && desk.lists(member.instance) {
         let name = desk.version_name(version);
         return Err(wrong(409, &format!("{address} is the last instance of {name} that takes requests")));
     }
@@ -214,93 +215,9 @@ fn hold(desk: &Arc<Desk>, address: SocketAddr, held: bool) -> Result<(), Reply> 
     Ok(())
 }
 
-fn listed(desk: &Desk, member: &Member) -> bool {
-    desk.ask(|front, _| front.proxy().lists(member.instance))
-}
-
 fn wrong(status: u16, reason: &str) -> Reply {
     let text = serde_json::json!({ "error": reason }).to_string() + "\n";
     Reply { status, kind: "application/json", text }
-}
-
-#[derive(Serialize)]
-struct Page<'a> {
-    schema: &'static str,
-    name: &'a str,
-    listen: SocketAddr,
-    strategy: Option<&'a str>,
-    phase: Option<String>,
-    ended: bool,
-    new_version_share: f64,
-    requests: u64,
-    in_flight: u32,
-    announcements: Vec<Announcement>,
-    instances: Vec<Instance<'a>>,
-}
-
-#[derive(Serialize)]
-struct Announcement {
-    /// Since this configuration took over.
-    at_s: f64,
-    phase: String,
-    reason: String,
-}
-
-#[derive(Serialize)]
-struct Instance<'a> {
-    address: SocketAddr,
-    version: &'a str,
-    listed: bool,
-    held: bool,
-    /// `None`: nobody checks.
-    well: Option<bool>,
-    in_flight: u32,
-}
-
-fn status(desk: &Desk) -> String {
-    let members = desk.members();
-    let instances = members.iter().filter(|member| !member.gone.load(Ordering::SeqCst));
-    let checked = desk.config.loaded.scenario.proxies.policy.checks.is_some();
-    let instance = |member: &Arc<Member>| Instance {
-        address: member.address(),
-        version: desk.version_name(member.backend.version),
-        listed: listed(desk, member),
-        held: member.held.load(Ordering::SeqCst),
-        well: checked.then(|| member.meters.well.get() == 1),
-        in_flight: member.in_flight.load(Ordering::SeqCst),
-    };
-    let instances = instances.map(instance).collect();
-    let helm = desk.helm();
-    let page = Page {
-        schema: "rollcast.status/1",
-        name: &desk.config.loaded.scenario.name,
-        listen: desk.config.listen,
-        strategy: desk.config.strategy.map(|_| desk.config.run()),
-        phase: phase(&helm),
-        ended: matches!(helm.course, Course::Ended(_)),
-        new_version_share: helm.share.value(),
-        requests: desk.requests.load(Ordering::Relaxed),
-        in_flight: desk.in_flight(),
-        announcements: announcements(&helm),
-        instances,
-    };
-    serde_json::to_string_pretty(&page).expect("plain values are JSON") + "\n"
-}
-
-fn phase(helm: &Helm) -> Option<String> {
-    match helm.course {
-        Course::NotBegun => None,
-        Course::UnderWay(phase) | Course::Ended(phase) => Some(phase.to_string()),
-    }
-}
-
-fn announcements(helm: &Helm) -> Vec<Announcement> {
-    let one = |(at, phase, reason): &(crate::core::time::Moment, Phase, String)| Announcement {
-        at_s: at.seconds(),
-        phase: phase.to_string(),
-        reason: reason.clone(),
-    };
-    helm.announced.iter().map(one).collect()
 }
 
 #[cfg(test)]

@@ -203,6 +203,11 @@ impl Desk {
         question(&mut front, self.clock.now())
     }
 
+    /// Whether an instance is in the endpoints.
+    pub fn lists(&self, instance: InstanceId) -> bool {
+        self.ask(|front, _| front.proxy().lists(instance))
+    }
+
     pub fn helm(&self) -> MutexGuard<'_, Helm> {
         self.helm.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,19 +3,23 @@
 //! Pingora listens, forwards and hands its listeners on; the core decides which instance gets a request, whether a failed
 //! attempt is tried again, and what a rollout does next (`desk.rs`). Its hooks are in `gateway.rs`, what clients may not
 //! do in `guard.rs` and `manners.rs`, health checks in `probe.rs`. `admin.rs` is where people steer and watch, `serve.rs`
-//! where signals arrive. A configuration that is read again makes a new desk: requests under way end at the old one.
+//! where signals arrive, `doors.rs` where connections do. A configuration that is read again (`reload.rs`) makes a new
+//! desk: requests under way end at the old one.
 
 mod access;
 mod admin;
 mod client;
 mod desk;
+mod doors;
 mod gateway;
 mod guard;
 mod manners;
 mod metrics;
 mod orders;
 mod probe;
+mod reload;
 mod serve;
+mod status;
 mod visit;
 
 use crate::core::journal::Witness;
