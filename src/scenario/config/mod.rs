@@ -5,6 +5,7 @@
 
 mod file;
 mod resolve;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -168,6 +169,7 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Problems> 
         problems.add(tree.place, &KeyPath::top(), text);
         return Err(problems);
     }
+    tls::refuse(&mut tree, &mut problems);
     super::file::spread(&mut tree);
     let file = ConfigFile::read(&tree, &KeyPath::top(), &mut problems);
     let mut check = Check { tree: &tree, folder, problems: &mut problems };

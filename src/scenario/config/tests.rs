@@ -123,3 +123,16 @@ fn a_public_admin_needs_a_token_that_cannot_be_guessed() {
     let config = parse(&text, "proxy.yaml", folder.path()).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(config.admin.and_then(|admin| admin.token).as_deref(), Some("0123456789abcdef"));
 }
+
+#[test]
+fn whoever_asks_for_tls_is_told_that_it_is_out_of_scope() {
+    let text = SMALL.replace("'127.0.0.1:9001'", "'https://127.0.0.1:9001'").replace("] }", "], tls: true }");
+    let said = problems(&format!("{text}tls: {{ cert: a.pem }}\nadmin: {{ certificate: b.pem }}"));
+    for part in
+        ["6:1: tls: found TLS, which is out of scope", "versions.v1.tls: found TLS", "admin.certificate: found TLS"]
+    {
+        assert!(said.contains(part), "{part} is missing in:\n{said}");
+    }
+    assert!(said.contains("write it without http://; TLS is out of scope") && !said.contains("unknown key"), "{said}");
+    assert!(parsed(&SMALL.replace("v1", "tls")).is_ok(), "a version may be called so");
+}

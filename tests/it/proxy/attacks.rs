@@ -128,11 +128,26 @@ fn whoever_sends_a_body_too_slowly_is_cut_off_and_the_instance_is_not_blamed() {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert!(answer.is_empty() || Answer::of(&answer).status == 408, "{}", String::from_utf8_lossy(&answer));
+    await_abandoned(&running);
+}
+
+/// The attempt has ended, and the instance is not blamed.
+fn await_abandoned(running: &Running) {
     let counted = || {
         let metrics = running.watch("/metrics");
         metrics.lines().any(|line| line.contains("ending=\"abandoned\"") && line.ends_with(" 1")).then_some(())
     };
     wait_for("the attempt to be abandoned", counted);
+}
+
+#[test]
+fn whoever_does_not_take_the_answer_is_cut_off() {
+    let (_backend, running) = guarded("write-timeout: 300ms");
+    let mut stream = connect(running.listen);
+    // More than the system keeps for a reader who does not read.
+    stream.write_all(b"GET /large/67108864 HTTP/1.1\r\nHost: test\r\n\r\n").expect("it is taken");
+    await_abandoned(&running);
+    assert_eq!(running.get("/").status, 200, "others are served");
 }
 
 #[test]

@@ -16,7 +16,12 @@ pub(super) struct Backend {
 impl Backend {
     /// One that says `name`.
     pub fn start(name: &str) -> Backend {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Backend::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), name)
+    }
+
+    /// One at that address.
+    pub fn start_at(address: SocketAddr, name: &str) -> Backend {
+        let listener = TcpListener::bind(address).expect("a port");
         let address = listener.local_addr().expect("it has one");
         let (asked, open) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(true)));
         let (count, lives, name) = (Arc::clone(&asked), Arc::clone(&open), name.to_owned());

@@ -3,7 +3,9 @@
 
 mod attacks;
 mod backend;
+mod clients;
 mod http;
+mod life;
 mod steering;
 
 use std::fs;

@@ -1,14 +1,11 @@
-//! People, signals and rollouts.
+//! People, rollouts, and whom requests go to.
 
 use super::backend::Backend;
-use super::{Running, connect, exchange, wait_for};
+use super::clients::Clients;
+use super::{Running, exchange, wait_for};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 fn addresses(backends: &[Backend]) -> String {
     let list: Vec<String> = backends.iter().map(|backend| format!("'{}'", backend.address)).collect();
@@ -36,46 +33,6 @@ fn shares(running: &Running, requests: usize, header: &str) -> BTreeMap<String, 
         *shares.entry(answer.text()).or_insert(0) += 1;
     }
     shares
-}
-
-/// Clients that ask one request after the other until they are told to stop; they say how many were not answered well.
-struct Clients {
-    stop: Arc<AtomicBool>,
-    threads: Vec<thread::JoinHandle<(u32, Vec<String>)>>,
-}
-
-impl Clients {
-    fn start(running: &Running, count: usize) -> Clients {
-        let stop = Arc::new(AtomicBool::new(false));
-        let threads = (0..count).map(|_| {
-            let (stop, address) = (Arc::clone(&stop), running.listen);
-            thread::spawn(move || {
-                let (mut asked, mut wrong) = (0, Vec::new());
-                while !stop.load(Ordering::SeqCst) {
-                    let request = b"GET /slow/5 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
-                    let answer = exchange(address, request);
-                    asked += 1;
-                    if !answer.starts_with(b"HTTP/1.1 200") {
-                        wrong.push(String::from_utf8_lossy(&answer).into_owned());
-                    }
-                }
-                (asked, wrong)
-            })
-        });
-        let threads = threads.collect();
-        Clients { stop, threads }
-    }
-
-    fn end(self) -> (u32, Vec<String>) {
-        self.stop.store(true, Ordering::SeqCst);
-        let mut all = (0, Vec::new());
-        for thread in self.threads {
-            let (asked, wrong) = thread.join().expect("a client does not panic");
-            all.0 += asked;
-            all.1.extend(wrong);
-        }
-        all
-    }
 }
 
 #[test]
@@ -228,146 +185,6 @@ fn an_instance_is_taken_out_by_hand_and_let_back_in() {
     assert_eq!(shares(&running, 4, "").len(), 2);
     assert_eq!(running.command("/drain", "{\"address\": \"127.0.0.1:1\"}").status, 404);
     assert_eq!(running.command("/deploy", "").status, 409, "there is no rollout");
-}
-
-#[test]
-fn a_configuration_is_read_again_without_losing_a_request() {
-    let (one, other) = (Backend::start("one"), Backend::start("other"));
-    let running = Running::start(&format!("versions: {{ v1: {{ addresses: ['{}'] }} }}", one.address));
-    let clients = Clients::start(&running, 4);
-    let file = running.path("proxy.yaml");
-    let text = fs::read_to_string(&file).expect("it is there");
-    fs::write(&file, text.replace("versions", "verions")).expect("it can be written");
-    running.signal("HUP");
-    running.hears("goes on with the old configuration");
-    running.hears("verions: found an unknown key");
-    assert_eq!(running.get("/").text(), "one", "the old one stays");
-    let addresses = format!("['{}']", other.address);
-    fs::write(&file, text.replace(&format!("['{}']", one.address), &addresses)).expect("it can be written");
-    running.signal("HUP");
-    running.hears("took the new configuration");
-    assert_eq!(running.get("/").text(), "other");
-    fs::write(&file, text.replace("listen: 127.0.0.1:0\n", "listen: 127.0.0.1:1\n")).expect("it can be written");
-    running.signal("HUP");
-    running.hears("stay as they are");
-    let (asked, wrong) = clients.end();
-    assert!(asked > 4, "there was load: {asked}");
-    assert_eq!(wrong, Vec::<String>::new(), "of {asked}");
-}
-
-#[test]
-fn what_is_under_way_ends_before_the_proxy_does() {
-    let backend = Backend::start("a");
-    let running = Running::start(&format!("versions: {{ v1: {{ addresses: ['{}'] }} }}", backend.address));
-    let mut stream = connect(running.listen);
-    stream.write_all(b"GET /slow/1000 HTTP/1.1\r\nHost: test\r\n\r\n").expect("it is taken");
-    let mut idle = connect(running.listen);
-    wait_for("the request to arrive", || (backend.asked.load(Ordering::SeqCst) == 1).then_some(()));
-    running.signal("TERM");
-    running.hears("stops");
-    assert_eq!(idle.read(&mut [0]).expect("whoever has nothing under way is closed"), 0);
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("the answer comes, and the connection is closed");
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
-    let (ended, _) = running.stop();
-    assert!(ended.success());
-}
-
-#[test]
-fn what_does_not_end_is_cut_after_a_while() {
-    let backend = Backend::start("a");
-    let running = Running::start(&format!(
-        "versions: {{ v1: {{ addresses: ['{}'] }} }}\nlimits: {{ stop: 300ms }}",
-        backend.address
-    ));
-    let mut stream = connect(running.listen);
-    stream.write_all(b"GET /slow/60000 HTTP/1.1\r\nHost: test\r\n\r\n").expect("it is taken");
-    wait_for("the request to arrive", || (backend.asked.load(Ordering::SeqCst) == 1).then_some(()));
-    let (ended, _) = running.stop();
-    assert!(ended.success());
-}
-
-#[test]
-fn listeners_are_handed_to_the_next_process_without_losing_a_request() {
-    let backend = Backend::start("a");
-    let first = Running::start(&format!(
-        "versions: {{ v1: {{ addresses: ['{}'] }} }}\nupgrade-socket: up.sock",
-        backend.address
-    ));
-    let clients = Clients::start(&first, 4);
-    let folder = tempfile::tempdir().expect("a folder");
-    let text = fs::read_to_string(first.path("proxy.yaml")).expect("it is there");
-    let socket = first.path("up.sock");
-    let text = text
-        .replace("listen: 127.0.0.1:0\n", &format!("listen: {}\n", first.listen))
-        .replace("listen: 127.0.0.1:0 }", &format!("listen: {} }}", first.admin))
-        .replace("up.sock", &socket.display().to_string());
-    fs::write(folder.path().join("proxy.yaml"), text).expect("it can be written");
-    let second = thread::spawn(move || Running::run(folder, &["--upgrade"]));
-    wait_for("the socket", || socket.exists().then_some(()));
-    first.signal("QUIT");
-    first.hears("handed the listeners over");
-    let second = second.join().expect("it starts");
-    assert_eq!(second.get("/").text(), "a");
-    let mut first = first;
-    wait_for("the end of the first", || first.child.try_wait().expect("it is ours"));
-    assert_eq!(second.get("/").text(), "a");
-    let (asked, wrong) = clients.end();
-    assert!(asked > 4, "there was load: {asked}");
-    assert_eq!(wrong, Vec::<String>::new(), "of {asked}");
-}
-
-#[test]
-fn quit_without_a_next_process_changes_nothing() {
-    let backend = Backend::start("a");
-    let running = Running::start(&format!(
-        "versions: {{ v1: {{ addresses: ['{}'] }} }}\nupgrade-socket: up.sock",
-        backend.address
-    ));
-    running.signal("QUIT");
-    running.hears("cannot hand the listeners over");
-    assert_eq!(running.get("/").text(), "a");
-}
-
-#[test]
-fn the_example_of_the_documentation_is_right_and_what_is_wrong_is_told_at_once() {
-    let check = |path: &std::path::Path| {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_rollcast"));
-        let run = program.args(["proxy", "--check"]).arg(path).output().expect("it runs");
-        (run.status.code(), String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr))
-    };
-    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/proxy.yaml");
-    let (code, said) = check(&example);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("storefront with 6 back ends"), "{said}");
-    let folder = tempfile::tempdir().expect("a folder");
-    let text = fs::read_to_string(&example).expect("it is there");
-    let text = text.replace("admin: { listen: 127.0.0.1:9901 }", "admin: { listen: 0.0.0.0:9901 }");
-    let text = text.replace("least-connections", "least-conections");
-    fs::write(folder.path().join("wrong.yaml"), text).expect("it can be written");
-    let (code, said) = check(&folder.path().join("wrong.yaml"));
-    assert_eq!(code, Some(2), "{said}");
-    for part in ["wrong.yaml:7:18: admin.listen", "or a token-file", "did you mean 'least-connections'?"] {
-        assert!(said.contains(part), "{part} is missing in {said}");
-    }
-}
-
-#[test]
-fn an_address_in_use_is_told_at_once() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let folder = tempfile::tempdir().expect("a folder");
-    let address = taken.local_addr().expect("it has one");
-    let text =
-        format!("name: test\nlisten: {address}\nadmin: none\nversions: {{ v1: {{ addresses: ['127.0.0.1:9'] }} }}");
-    fs::write(folder.path().join("proxy.yaml"), text).expect("it can be written");
-    let run = Command::new(env!("CARGO_BIN_EXE_rollcast"))
-        .current_dir(folder.path())
-        .args(["proxy", "proxy.yaml"])
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&run.stderr);
-    assert_eq!(run.status.code(), Some(1), "{said}");
-    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
 }
 
 #[test]
