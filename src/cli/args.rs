@@ -380,7 +380,7 @@ pub struct Validate {
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
     /// How often both are run, each time with another seed
-    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repetitions: u32,
     /// Another program in the place of our proxies, configured from the scenario: the one that is installed
     #[arg(long, value_name = "PROGRAM", value_enum)]

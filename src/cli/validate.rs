@@ -58,13 +58,13 @@ mod real {
             return Ok(());
         }
         interrupt::listen();
-        let hop = hop_delay(scenario, program)?;
-        let findings = compare(scenario, arguments, program, hop)?;
+        let stack = stack(scenario, program)?;
+        let findings = compare(scenario, arguments, program, stack.hop)?;
         let whose = program.map_or("rollcast", Program::name);
         let text = if arguments.json {
-            validation::json(&findings, whose, arguments.repetitions, hop.millis())
+            validation::json(&findings, whose, arguments.repetitions, [stack.hop, stack.reload])
         } else {
-            validation::text(&findings, &head(arguments.repetitions, program, hop, replaced))
+            validation::text(&findings, &head(arguments.repetitions, program, stack, replaced))
         };
         screen::print(&text)?;
         match findings.finding() {
@@ -106,22 +106,35 @@ mod real {
         Some(name)
     }
 
-    fn head(repetitions: u32, program: Option<Program>, hop: Span, replaced: Option<&str>) -> String {
+    fn head(repetitions: u32, program: Option<Program>, stack: Stack, replaced: Option<&str>) -> String {
         let whose = program.map_or_else(String::new, |program| format!(" with the real {}", program.name()));
         let mut text = format!(
             "{repetitions} repetitions{whose}; the stack of this machine adds {:.2} ms each way, which the simulator takes into account.",
-            hop.millis()
+            stack.hop.millis()
         );
-        if let (Some(program), Some(rule)) = (program, replaced) {
-            text += &format!("\nBoth columns balance by {}'s own {rule}.", program.name());
+        let Some(program) = program else { return text };
+        let (name, reload) = (program.name(), stack.reload.millis());
+        text +=
+            &format!("\nA reload of {name} takes {reload:.0} ms, and begins so much earlier than its change is due.");
+        if let Some(rule) = replaced {
+            text += &format!("\nBoth columns balance by {name}'s own {rule}.");
         }
         text
     }
 
-    /// What the sockets, the proxy and the timers of this machine add to each way between a proxy and an instance: what
-    /// requests of a known service time take longer, on average, halved. Not their median: what a machine adds now and
-    /// then moves the median too where service times are spread out.
-    fn hop_delay(scenario: &Scenario, program: Option<Program>) -> Result<Span, Failure> {
+    /// What this machine adds.
+    #[derive(Clone, Copy)]
+    struct Stack {
+        /// To each way between a proxy and an instance.
+        hop: Span,
+        /// Until a change reaches the program in the place of our proxies.
+        reload: Span,
+    }
+
+    /// What the sockets, the proxy and the timers add to each way between a proxy and an instance is what requests of a
+    /// known service time take longer, on average, halved. Not their median: what a machine adds now and then moves the
+    /// median too where service times are spread out.
+    fn stack(scenario: &Scenario, program: Option<Program>) -> Result<Stack, Failure> {
         let mut known = scenario.clone();
         for version in &mut known.versions {
             version.service = Law::Constant(KNOWN);
@@ -137,9 +150,10 @@ mod real {
                 segment.lasts = segment.lasts.max(known.horizon);
             }
         }
-        let took = live_arm(&known, "stay", None, program)?.metrics.latency_ms_mean.unwrap_or(0.0);
+        let (arm, reload) = live_arm(&known, "stay", None, program)?;
+        let took = arm.metrics.latency_ms_mean.unwrap_or(0.0);
         let expected = (KNOWN + scenario.network.delay + scenario.network.delay).millis();
-        Ok(Span::from_seconds((took - expected).max(0.0) / 2_000.0))
+        Ok(Stack { hop: Span::from_seconds((took - expected).max(0.0) / 2_000.0), reload })
     }
 
     fn live_arm(
@@ -147,15 +161,15 @@ mod real {
         name: &str,
         strategy: Option<&Strategy>,
         program: Option<Program>,
-    ) -> Result<Arm, Failure> {
+    ) -> Result<(Arm, Span), Failure> {
         let measured = match program {
             None => live::run(scenario, strategy, None),
             Some(program) => live::run_against(program, scenario, strategy),
         };
         let measured = measured.map_err(|error| Failure::Nothing(format!("the live run of {name}: {error}")))?;
-        let taken = measured.taken;
+        let (taken, reload) = (measured.taken, measured.reload);
         let forecast = sim::measured(scenario, name, measured.meter);
-        Ok(Arm { metrics: forecast.metrics, phases: forecast.phases, taken })
+        Ok((Arm { metrics: forecast.metrics, phases: forecast.phases, taken }, reload))
     }
 
     fn simulated_arm(scenario: &Scenario, name: &str, strategy: Option<&Strategy>) -> Arm {
@@ -202,7 +216,8 @@ mod real {
                 let mut model = real.clone();
                 model.network.delay = model.network.delay + hop;
                 let simulated = simulated_arm(&model, name, strategy);
-                pairs.push(Pair { simulated, live: live_arm(&real, name, strategy, program)? });
+                let (live, _) = live_arm(&real, name, strategy, program)?;
+                pairs.push(Pair { simulated, live });
                 progress.done();
             }
             findings.add(name, &pairs, &tolerances, without);

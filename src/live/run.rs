@@ -42,6 +42,8 @@ pub struct Measured {
     pub latest: Span,
     /// By instance: attempts that it took since the end of the warm-up.
     pub taken: Vec<u64>,
+    /// What another program in the place of our proxies takes until it goes by another configuration; the longest.
+    pub reload: Span,
 }
 
 /// Runs `scenario` under `strategy`, which [`refusals()`](super::refusals()) has nothing against; `None` stays with the
@@ -90,6 +92,7 @@ async fn play(
     for _ in program.iter().flat_map(|_| 0..scenario.proxies.count) {
         others.push(Outside::start(program.expect("it is one of them"), scenario, split.is_some(), &addresses).await?);
     }
+    let reload = others.iter().map(|outside: &Outside| outside.reload).max().unwrap_or(Span::ZERO);
     let (mut doors, inboxes) = doors(scenario, strategy, &witness, &listeners)?;
     for (door, outside) in doors.iter_mut().zip(&others) {
         door.address = outside.address;
@@ -155,7 +158,7 @@ async fn play(
         books.meter.finish();
         (books.meter.clone(), books.servers.iter().map(|server| server.taken).collect())
     });
-    Ok(Measured { meter, latest: Span::from_nanos(site.latest_ns.load(Ordering::Relaxed)), taken })
+    Ok(Measured { meter, latest: Span::from_nanos(site.latest_ns.load(Ordering::Relaxed)), taken, reload })
 }
 
 type Inbox = mpsc::UnboundedReceiver<(Moment, crate::live::news::News)>;

@@ -1,6 +1,6 @@
 //! HAProxy: what of a scenario its configuration can say, and how.
 
-use super::{Endpoint, Endpoints, millis};
+use super::{Endpoint, Endpoints, GENERATION, millis};
 use crate::core::proxy::{Backoff, Initial, Policy, Rule, Target};
 use crate::core::time::Span;
 use crate::live::upstream::HEALTH;
@@ -50,6 +50,11 @@ pub(super) fn configuration(scenario: &Scenario, endpoints: &Endpoints) -> Strin
     let _ = writeln!(text, "  timeout connect {timeout}ms\n  timeout server {timeout}ms");
     text += &retries(policy);
     let _ = writeln!(text, "frontend clients\n  bind {} backlog 4096", endpoints.listen);
+    let _ = writeln!(
+        text,
+        "  http-request return status 200 content-type text/plain string {} if {{ path {GENERATION} }}",
+        endpoints.generation
+    );
     if let Some(share) = endpoints.share {
         let parts = (share.value() * 10_000.0).round();
         let _ = writeln!(text, "  use_backend new if {{ rand(10000) lt {parts} }}");

@@ -1,31 +1,28 @@
 //! A real proxy in the place of ours: nginx or HAProxy as it is installed, configured from the scenario.
 //!
-//! What changes in the endpoints or the weight is written into its configuration, and it is told to read that again. Which
+//! What changes in the endpoints or the weight is written into its configuration, and it is told to read that again. That
+//! takes a while, which is measured at the start: a change is told so much before its moment, if there is time. Which
 //! instance answered, and how, the instances themselves note: nobody asks the program.
 
 mod haproxy;
 mod nginx;
+mod running;
+
+pub(super) use running::{Outside, learn};
 
 use crate::core::amount::Share;
 use crate::core::ids::InstanceId;
 use crate::core::proxy::Rule;
 use crate::core::rollout::Strategy;
-use crate::core::time::{Moment, Span};
-use crate::live::news::{News, learn_listing};
-use crate::live::site::Site;
+use crate::core::time::Span;
 use crate::scenario::plan::Scenario;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 
-/// For a program to accept its first connection.
-const START: Duration = Duration::from_secs(10);
+/// Where it says which configuration it goes by.
+const GENERATION: &str = "/rollcast-generation";
 
 /// A program that can stand in for our proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +41,8 @@ struct Endpoints {
     new: Vec<Endpoint>,
     /// What the new version gets; `None`: requests are not split.
     share: Option<Share>,
+    /// Counts the configurations.
+    generation: u32,
 }
 
 /// One instance as a program sees it.
@@ -51,14 +50,6 @@ struct Endpoint {
     instance: InstanceId,
     address: SocketAddr,
     weight: u32,
-}
-
-/// A program that runs.
-pub(super) struct Outside {
-    program: Program,
-    child: Child,
-    folder: TempDir,
-    pub address: SocketAddr,
 }
 
 impl Program {
@@ -150,107 +141,6 @@ impl Program {
             Program::Nginx => "HUP",
             Program::Haproxy => "USR2",
         }
-    }
-}
-
-impl Outside {
-    /// Starts the program with the instances of the start.
-    ///
-    /// # Errors
-    /// A program that is not there, or does not accept its configuration.
-    pub async fn start(
-        program: Program,
-        scenario: &Scenario,
-        split: bool,
-        instances: &[SocketAddr],
-    ) -> io::Result<Outside> {
-        let path = program.path().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not installed"))?;
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let folder = tempfile::tempdir()?;
-        let share = split.then_some(Share::NONE);
-        let weight = scenario.proxies.policy.weights.get(scenario.running.index()).copied().unwrap_or(1);
-        let endpoint = |(instance, &address)| Endpoint { instance, address, weight };
-        let old = (0..).map(InstanceId).zip(instances).map(endpoint).collect();
-        let endpoints = Endpoints { listen: address, old, new: Vec::new(), share };
-        std::fs::write(folder.path().join("configuration"), program.configuration(scenario, &endpoints, &folder))?;
-        let child = program.command(path, &folder).spawn()?;
-        let outside = Outside { program, child, folder, address };
-        let accepts = async {
-            while TcpStream::connect(address).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        match tokio::time::timeout(START, accepts).await {
-            Ok(()) => Ok(outside),
-            Err(_) => Err(io::Error::other(format!("{} does not start: {}", program.name(), outside.errors()))),
-        }
-    }
-
-    fn errors(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default()
-    }
-
-    /// Tells it of its endpoints.
-    fn refresh(&self, site: &Site, proxy: usize, share: Share) -> io::Result<()> {
-        let split = site.split.map(|(new, _)| new);
-        let mut endpoints =
-            Endpoints { listen: self.address, old: Vec::new(), new: Vec::new(), share: split.map(|_| share) };
-        let servers: Vec<_> = (0..).map(InstanceId).zip(site.books().addresses()).collect();
-        for (instance, (version, address)) in servers {
-            if !site.ask(proxy, |front, _| front.proxy().lists(instance)) {
-                continue;
-            }
-            let weight = site.scenario.proxies.policy.weights.get(version.index()).copied().unwrap_or(1);
-            let side = if split == Some(version) { &mut endpoints.new } else { &mut endpoints.old };
-            side.push(Endpoint { instance, address, weight });
-        }
-        let text = self.program.configuration(&site.scenario, &endpoints, &self.folder);
-        let (next, file) = (self.folder.path().join("next"), self.folder.path().join("configuration"));
-        std::fs::write(&next, text)?;
-        std::fs::rename(&next, &file)?;
-        self.signal(self.program.reload())
-    }
-
-    fn signal(&self, name: &str) -> io::Result<()> {
-        Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().map(drop)
-    }
-}
-
-impl Drop for Outside {
-    fn drop(&mut self) {
-        // A program that ended by itself needs no signal.
-        let _ = self.signal("TERM");
-        let _ = self.child.wait();
-    }
-}
-
-/// Lets a program learn what it is sent, each at its moment; changes that come together are told together.
-pub(super) async fn learn(
-    site: Arc<Site>,
-    proxy: usize,
-    outside: Outside,
-    mut inbox: mpsc::UnboundedReceiver<(Moment, News)>,
-) {
-    let mut share = Share::NONE;
-    let mut told = Ok(());
-    while told.is_ok() {
-        let Some(mut next) = inbox.recv().await else { return };
-        loop {
-            site.clock.until(next.0).await;
-            match next.1 {
-                News::Listing(instance, listed) => learn_listing(&site, proxy, instance, listed, false),
-                News::Weight(weight) => share = weight,
-            }
-            match inbox.try_recv() {
-                Ok(more) if more.0 <= site.clock.now() => next = more,
-                Ok(more) => {
-                    told = outside.refresh(&site, proxy, share);
-                    next = more;
-                }
-                Err(_) => break,
-            }
-        }
-        told = told.and_then(|()| outside.refresh(&site, proxy, share));
     }
 }
 

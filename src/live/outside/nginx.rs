@@ -1,6 +1,6 @@
 //! nginx: what of a scenario its configuration can say, and how.
 
-use super::{Endpoint, Endpoints, millis};
+use super::{Endpoint, Endpoints, GENERATION, millis};
 use crate::core::proxy::{Backoff, Policy, RetryOn, Rule, Target};
 use crate::core::time::Span;
 use crate::scenario::plan::Scenario;
@@ -68,9 +68,10 @@ pub(super) fn configuration(scenario: &Scenario, endpoints: &Endpoints, folder: 
     };
     let _ = write!(
         text,
-        "  server {{\n    listen {} backlog=4096;\n    keepalive_timeout 600s;\n    keepalive_requests 1000000;\n\
+        "  server {{\n    location = {GENERATION} {{ return 200 {}; }}\n    listen {} backlog=4096;\n    keepalive_timeout 600s;\n    keepalive_requests 1000000;\n\
          \x20   location / {{\n      proxy_pass http://{to};\n      proxy_http_version 1.1;\n\
          \x20     proxy_set_header Connection close;\n{}    }}\n  }}\n}}\n",
+        endpoints.generation,
         endpoints.listen,
         retries(policy)
     );

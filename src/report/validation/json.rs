@@ -1,6 +1,7 @@
 //! A validation for programs.
 
 use super::{Course, Findings, Line};
+use crate::core::time::Span;
 use crate::measure::claim::Finding;
 use serde::Serialize;
 
@@ -10,6 +11,7 @@ struct Page<'a> {
     against: &'a str,
     repetitions: u32,
     hop_delay_ms: f64,
+    reload_ms: f64,
     finding: &'static str,
     metrics: Vec<Row<'a>>,
     phases: Vec<Steps<'a>>,
@@ -42,13 +44,14 @@ struct Steps<'a> {
     exceeds: bool,
 }
 
-/// One object; `against`: whose proxies they were.
-pub fn json(findings: &Findings, against: &str, repetitions: u32, hop_delay_ms: f64) -> String {
+/// One object; `against`: whose proxies they were; `[hop, reload]`: what the machine adds to each way, and to a change.
+pub fn json(findings: &Findings, against: &str, repetitions: u32, [hop, reload]: [Span; 2]) -> String {
     let page = Page {
         schema: "rollcast.validation/3",
         against,
         repetitions,
-        hop_delay_ms,
+        hop_delay_ms: hop.millis(),
+        reload_ms: reload.millis(),
         finding: word(findings.finding()),
         metrics: findings.lines.iter().map(plain).collect(),
         phases: findings.courses.iter().map(steps).collect(),

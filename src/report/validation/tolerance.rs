@@ -22,10 +22,9 @@ pub struct Tolerance {
 }
 
 /// The metrics that are compared, with what is tolerated: the proof that this project owes, not what it happens to reach.
-pub const COMPARED: [(&str, Tolerance); 11] = [
+pub const COMPARED: [(&str, Tolerance); 10] = [
     ("requests", within(0.02, 5.0)),
     ("failed_requests", counted(2.0)),
-    ("availability", within(0.0, 0.005)),
     ("latency_ms_p50", within(0.10, 1.0)),
     ("latency_ms_p95", within(0.10, 1.0)),
     ("latency_ms_p99", within(0.10, 1.0)),
