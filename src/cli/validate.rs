@@ -58,13 +58,12 @@ mod real {
             return Ok(());
         }
         interrupt::listen();
-        let stack = stack(scenario, program)?;
-        let findings = compare(scenario, arguments, program, stack.hop)?;
+        let (findings, stacks) = compare(scenario, arguments, program)?;
         let whose = program.map_or("rollcast", Program::name);
         let text = if arguments.json {
-            validation::json(&findings, whose, arguments.repetitions, [stack.hop, stack.reload])
+            validation::json(&findings, whose, arguments.repetitions, mean_of(&stacks))
         } else {
-            validation::text(&findings, &head(arguments.repetitions, program, stack, replaced))
+            validation::text(&findings, &head(program, &stacks, replaced))
         };
         screen::print(&text)?;
         match findings.finding() {
@@ -106,20 +105,32 @@ mod real {
         Some(name)
     }
 
-    fn head(repetitions: u32, program: Option<Program>, stack: Stack, replaced: Option<&str>) -> String {
+    fn head(program: Option<Program>, stacks: &[Stack], replaced: Option<&str>) -> String {
         let whose = program.map_or_else(String::new, |program| format!(" with the real {}", program.name()));
+        let hops = stacks.iter().map(|stack| stack.hop);
+        let [least, most] = [hops.clone().min(), hops.max()].map(|hop| hop.unwrap_or_default().millis());
+        let [_, reload] = mean_of(stacks).map(Span::millis);
         let mut text = format!(
-            "{repetitions} repetitions{whose}; the stack of this machine adds {:.2} ms each way, which the simulator takes into account.",
-            stack.hop.millis()
+            "{} repetitions{whose}; before each the stack of this machine added {least:.2} to {most:.2} ms each way,\n\
+             which the simulator takes into account.",
+            stacks.len(),
         );
-        let Some(program) = program else { return text };
-        let (name, reload) = (program.name(), stack.reload.millis());
+        let Some(name) = program.map(Program::name) else { return text };
         text +=
             &format!("\nA reload of {name} takes {reload:.0} ms, and begins so much earlier than its change is due.");
         if let Some(rule) = replaced {
             text += &format!("\nBoth columns balance by {name}'s own {rule}.");
         }
         text
+    }
+
+    /// The means of what was measured: the hop, the reload.
+    fn mean_of(stacks: &[Stack]) -> [Span; 2] {
+        let mean = |of: fn(&Stack) -> Span| {
+            let sum: u64 = stacks.iter().map(|stack| of(stack).nanos()).sum();
+            Span::from_nanos(sum / stacks.len().max(1) as u64)
+        };
+        [mean(|stack| stack.hop), mean(|stack| stack.reload)]
     }
 
     /// What this machine adds.
@@ -143,7 +154,7 @@ mod real {
         known.rollout = None;
         known.strategies.clear();
         known.faults.clear();
-        (known.warm_up, known.horizon) = (Span::from_secs(1), Span::from_secs(4));
+        (known.warm_up, known.horizon) = (Span::from_millis(500), Span::from_secs(3));
         if let Source::Open { spacing, segments } = &mut known.traffic.source {
             *spacing = Spacing::Even;
             for segment in segments {
@@ -194,36 +205,40 @@ mod real {
         Arm { metrics: forecast.metrics, phases: forecast.phases, taken }
     }
 
+    /// One repetition after the other, since a machine has busy times: each begins with a look at what it adds now.
     fn compare(
         scenario: &Scenario,
         arguments: &Validate,
         program: Option<Program>,
-        hop: Span,
-    ) -> Result<Findings, Failure> {
+    ) -> Result<(Findings, Vec<Stack>), Failure> {
         // Whether the version that runs is forecast well says nothing more where strategies are.
         let skipped = usize::from(!scenario.strategies.is_empty());
         let runs: Vec<_> = sim::runs(scenario).into_iter().skip(skipped).collect();
         let progress = screen::Progress::new();
         progress.planned(runs.len() as u64 * u64::from(arguments.repetitions));
-        let tolerances = Tolerances::new(&arguments.tolerance, look(scenario).seconds());
-        let without: &[&str] = if program.is_some() { &OURS_ALONE } else { &[] };
-        let mut findings = Findings::default();
-        for (name, strategy) in runs {
-            let mut pairs = Vec::new();
-            for repetition in 0..arguments.repetitions {
-                let mut real = scenario.clone();
-                real.seed = scenario.seed.replication(repetition);
-                let mut model = real.clone();
-                model.network.delay = model.network.delay + hop;
-                let simulated = simulated_arm(&model, name, strategy);
-                let (live, _) = live_arm(&real, name, strategy, program)?;
+        let (mut stacks, mut pairs) = (Vec::new(), vec![Vec::new(); runs.len()]);
+        for repetition in 0..arguments.repetitions {
+            let stack = stack(scenario, program)?;
+            let mut real = scenario.clone();
+            real.seed = scenario.seed.replication(repetition);
+            let mut model = real.clone();
+            model.network.delay = model.network.delay + stack.hop;
+            for ((name, strategy), pairs) in runs.iter().zip(&mut pairs) {
+                let simulated = simulated_arm(&model, name, *strategy);
+                let (live, _) = live_arm(&real, name, *strategy, program)?;
                 pairs.push(Pair { simulated, live });
                 progress.done();
             }
-            findings.add(name, &pairs, &tolerances, without);
+            stacks.push(stack);
         }
         progress.finish();
-        Ok(findings)
+        let tolerances = Tolerances::new(&arguments.tolerance, look(scenario).seconds());
+        let without: &[&str] = if program.is_some() { &OURS_ALONE } else { &[] };
+        let mut findings = Findings::default();
+        for ((name, _), pairs) in runs.iter().zip(&pairs) {
+            findings.add(name, pairs, &tolerances, without);
+        }
+        Ok((findings, stacks))
     }
 
     /// Between two looks at what goes on, and what a machine is late with them: phases may be as far apart.

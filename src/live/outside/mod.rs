@@ -16,6 +16,7 @@ use crate::core::proxy::Rule;
 use crate::core::rollout::Strategy;
 use crate::core::time::Span;
 use crate::scenario::plan::Scenario;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -123,24 +124,18 @@ impl Program {
         }
     }
 
-    fn command(self, path: PathBuf, folder: &TempDir) -> Command {
+    fn command(self, folder: &TempDir) -> io::Result<Command> {
+        let path = self.path().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not installed"))?;
         let mut command = Command::new(path);
         let file = folder.path().join("configuration");
         match self {
             Program::Nginx => command.arg("-p").arg(folder.path()).arg("-c").arg(file),
-            Program::Haproxy => command.arg("-W").arg("-db").arg("-f").arg(file),
+            Program::Haproxy => command.arg("-db").arg("-f").arg(file),
         };
-        let errors = std::fs::File::create(folder.path().join("errors")).map_or_else(|_| Stdio::null(), Stdio::from);
+        let errors = std::fs::File::options().create(true).append(true).open(folder.path().join("errors"));
+        let errors = errors.map_or_else(|_| Stdio::null(), Stdio::from);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
-        command
-    }
-
-    /// What makes it read its configuration again.
-    const fn reload(self) -> &'static str {
-        match self {
-            Program::Nginx => "HUP",
-            Program::Haproxy => "USR2",
-        }
+        Ok(command)
     }
 }
 

@@ -22,13 +22,12 @@ use tokio::sync::mpsc;
 const START: Duration = Duration::from_secs(10);
 /// Configurations that it is told to read at the start, to see how long that takes.
 const TRIALS: usize = 5;
-/// It is told to read a configuration again after so long, and so often in all.
-const AGAIN: Duration = Duration::from_millis(500);
-const SIGNALS: u32 = 5;
+
 /// A program that runs.
 pub(in crate::live) struct Outside {
     program: Program,
-    child: Child,
+    /// The last is the one that serves.
+    children: Vec<Child>,
     folder: TempDir,
     generation: u32,
     /// What it takes until it goes by another configuration.
@@ -47,7 +46,6 @@ impl Outside {
         split: bool,
         instances: &[SocketAddr],
     ) -> io::Result<Outside> {
-        let path = program.path().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not installed"))?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let folder = tempfile::tempdir()?;
         let share = split.then_some(Share::NONE);
@@ -56,9 +54,9 @@ impl Outside {
         let old = (0..).map(InstanceId).zip(instances).map(endpoint).collect();
         let mut endpoints = Endpoints { listen: address, old, new: Vec::new(), share, generation: 0 };
         std::fs::write(folder.path().join("configuration"), program.configuration(scenario, &endpoints, &folder))?;
-        let child = program.command(path, &folder).spawn()?;
-        let mut outside = Outside { program, child, folder, generation: 0, reload: Span::ZERO, address };
-        outside.goes_by(0, START).await?;
+        let children = vec![program.command(&folder)?.spawn()?];
+        let mut outside = Outside { program, children, folder, generation: 0, reload: Span::ZERO, address };
+        outside.goes_by(0).await?;
         let clock = Clock::start()?;
         let mut took = [Span::ZERO; TRIALS];
         for span in &mut took {
@@ -72,13 +70,13 @@ impl Outside {
     }
 
     /// Waits until it goes by that configuration.
-    async fn goes_by(&self, generation: u32, patience: Duration) -> io::Result<()> {
+    async fn goes_by(&self, generation: u32) -> io::Result<()> {
         let there = async {
             while said_generation(self.address).await.ok() != Some(generation) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(patience, there).await.map_err(|_| {
+        tokio::time::timeout(START, there).await.map_err(|_| {
             io::Error::other(format!("{} does not take its configuration: {}", self.program.name(), self.errors()))
         })
     }
@@ -91,15 +89,22 @@ impl Outside {
         let (next, file) = (self.folder.path().join("next"), self.folder.path().join("configuration"));
         std::fs::write(&next, text)?;
         std::fs::rename(&next, &file)?;
-        // A signal is lost that reaches HAProxy's master while it starts itself anew.
-        for _ in 1..SIGNALS {
-            self.signal(self.program.reload())?;
-            if self.goes_by(self.generation, AGAIN).await.is_ok() {
-                return Ok(());
+        self.reload()?;
+        self.goes_by(self.generation).await
+    }
+
+    /// nginx reads its configuration again; of HAProxy another process takes the place of the last. Its master could do that
+    /// too, but does not hear signals that come close upon each other.
+    fn reload(&mut self) -> io::Result<()> {
+        let last = self.children.last().expect("it was started").id().to_string();
+        match self.program {
+            Program::Nginx => signal("HUP", &last),
+            Program::Haproxy => {
+                let next = self.program.command(&self.folder)?.arg("-sf").arg(last).spawn()?;
+                self.children.push(next);
+                Ok(())
             }
         }
-        self.signal(self.program.reload())?;
-        self.goes_by(self.generation, START).await
     }
 
     fn errors(&self) -> String {
@@ -122,17 +127,21 @@ impl Outside {
         }
         self.tell(&site.scenario, &mut endpoints).await
     }
+}
 
-    fn signal(&self, name: &str) -> io::Result<()> {
-        Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().map(drop)
-    }
+fn signal(name: &str, process: &str) -> io::Result<()> {
+    Command::new("kill").arg(format!("-{name}")).arg(process).status().map(drop)
 }
 
 impl Drop for Outside {
     fn drop(&mut self) {
-        // A program that ended by itself needs no signal.
-        let _ = self.signal("TERM");
-        let _ = self.child.wait();
+        for child in &mut self.children {
+            // One that ended by itself needs no signal.
+            if matches!(child.try_wait(), Ok(None)) {
+                let _ = signal("TERM", &child.id().to_string());
+            }
+            let _ = child.wait();
+        }
     }
 }
 
