@@ -81,10 +81,6 @@ impl ServerApp for Doorway {
         HEAD.scope(Arc::clone(&head), self.converse(stream, &head, limits.idle, shutdown)).await;
         None
     }
-
-    async fn cleanup(&self) {
-        self.proxy.http_cleanup().await;
-    }
 }
 
 impl Doorway {
@@ -120,6 +116,7 @@ impl ServerApp for Office {
 
 /// The doors, and who waits behind them.
 pub(super) struct House {
+    proxy: Arc<HttpProxy<Gateway>>,
     closing: watch::Sender<bool>,
     open: Arc<AtomicU32>,
     fds: ListenFds,
@@ -132,10 +129,11 @@ impl House {
         let (open, fds) = (Arc::new(AtomicU32::new(0)), ListenFds::new(fds.into()));
         let conf = ServerConf { upstream_keepalive_pool_size: POOL, ..ServerConf::default() };
         let gateway = Gateway { desk: Arc::clone(desk), log: Arc::clone(log) };
+        let proxy = Arc::new(http_proxy(&Arc::new(conf), gateway));
         let doorway = Doorway {
             desk: Arc::clone(desk),
             metrics: Arc::clone(metrics),
-            proxy: Arc::new(http_proxy(&Arc::new(conf), gateway)),
+            proxy: Arc::clone(&proxy),
             open: Arc::clone(&open),
         };
         let mut doors = vec![door("proxy", doorway, config.listen, &fds, &closed)];
@@ -143,7 +141,7 @@ impl House {
             let office = Office { desk: Arc::clone(desk), token: admin.token.clone() };
             doors.push(door("admin", office, admin.listen, &fds, &closed));
         }
-        House { closing, open, fds, doors }
+        House { proxy, closing, open, fds, doors }
     }
 
     /// Hands the listeners to the next process; says whether it took them.
@@ -170,23 +168,33 @@ impl House {
     }
 
     /// Nobody new comes in; whoever is in may end. Says how many were cut.
+    ///
+    /// A connection without a request is not closed at once, since its next request may be on its way: what comes is
+    /// answered, and told that the connection closes.
     pub async fn stop(self, desk: &Current) -> u32 {
-        let limit = current(desk).config.limits.stop;
-        tell(&format!("stops: accepts nothing new, and ends what is under way for up to {limit}"));
+        let limits = current(desk).config.limits;
+        tell(&format!("stops: accepts nothing new, and ends what is under way for up to {}", limits.stop));
         self.closing.send_replace(true);
         let ended = async {
             for door in self.doors {
                 // A door that fell has been told of.
                 let _ = door.await;
             }
-            while self.open.load(Ordering::SeqCst) > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            let _ = tokio::time::timeout(time(limits.linger), empty(&self.open)).await;
+            self.proxy.http_cleanup().await;
+            empty(&self.open).await;
         };
-        match tokio::time::timeout(time(limit), ended).await {
+        match tokio::time::timeout(time(limits.stop), ended).await {
             Ok(()) => 0,
             Err(_) => self.open.load(Ordering::SeqCst),
         }
+    }
+}
+
+/// Waits until nobody is in any more.
+async fn empty(open: &AtomicU32) {
+    while open.load(Ordering::SeqCst) > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

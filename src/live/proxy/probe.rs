@@ -48,19 +48,20 @@ pub(super) async fn check(desk: Arc<Desk>, member: Arc<Member>) {
         }
         let began = desk.clock.now();
         let well = healthy(&desk, &member).await;
-        if member.meters.well.get() != i64::from(well) {
-            let version = desk.version_name(member.backend.version);
-            let state = if well { "well" } else { "not well" };
-            tell(&format!("{} ({version}) answers its checks {state}", member.address()));
-        }
-        member.meters.well.set(i64::from(well));
         let instance = member.instance;
         let interval = desk.ask(|front, now| {
             let listed = front.proxy().lists(instance);
             listed.then(|| front.probed(now, instance, well)).flatten()
         });
         desk.changed.notify_one();
+        // Nobody asks any more how somebody is who was taken out.
         let Some(interval) = interval else { return };
+        if member.meters.well.get() != i64::from(well) {
+            let version = desk.version_name(member.backend.version);
+            let state = if well { "well" } else { "not well" };
+            tell(&format!("{} ({version}) answers its checks {state}", member.address()));
+        }
+        member.meters.well.set(i64::from(well));
         next = began + interval;
     }
 }

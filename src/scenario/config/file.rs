@@ -188,6 +188,9 @@ table! {
         connect_timeout: Lasting = Lasting(Span::from_secs(5)),
         /// For a connection to an instance to be used again.
         upstream_idle: Lasting = Lasting(Span::from_secs(30)),
+        /// When the proxy stops: for a connection without a request to bring one more, which is answered with
+        /// Connection: close. Nobody's request crosses with the end of their connection.
+        linger: Lasting = Lasting(Span::from_secs(1)),
         /// For requests under way when the proxy stops; then they are cut.
         stop: Lasting = Lasting(Span::from_secs(30)),
     }

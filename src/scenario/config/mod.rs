@@ -123,6 +123,8 @@ pub struct Limits {
     pub connect_timeout: Span,
     /// For a connection to an instance to be used again.
     pub upstream_idle: Span,
+    /// For a connection without a request to bring one more when the proxy stops.
+    pub linger: Span,
     /// For requests under way when the proxy stops.
     pub stop: Span,
 }

@@ -355,6 +355,7 @@ fn limits(bounds: &Bounds) -> Limits {
         tunnel_idle: bounds.tunnel_idle.0,
         connect_timeout: bounds.connect_timeout.0,
         upstream_idle: bounds.upstream_idle.0,
+        linger: bounds.linger.0,
         stop: bounds.stop.0,
     }
 }

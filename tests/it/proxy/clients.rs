@@ -1,11 +1,14 @@
 //! Clients that never rest.
 
-use super::{Running, exchange};
+use super::{Running, connect};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// Clients that ask one request after the other until they are told to stop; they say how many were not answered well.
+/// Every other one keeps its connection as long as the proxy does.
 pub struct Clients {
     stop: Arc<AtomicBool>,
     threads: Vec<thread::JoinHandle<(u32, Vec<String>)>>,
@@ -14,20 +17,9 @@ pub struct Clients {
 impl Clients {
     pub fn start(running: &Running, count: usize) -> Clients {
         let stop = Arc::new(AtomicBool::new(false));
-        let threads = (0..count).map(|_| {
+        let threads = (0..count).map(|number| {
             let (stop, address) = (Arc::clone(&stop), running.listen);
-            thread::spawn(move || {
-                let (mut asked, mut wrong) = (0, Vec::new());
-                while !stop.load(Ordering::SeqCst) {
-                    let request = b"GET /slow/5 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
-                    let answer = exchange(address, request);
-                    asked += 1;
-                    if !answer.starts_with(b"HTTP/1.1 200") {
-                        wrong.push(String::from_utf8_lossy(&answer).into_owned());
-                    }
-                }
-                (asked, wrong)
-            })
+            thread::spawn(move || ask_on(address, number % 2 == 0, &stop))
         });
         let threads = threads.collect();
         Clients { stop, threads }
@@ -43,4 +35,45 @@ impl Clients {
         }
         all
     }
+}
+
+fn ask_on(address: SocketAddr, keeps: bool, stop: &AtomicBool) -> (u32, Vec<String>) {
+    let (mut asked, mut wrong, mut kept) = (0, Vec::new(), None);
+    while !stop.load(Ordering::SeqCst) {
+        let again = if kept.is_some() { "over a connection that was kept" } else { "over a new connection" };
+        let mut stream = kept.take().unwrap_or_else(|| connect(address));
+        let answer = ask(&mut stream, keeps);
+        asked += 1;
+        if !answer.starts_with("HTTP/1.1 200") {
+            wrong.push(format!("{again}: {answer:?}"));
+        } else if answer.to_ascii_lowercase().contains("connection: keep-alive") {
+            kept = Some(stream);
+        }
+    }
+    (asked, wrong)
+}
+
+/// The answer, or as much of it as comes.
+fn ask(stream: &mut TcpStream, keeps: bool) -> String {
+    let connection = if keeps { "keep-alive" } else { "close" };
+    let request = format!("GET /slow/5 HTTP/1.1\r\nHost: test\r\nConnection: {connection}\r\n\r\n");
+    let mut answer = Vec::new();
+    let mut piece = [0; 4_096];
+    if stream.write_all(request.as_bytes()).is_err() {
+        return String::new();
+    }
+    while !is_whole(&answer) {
+        match stream.read(&mut piece) {
+            Ok(count @ 1..) => answer.extend_from_slice(&piece[..count]),
+            Ok(_) | Err(_) => break,
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).and_then(|line| line.parse().ok());
+    length.is_some_and(|length: usize| body.len() >= length)
 }

@@ -70,7 +70,7 @@ fn what_does_not_end_is_cut_after_a_while() {
 fn listeners_are_handed_to_the_next_process_without_losing_a_request() {
     let backend = Backend::start("a");
     let first = Running::start(&format!(
-        "versions: {{ v1: {{ addresses: ['{}'] }} }}\nupgrade-socket: up.sock",
+        "versions: {{ v1: {{ addresses: ['{}'] }} }}\nupgrade-socket: up.sock\nlimits: {{ linger: 20s }}",
         backend.address
     ));
     let clients = Clients::start(&first, 4);
