@@ -4,12 +4,13 @@ use crate::core::draw::further;
 use crate::core::ids::UserId;
 use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Ticket, Tried};
 use crate::core::time::{Moment, Span};
+use crate::live::endings;
 use crate::live::site::Site;
 use crate::live::upstream::{ATTEMPT, NUMBER, header};
 use crate::measure::meter::Attempt;
 use async_trait::async_trait;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{ProxyHttp, ProxyWarnLogContext, Session};
 use std::sync::Arc;
@@ -172,24 +173,17 @@ impl ProxyHttp for Gateway {
         visit: &mut Visit,
     ) -> Result<()> {
         self.site.clock.pause(self.site.scenario.network.delay).await;
-        let ending = match response.status.as_u16() {
-            503 => Ending::Refused,
-            500.. => Ending::Error,
-            _ => {
-                visit.ending = Some(Ending::Served);
-                return Ok(());
-            }
-        };
+        let ending = endings::of_status(response.status.as_u16());
+        if ending == Ending::Served {
+            visit.ending = Some(ending);
+            return Ok(());
+        }
         if ending == Ending::Refused {
             self.site.books().meter.shed();
         }
         match self.end(visit, ending) {
             Next::Done => Ok(()),
-            Next::RetryAfter(_) => {
-                let mut again = Error::explain(ErrorType::Custom("TryAgain"), "the core allows a retry");
-                again.set_retry(true);
-                Err(again.into_up())
-            }
+            Next::RetryAfter(_) => Err(endings::try_again()),
         }
     }
 
@@ -200,10 +194,7 @@ impl ProxyHttp for Gateway {
         visit: &mut Visit,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        let ending = match error.etype() {
-            ErrorType::ConnectTimedout => Ending::TimedOut,
-            _ => Ending::Refused,
-        };
+        let ending = endings::of_connecting(&error);
         if ending == Ending::Refused {
             self.site.books().meter.refused();
         }
@@ -221,12 +212,7 @@ impl ProxyHttp for Gateway {
         _client_reused: bool,
     ) -> Box<Error> {
         if visit.pick.is_some() {
-            let ending = match (error.esource(), error.etype()) {
-                (ErrorSource::Downstream, _) => Ending::Abandoned,
-                (_, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Ending::TimedOut,
-                _ => Ending::Reset,
-            };
-            self.end(visit, ending);
+            self.end(visit, endings::of_exchange(&error));
         }
         // What has begun to be answered is not answered anew; the retry is forgone at the end.
         error.set_retry(visit.wait.is_some() && session.response_written().is_none());

@@ -7,6 +7,7 @@
 
 mod books;
 mod clock;
+mod endings;
 mod gateway;
 mod helm;
 mod load;

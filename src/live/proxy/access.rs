@@ -5,15 +5,15 @@ use serde::Serialize;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Lines that may wait to be written.
 const WAITING_MAX: usize = 65_536;
-/// How long a line may wait for others to be written with it.
-const FLUSH: Duration = Duration::from_millis(200);
+/// How long a line waits for others to be written with it.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// One request.
 #[derive(Serialize)]
@@ -35,14 +35,16 @@ pub(super) struct Line<'a> {
     pub instance: Option<String>,
     /// Attempts beyond the first.
     pub retries: u32,
-    pub error: Option<String>,
+    /// Why it was refused, or what went wrong.
+    pub error: Option<&'a str>,
 }
 
 /// Where lines go; a thread writes them.
 pub(super) struct Log {
-    lines: Option<SyncSender<Vec<u8>>>,
+    /// `None` among the lines is the end.
+    lines: Option<SyncSender<Option<Vec<u8>>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    lost: Arc<AtomicU64>,
+    lost: AtomicU64,
 }
 
 impl Log {
@@ -50,7 +52,7 @@ impl Log {
     /// A file that cannot be written.
     pub fn open(to: &AccessLog) -> io::Result<Log> {
         let out: Box<dyn Write + Send> = match to {
-            AccessLog::None => return Ok(Log { lines: None, writer: Mutex::new(None), lost: Arc::default() }),
+            AccessLog::None => return Ok(Log { lines: None, writer: Mutex::new(None), lost: AtomicU64::new(0) }),
             AccessLog::Screen => Box::new(io::stdout()),
             AccessLog::File(path) => {
                 let file = OpenOptions::new().create(true).append(true).open(path);
@@ -59,7 +61,7 @@ impl Log {
         };
         let (lines, inbox) = sync_channel(WAITING_MAX);
         let writer = thread::Builder::new().name("access-log".to_owned()).spawn(move || write(inbox, out))?;
-        Ok(Log { lines: Some(lines), writer: Mutex::new(Some(writer)), lost: Arc::default() })
+        Ok(Log { lines: Some(lines), writer: Mutex::new(Some(writer)), lost: AtomicU64::new(0) })
     }
 
     /// Whether anybody reads the lines.
@@ -72,36 +74,37 @@ impl Log {
         let Some(lines) = &self.lines else { return };
         let mut text = serde_json::to_vec(line).expect("plain values are JSON");
         text.push(b'\n');
-        if let Err(TrySendError::Full(_)) = lines.try_send(text) {
+        if let Err(TrySendError::Full(_)) = lines.try_send(Some(text)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Writes what is left. Says how many lines were lost.
-    pub fn close(&mut self) -> u64 {
-        self.lines = None;
-        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    /// Writes what is left, and nothing more. Says how many lines were lost.
+    pub fn close(&self) -> u64 {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(lines), Some(writer)) = (&self.lines, writer) {
             // A panic of the writer has been told already.
+            let _ = lines.send(None);
+            writer.thread().unpark();
             let _ = writer.join();
         }
         self.lost.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Log {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-fn write(inbox: Receiver<Vec<u8>>, out: Box<dyn Write + Send>) {
+fn write(inbox: Receiver<Option<Vec<u8>>>, out: Box<dyn Write + Send>) {
     let mut out = BufWriter::new(out);
-    loop {
-        match inbox.recv_timeout(FLUSH) {
-            // A reader that has gone, or a disk that is full, must not stop the proxy.
-            Ok(line) => drop(out.write_all(&line)),
-            Err(RecvTimeoutError::Timeout) => drop(out.flush()),
-            Err(RecvTimeoutError::Disconnected) => return drop(out.flush()),
+    while let Ok(first) = inbox.recv() {
+        if first.is_some() {
+            thread::park_timeout(GATHER);
         }
+        for line in std::iter::once(first).chain(inbox.try_iter()) {
+            // A reader that has gone, or a disk that is full, must not stop the proxy.
+            match line {
+                Some(line) => drop(out.write_all(&line)),
+                None => return drop(out.flush()),
+            }
+        }
+        drop(out.flush());
     }
 }

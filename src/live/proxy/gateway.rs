@@ -3,6 +3,7 @@
 use crate::core::ids::InstanceId;
 use crate::core::proxy::{Affinity, Ending, Next};
 use crate::core::time::{Moment, Span};
+use crate::live::endings;
 use crate::live::proxy::access::{Line, Log};
 use crate::live::proxy::desk::{Desk, Member};
 use crate::live::proxy::guard::HEAD;
@@ -171,14 +172,11 @@ impl ProxyHttp for Gateway {
             return Ok(());
         }
         visit.answered();
-        let ending = match status {
-            503 => Ending::Refused,
-            500.. => Ending::Error,
-            _ => {
-                visit.ending = Some(Ending::Served);
-                return Ok(());
-            }
-        };
+        let ending = endings::of_status(status);
+        if ending == Ending::Served {
+            visit.ending = Some(ending);
+            return Ok(());
+        }
         if visit.end(ending) == Next::Done {
             return Ok(());
         }
@@ -186,9 +184,7 @@ impl ProxyHttp for Gateway {
             visit.forgo();
             return Ok(());
         }
-        let mut again = Error::explain(ErrorType::Custom("TryAgain"), "the core allows a retry");
-        again.set_retry(true);
-        Err(again.into_up())
+        Err(endings::try_again())
     }
 
     async fn response_filter(
@@ -214,10 +210,7 @@ impl ProxyHttp for Gateway {
         visit: &mut Visit,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        let ending = match error.etype() {
-            ErrorType::ConnectTimedout => Ending::TimedOut,
-            _ => Ending::Refused,
-        };
+        let ending = endings::of_connecting(&error);
         // Nothing was sent: any request may go to another instance.
         let again = visit.end(ending) != Next::Done;
         error.set_retry(again);
@@ -239,12 +232,7 @@ impl ProxyHttp for Gateway {
             return error;
         }
         if visit.has_attempt() {
-            let ending = match (error.esource(), error.etype()) {
-                (ErrorSource::Downstream, _) => Ending::Abandoned,
-                (_, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Ending::TimedOut,
-                _ => Ending::Reset,
-            };
-            visit.end(ending);
+            visit.end(endings::of_exchange(&error));
         }
         if !repeatable {
             visit.forgo();
@@ -253,7 +241,7 @@ impl ProxyHttp for Gateway {
         error
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, visit: &mut Visit) -> FailToProxy {
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, _visit: &mut Visit) -> FailToProxy {
         let status = match (error.esource(), error.etype()) {
             (_, ErrorType::HTTPStatus(status)) => *status,
             (
@@ -274,7 +262,6 @@ impl ProxyHttp for Gateway {
             // A client who has left needs no answer, and gets none.
             let _ = session.respond_error(status).await;
         }
-        visit.refused.get_or_insert("failed");
         FailToProxy { error_code: status, can_reuse_downstream: false }
     }
 
@@ -306,7 +293,7 @@ impl ProxyHttp for Gateway {
                 version: last.map(|(member, _)| visit.desk.version_name(member.backend.version)),
                 instance: last.map(|(member, _)| member.address().to_string()),
                 retries: visit.attempts.saturating_sub(1),
-                error: error.map(|error| error.etype().as_str().to_owned()),
+                error: visit.refused.or_else(|| error.map(|error| error.etype().as_str())),
             });
         }
     }

@@ -61,6 +61,10 @@ pub(super) async fn serve(mut config: Config, keeper: Box<dyn Keeper>, upgrade: 
         }
     };
     current(&desk).over.send_replace(true);
+    let lost = log.close();
+    if lost > 0 {
+        tell(&format!("{lost} lines of the access log were lost: it could not be written as fast"));
+    }
     if stopped > 0 {
         tell(&format!("stopped; {stopped} connections were cut"));
     } else {

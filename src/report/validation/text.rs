@@ -6,30 +6,27 @@ use crate::report::number::figure;
 use crate::report::table::STYLE;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
-/// The answer in a sentence, then both columns, then the phases.
+/// The answer in a sentence, then both columns for each strategy, then the phases.
 pub fn text(findings: &Findings, head: &str) -> String {
-    let answer = answer(findings);
+    let mut text = format!("{}\n{head}\n", answer(findings));
+    for lines in findings.lines.chunk_by(|one, other| one.strategy == other.strategy) {
+        text += &format!("\n{}\n{}\n", lines[0].strategy, table(lines));
+    }
+    findings.courses.iter().for_each(|course| text += &told(course));
+    text
+}
+
+fn table(lines: &[Line]) -> String {
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
-    table.set_header([
-        "strategy",
-        "metric",
-        "unit",
-        "simulated",
-        "live",
-        "difference",
-        "95 % interval",
-        "tolerated",
-        "",
-    ]);
-    for line in &findings.lines {
+    table.set_header(["metric", "simulated", "live", "difference", "95 % interval", "tolerated", ""]);
+    for line in lines {
         table.add_row(row(line));
     }
-    for column in 3..8 {
-        table.column_mut(column).expect("the head has nine columns").set_cell_alignment(CellAlignment::Right);
+    for column in 1..6 {
+        table.column_mut(column).expect("the head has seven columns").set_cell_alignment(CellAlignment::Right);
     }
-    let phases: String = findings.courses.iter().map(told).collect();
-    format!("{answer}\n{head}\n\n{}\n{phases}", table.trim_fmt())
+    table.trim_fmt()
 }
 
 fn answer(findings: &Findings) -> String {
@@ -65,14 +62,13 @@ fn told(course: &Course) -> String {
     text
 }
 
-fn row(line: &Line) -> [String; 9] {
+fn row(line: &Line) -> [String; 7] {
     let interval = line
         .difference
         .map_or_else(|| "–".to_owned(), |interval| format!("{} to {}", figure(interval.low), figure(interval.high)));
     [
-        line.strategy.clone(),
-        line.instance.map_or_else(|| line.metric.to_owned(), |number| format!("{} of {number}", line.metric)),
-        line.unit.to_owned(),
+        // Other names have their unit in them.
+        line.instance.map_or_else(|| line.metric.to_owned(), |number| format!("{}_% of {number}", line.metric)),
         figure(line.simulated),
         figure(line.live),
         figure(line.gap()),

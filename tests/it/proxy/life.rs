@@ -67,6 +67,24 @@ fn what_does_not_end_is_cut_after_a_while() {
 }
 
 #[test]
+fn every_request_has_its_line_in_the_access_log_when_the_proxy_has_stopped() {
+    let backend = Backend::start("a");
+    let running = Running::start(&format!("versions: {{ v1: {{ addresses: ['{}'] }} }}", backend.address));
+    for _ in 0..20 {
+        assert_eq!(running.get("/status/404").status, 404);
+    }
+    running.ask("GET / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    let (_, folder) = running.stop();
+    let log = fs::read_to_string(folder.path().join("access.json")).expect("it is there");
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let passed =
+        lines.iter().filter(|line| line["status"] == 404 && line["version"] == "v1" && line["path"] == "/status/404");
+    assert_eq!((lines.len(), passed.count()), (21, 20), "{log}");
+    assert_eq!(lines[20]["error"], "ambiguous-length");
+}
+
+#[test]
 fn listeners_are_handed_to_the_next_process_without_losing_a_request() {
     let backend = Backend::start("a");
     let first = Running::start(&format!(
