@@ -129,7 +129,7 @@ fn whoever_asks_for_tls_is_told_that_it_is_out_of_scope() {
     let text = SMALL.replace("'127.0.0.1:9001'", "'https://127.0.0.1:9001'").replace("] }", "], tls: true }");
     let said = problems(&format!("{text}tls: {{ cert: a.pem }}\nadmin: {{ certificate: b.pem }}"));
     for part in
-        ["6:1: tls: found TLS, which is out of scope", "versions.v1.tls: found TLS", "admin.certificate: found TLS"]
+        ["5:1: tls: found TLS, which is out of scope", "versions.v1.tls: found TLS", "admin.certificate: found TLS"]
     {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
