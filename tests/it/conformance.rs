@@ -45,7 +45,7 @@ impl Arm {
             let (Unit::Proxy(proxy), Question::Enter { ask, .. }) = (record.unit, &record.question) else {
                 return None;
             };
-            ask.tried.is_empty().then(|| (proxy, ask.user.0, ask.dice))
+            ask.tried.is_empty().then_some((proxy, ask.user.0, ask.dice))
         };
         self.records.iter().filter_map(first).collect()
     }
