@@ -54,6 +54,7 @@ const fn mix(mut z: u64) -> u64 {
 }
 
 /// Other 64 random bits from `bits`: the `index`th of a series that belongs to them.
+#[inline]
 pub fn further(bits: u64, index: u64) -> u64 {
     mix(bits.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
