@@ -3,7 +3,7 @@
 //! Generator: xoshiro256++ (Blackman and Vigna, 2019), seeded through SplitMix64 as its authors advise.
 
 use rand::SeedableRng;
-use rand_xoshiro::Xoshiro256PlusPlus;
+use rand::rngs::Xoshiro256PlusPlus;
 
 /// A stream of random numbers; implements [`rand::Rng`].
 pub type Stream = Xoshiro256PlusPlus;
