@@ -162,9 +162,6 @@ pub struct Results {
     pub width: Option<u16>,
 }
 
-const TOLERANCE_HELP: &str =
-    "Multiplies what is tolerated, or says it of one metric: 2, latency_ms_p99=25%, instance_share=3";
-
 const ASSERT_HELP: &str =
     "End with code 3 unless this holds, e.g. 'canary.budget_burnt < 0.1%'; the interval decides where there is one";
 
@@ -388,8 +385,8 @@ pub struct Validate {
     /// Another program in the place of our proxies, configured from the scenario: the one that is installed
     #[arg(long, value_name = "PROGRAM", value_enum)]
     pub against: Option<Against>,
-    /// Multiplies what is tolerated, or says it of one metric.
-    #[arg(long, value_name = "FACTOR or METRIC=TOLERANCE", value_parser = Asked::parse, help = TOLERANCE_HELP)]
+    /// Multiplies what is tolerated, or says it of one metric: `2`, `latency_ms_p99=25%`, `instance_share=3`
+    #[arg(long, value_name = "FACTOR or METRIC=TOLERANCE", value_parser = Asked::parse)]
     pub tolerance: Vec<Asked>,
     /// Divide boots, holds, grace periods, horizons and the like; requests keep their times
     #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = speed)]

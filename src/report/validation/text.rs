@@ -19,12 +19,12 @@ pub fn text(findings: &Findings, head: &str) -> String {
 fn table(lines: &[Line]) -> String {
     let mut table = Table::new();
     table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
-    table.set_header(["metric", "simulated", "live", "difference", "95 % interval", "tolerated", ""]);
+    table.set_header(["metric", "simulated", "live", "difference", "95 % interval", "tolerated"]);
     for line in lines {
         table.add_row(row(line));
     }
     for column in 1..6 {
-        table.column_mut(column).expect("the head has seven columns").set_cell_alignment(CellAlignment::Right);
+        table.column_mut(column).expect("the head has six columns").set_cell_alignment(CellAlignment::Right);
     }
     table.trim_fmt()
 }
@@ -62,10 +62,15 @@ fn told(course: &Course) -> String {
     text
 }
 
-fn row(line: &Line) -> [String; 7] {
+fn row(line: &Line) -> [String; 6] {
     let interval = line
         .difference
         .map_or_else(|| "–".to_owned(), |interval| format!("{} to {}", figure(interval.low), figure(interval.high)));
+    let mark = match line.finding() {
+        Finding::Holds => "✓",
+        Finding::Open => "?",
+        Finding::Fails => "✗",
+    };
     [
         // Other names have their unit in them.
         line.instance.map_or_else(|| line.metric.to_owned(), |number| format!("{}_% of {number}", line.metric)),
@@ -73,12 +78,6 @@ fn row(line: &Line) -> [String; 7] {
         figure(line.live),
         figure(line.gap()),
         interval,
-        format!("±{}", figure(line.tolerated)),
-        match line.finding() {
-            Finding::Holds => "✓",
-            Finding::Open => "?",
-            Finding::Fails => "✗",
-        }
-        .to_owned(),
+        format!("±{} {mark}", figure(line.tolerated)),
     ]
 }
