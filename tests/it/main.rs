@@ -4,6 +4,7 @@ mod balancers;
 mod controllers;
 mod deploy;
 mod journal;
+mod judges;
 mod lab;
 mod laws;
 #[cfg(feature = "live")]
