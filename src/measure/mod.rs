@@ -6,6 +6,7 @@
 pub mod budget;
 pub mod burn;
 pub mod claim;
+pub mod detect;
 mod drift;
 pub mod forecast;
 pub mod gauge;

@@ -9,6 +9,7 @@ mod count;
 mod evidence;
 pub mod fisher;
 pub mod kayenta;
+mod kind;
 pub mod looks;
 pub mod normal;
 pub mod proportions;
@@ -16,8 +17,9 @@ pub mod ranks;
 mod sprt;
 
 pub use count::Count;
-pub use evidence::{Evidence, Finding};
+pub use evidence::{Evidence, Finding, percent};
 pub use kayenta::Rules;
+pub use kind::{Kind, Terms};
 pub use looks::{GroupSequential, Shape, Sides};
 pub use sprt::{Sprt, Walk};
 

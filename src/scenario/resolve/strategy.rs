@@ -164,11 +164,7 @@ pub(super) fn percent(share: Share) -> f64 {
 }
 
 pub(super) fn gate(gate: &GateOrNone) -> Option<rollout::Gate> {
-    gate.0.as_ref().map(|gate| rollout::Gate {
-        error_rate: gate.error_rate.share(),
-        samples: gate.samples.small(),
-        window: gate.window.0,
-    })
+    gate.0.as_ref().map(|gate| rollout::Gate::limit(gate.error_rate.share(), gate.samples.small(), gate.window.0))
 }
 
 /// Fills in the default, which hangs on whether there is a gate.
