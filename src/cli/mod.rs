@@ -4,6 +4,7 @@ mod args;
 mod budget;
 mod check;
 mod compare;
+mod detect;
 mod export;
 mod gate;
 mod interrupt;
@@ -82,6 +83,7 @@ pub fn run() -> Result<(), Failure> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Live(arguments) => live::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
+        Command::Detect(arguments) => detect::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Pick(arguments) => pick::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),

@@ -3,10 +3,12 @@
 
 pub mod budget;
 pub mod csv;
+pub mod detect;
 pub mod folder;
 pub mod json;
 pub mod plan;
 pub mod plot;
+pub mod power;
 pub mod terminal;
 pub mod validation;
 pub mod verdict;

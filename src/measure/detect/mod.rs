@@ -50,12 +50,14 @@ pub struct Checks {
     pub window: usize,
     /// Whether the canary keeps its share after a failed check, and is checked once more (Flagger); time goes on.
     pub holds: bool,
+    /// Whether the checks end with the first decision; otherwise the canary goes on to the last one.
+    pub until_decided: bool,
 }
 
 impl Checks {
     /// A single look.
     pub fn one(at_s: f64, canary: u64, control: u64) -> Checks {
-        Checks { list: vec![Check { at_s, canary, control }], limit: 0, window: 1, holds: false }
+        Checks { list: vec![Check { at_s, canary, control }], limit: 0, window: 1, holds: false, until_decided: false }
     }
 }
 
@@ -134,12 +136,6 @@ impl Toll {
             detection_s: (self.condemned > 0.0).then(|| self.when / self.condemned),
             requests: self.requests + requests,
         }
-    }
-
-    /// The same, where all of the rest had as many requests.
-    fn close_all(self, inconclusive: f64, requests: u64) -> Odds {
-        let rest = (1.0 - self.condemned).max(0.0);
-        self.close(inconclusive, rest * requests as f64)
     }
 }
 

@@ -154,7 +154,11 @@ fn sequential(test: &Sprt, wanted: &Wanted) -> Need {
     let step = (most / LOOKS_MAX).ceil().max(1.0) as u64;
     let looks = (most / step as f64).ceil() as u64;
     let list = (1..=looks).map(|look| wanted.check(look * step, step)).collect();
-    Need { canary: healthy.ceil() as u64, control: 0, checks: Checks { list, limit: 0, window: 1, holds: false } }
+    Need {
+        canary: healthy.ceil() as u64,
+        control: 0,
+        checks: Checks { list, limit: 0, window: 1, holds: false, until_decided: true },
+    }
 }
 
 /// The requests of a single look, as many times more as planned looks cost.
@@ -165,7 +169,7 @@ fn planned(case: &Case, test: &GroupSequential, wanted: &Wanted) -> Need {
     let each = (once * test.inflation(wanted.power) / looks as f64).ceil().max(1.0) as u64;
     let list = (1..=looks).map(|look| wanted.check(look * each, each)).collect();
     let (canary, control) = wanted.both(each * looks);
-    Need { canary, control, checks: Checks { list, limit: 0, window: 1, holds: false } }
+    Need { canary, control, checks: Checks { list, limit: 0, window: 1, holds: false, until_decided: false } }
 }
 
 /// Points of the metric, one for each interval, with one verdict at the end.
@@ -187,7 +191,11 @@ fn points(case: &Case, wanted: &Wanted) -> Option<Need> {
     }
     let (canary, control) = wanted.both(each * high as u64);
     let list = vec![Check { at_s: canary as f64 / wanted.canary_rate, canary: each, control: check.control }; high];
-    Some(Need { canary, control, checks: Checks { list, limit: 0, window: usize::MAX, holds: false } })
+    Some(Need {
+        canary,
+        control,
+        checks: Checks { list, limit: 0, window: usize::MAX, holds: false, until_decided: false },
+    })
 }
 
 /// Whether the judge could condemn any canary of so many requests in one check, if all of them failed.

@@ -69,6 +69,9 @@ fn run(case: &Case, checks: &Checks, rate: f64, mut stream: Stream) -> Run {
             Some(Verdict::Inconclusive(_)) => run.end = End::Open,
             None => {}
         }
+        if checks.until_decided && run.end == End::Passed {
+            return run;
+        }
         if failed > tolerated {
             return Run { end: End::Condemned, ..run };
         }
@@ -114,7 +117,7 @@ fn verdict(case: &Case, checks: &Checks, seen: &[(Count, Count)]) -> Verdict {
 
 /// A single verdict after `points` checks of this size: the probability to condemn, by replay.
 pub(super) fn at_the_end(case: &Case, check: Check, points: usize, rate: f64) -> f64 {
-    let checks = Checks { list: vec![check; points], limit: 0, window: 1, holds: false };
+    let checks = Checks { list: vec![check; points], limit: 0, window: 1, holds: false, until_decided: false };
     let seed = Seed(rate.to_bits() ^ points as u64);
     let fails = |trial: u32| {
         let mut stream = seed.stream("detect", trial.into());

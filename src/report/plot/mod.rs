@@ -8,6 +8,7 @@ mod cost_loss;
 mod instances;
 mod labels;
 mod panel;
+mod power;
 mod series;
 mod timeline;
 mod window;
@@ -15,6 +16,7 @@ mod window;
 pub use budget::budget;
 pub use cost_loss::cost_loss;
 pub use instances::instances;
+pub use power::{characteristic, harm};
 pub use timeline::{rollout, timeline};
 
 #[cfg(test)]

@@ -23,7 +23,9 @@ pub(super) use proxies::{Affinity, Backups, Initial, Layer, Limits, Preset, Prox
 pub(super) use service::{
     Branch, Discipline, Errors, Fleet, Law, LawOrSpan, LawTable, Readiness, UnlimitedWord, Version,
 };
-pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
+pub(super) use strategy::{
+    BlueGreen, Canary, Gate, GateOrNone, JudgeName, Recreate, Rolling, Split, Step, Strategies, Strategy,
+};
 pub(super) use target::{Act, Event, Fault, Resize, Rollout, Slo, Telemetry};
 pub(super) use traffic::{Arrivals, Backoff, Budget, Closed, Failure, Network, Open, Stage, Target, Trace, Traffic};
 pub(super) use trial::{AbSplit, AbTest, Combined, FeatureFlag, HoldOrManual, Promotion, Shadow, ShareStep};

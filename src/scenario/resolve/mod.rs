@@ -4,6 +4,7 @@
 //! plan is only handed out if no problem was noted.
 
 mod balancer;
+mod gate;
 mod inherit;
 mod law;
 mod manifest;

@@ -19,14 +19,20 @@ pub(super) fn slo(file: &File, check: &mut Check<'_>) -> Slo {
         check.complain(&[&KeyPath::from(["slo", "objective"])], text);
     }
     Slo {
-        objective: Objective {
-            objective: slo.objective.share(),
-            window: slo.window.0,
-            requests: slo.requests.map(|requests| requests.0),
-            timeslice: TimeSlice { length: slo.timeslice.length.0, target: slo.timeslice.target.share() },
-        },
+        objective: objective(file),
         bad_request_price: slo.bad_request_price.as_ref().map_or(0.0, |price| price.amount),
         downtime: Downtime { slice: slo.downtime.slice.0, share: slo.downtime.share.share() },
+    }
+}
+
+/// What was promised.
+pub(super) fn objective(file: &File) -> Objective {
+    let slo = &file.slo;
+    Objective {
+        objective: slo.objective.share(),
+        window: slo.window.0,
+        requests: slo.requests.map(|requests| requests.0),
+        timeslice: TimeSlice { length: slo.timeslice.length.0, target: slo.timeslice.target.share() },
     }
 }
 
