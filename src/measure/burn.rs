@@ -38,23 +38,27 @@ impl Account {
         self.all[self.seconds()] / seconds
     }
 
+    /// Requests in the `window` that ends after `end` seconds, with those of the time before the measured one.
+    fn events(&self, end: usize, window: Span) -> f64 {
+        let start = end.saturating_sub(window.seconds() as usize);
+        self.all[end] - self.all[start] + (window.seconds() - end as f64).max(0.0) * self.rate()
+    }
+
     /// Share of bad requests in the `window` that ends after `end` seconds. Before the measured time the service is
     /// taken to have been healthy at its mean rate: an alert window is often longer than the run.
     fn bad_share(&self, end: usize, window: Span) -> f64 {
-        let window = window.seconds();
-        let start = end.saturating_sub(window as usize);
-        let before = (window - end as f64).max(0.0) * self.rate();
-        let all = self.all[end] - self.all[start] + before;
+        let start = end.saturating_sub(window.seconds() as usize);
+        let all = self.events(end, window);
         if all > 0.0 { (self.bad[end] - self.bad[start]) / all } else { 0.0 }
     }
 
     /// Every alert of the objective, fired or not.
-    pub fn alerts(&self, objective: &Objective) -> Vec<Alert> {
-        let rules = AlertPolicy::default().rules(objective.window);
-        rules.iter().map(|rule| self.alert(objective, rule)).collect()
+    pub fn alerts(&self, objective: &Objective, policy: AlertPolicy) -> Vec<Alert> {
+        let rules = policy.rules(objective.window);
+        rules.iter().map(|rule| self.alert(objective, rule, policy)).collect()
     }
 
-    fn alert(&self, objective: &Objective, rule: &AlertRule) -> Alert {
+    fn alert(&self, objective: &Objective, rule: &AlertRule, policy: AlertPolicy) -> Alert {
         let factor = rule.factor(objective.window);
         let mut alert = Alert {
             severity: rule.severity.label(),
@@ -65,11 +69,22 @@ impl Account {
             fires_s: None,
             clears_s: None,
         };
+        let in_window = objective.requests.unwrap_or_else(|| self.rate() * objective.window.seconds());
+        let hold = rule.hold.whole_seconds() as usize;
+        let mut held = 0;
         for end in 1..=self.seconds() {
-            let long = objective.burn_rate(self.bad_share(end, rule.long));
-            let short = objective.burn_rate(self.bad_share(end, rule.short));
-            alert.burn_rate_max = alert.burn_rate_max.max(long);
-            self.note(&mut alert, end, long > factor && short > factor);
+            let burns_above = |window: Span| {
+                let share = self.bad_share(end, window);
+                let limit = match policy.follows_traffic() {
+                    true => rule.error_ratio_at(objective, window, self.events(end, window), in_window),
+                    false => rule.error_ratio(objective),
+                };
+                share > limit
+            };
+            alert.burn_rate_max = alert.burn_rate_max.max(objective.burn_rate(self.bad_share(end, rule.long)));
+            held = if burns_above(rule.long) && burns_above(rule.short) { held + 1 } else { 0 };
+            // A condition that holds for the first time has held for no time yet.
+            self.note(&mut alert, end, held > hold);
         }
         alert
     }
@@ -127,7 +142,7 @@ mod tests {
     fn alerts_fire_when_the_workbook_says() {
         for (error, fast, slow) in [(1.0, 52.0, 130.0), (0.5, 104.0, 260.0), (0.2, 260.0, 649.0), (0.1, 519.0, 1_297.0)]
         {
-            let alerts = failing(error, 2_000).alerts(&objective());
+            let alerts = failing(error, 2_000).alerts(&objective(), AlertPolicy::Google30d);
             for (alert, expected) in alerts.iter().zip([fast, slow]) {
                 let fires = alert.fires_s.expect("it fires");
                 assert!((fires - expected).abs() <= 1.0, "{error}: {fires} s instead of {expected} s");
@@ -138,9 +153,38 @@ mod tests {
     #[test]
     fn an_alert_clears_once_its_short_window_is_clean() {
         let seconds = (0..1_200).map(|second| if second < 300 { (500, 500) } else { (1_000, 0) });
-        let alerts = Account::new(0.0, seconds).alerts(&objective());
+        let alerts = Account::new(0.0, seconds).alerts(&objective(), AlertPolicy::Google30d);
         // The last 300 s are below 1.44 % once no more than 8.64 s of the half-failing time are among them.
         assert_eq!(alerts[0].clears_s, Some(592.0));
+    }
+
+    #[test]
+    fn an_alert_waits_until_its_condition_has_held() {
+        let with = |policy| failing(1.0, 1_000).alerts(&objective(), policy)[0].fires_s.expect("it fires");
+        // Pyrra's first rule over 30 days: 64 minutes, factor 14.06, held for two minutes.
+        let rule = AlertPolicy::Pyrra.rules(objective().window)[0];
+        let condition = (rule.error_ratio(&objective()) * rule.long.seconds()).ceil();
+        assert_eq!(with(AlertPolicy::Pyrra), condition + rule.hold.seconds());
+        assert_eq!(with(AlertPolicy::PyrraDynamic), condition + rule.hold.seconds(), "at even traffic they are alike");
+    }
+
+    #[test]
+    fn at_night_a_threshold_that_follows_the_traffic_needs_more_errors() {
+        // A tenth of the traffic in the last ten minutes, of which a tenth fails.
+        let seconds = (0..7_200).map(|second| if second < 6_600 { (1_000, 0) } else { (90, 10) });
+        let fires = |policy| {
+            let promise = Objective { requests: Some(1_000.0 * 30.0 * 86_400.0), ..objective() };
+            Account::new(0.0, seconds.clone()).alerts(&promise, policy)[2].burn_rate_max
+        };
+        assert_eq!(fires(AlertPolicy::Pyrra), fires(AlertPolicy::PyrraDynamic), "what is measured is the same");
+        let quiet = (0..7_200).map(|_| (90_u32, 10_u32));
+        let promise = Objective { requests: Some(1_000.0 * 30.0 * 86_400.0), ..objective() };
+        let account = Account::new(0.0, quiet);
+        assert!(account.alerts(&promise, AlertPolicy::Pyrra)[0].fires_s.is_some());
+        assert!(
+            account.alerts(&promise, AlertPolicy::PyrraDynamic)[0].fires_s.is_none(),
+            "it is a hundredth of the budget"
+        );
     }
 
     #[test]

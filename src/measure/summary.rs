@@ -1,5 +1,6 @@
 //! From what the meter kept to the metrics, as `docs/metrics.md` defines them.
 
+use crate::core::alert::AlertPolicy;
 use crate::core::slo::Objective;
 use crate::core::time::{Moment, Span};
 use crate::measure::burn::Account;
@@ -16,6 +17,8 @@ const PEAK_WINDOW_S: usize = 10;
 pub struct Terms {
     /// The promise.
     pub objective: Objective,
+    /// Which alerts watch it.
+    pub alerts: AlertPolicy,
     /// A slice is down when fewer than this share of its requests were good.
     pub down_share: f64,
     /// Length of that slice, in whole seconds.
@@ -32,7 +35,7 @@ pub struct Terms {
 pub fn summarise(name: &str, meter: Meter, terms: &Terms) -> StrategyForecast {
     let first = whole_second_after(meter.began);
     let account = Account::new(first as f64, meter.timeline.iter().skip(first).map(|row| (row.good, row.bad)));
-    let alerts = account.alerts(&terms.objective);
+    let alerts = account.alerts(&terms.objective, terms.alerts);
     let mut metrics = Metrics {
         budget_burnt_timeslices: Some(account.timeslices_burnt(&terms.objective)),
         burn_rate_max: alerts.iter().map(|alert| alert.burn_rate_max).reduce(f64::max),

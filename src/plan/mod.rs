@@ -8,10 +8,8 @@ mod explain;
 mod lint;
 mod rehearsal;
 mod service;
-mod watch;
 
 pub use explain::{explain, instances};
 pub use lint::{Finding, Load, lint};
 pub use rehearsal::{Ending, Rehearsal, Row, Timing, rehearse};
 pub use service::{Delay, Found, on_service, smallest_delay, smallest_surge, typical_boot};
-pub use watch::{Watch, watch};

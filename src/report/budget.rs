@@ -131,7 +131,7 @@ fn row(bill: &Bill, rule: &AlertRule, firing: Option<Firing>) -> [String; 7] {
 /// A rule that asks for more errors than there can be.
 fn unreachable_rules(bill: &Bill) -> impl Iterator<Item = String> {
     let objective = &bill.asked.objective;
-    bill.alerts.iter().filter(|(rule, _)| rule.error_ratio(objective) > 1.0).map(|(rule, _)| {
+    bill.alerts.iter().filter(|(rule, _)| rule.never_fires(objective)).map(|(rule, _)| {
         let needed = percent(rule.error_ratio(objective));
         format!(
             "unreachable-alert: the {} over {} needs {needed} % errors and can never fire",

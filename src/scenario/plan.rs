@@ -2,14 +2,16 @@
 //!
 //! Whoever holds a [`Scenario`] may rely on what the comments here promise.
 
+use crate::core::alert::AlertPolicy;
 use crate::core::amount::{Rate, Share};
-use crate::core::draw::Seed;
+use crate::core::draw::{Seed, unit};
 use crate::core::ids::VersionId;
 use crate::core::proxy::Policy;
 use crate::core::rollout::Strategy;
 use crate::core::slo::Objective;
 use crate::core::time::{Moment, Span};
 use crate::manifest::Manifest;
+use rand::Rng;
 
 /// Everything a run needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -367,6 +369,10 @@ pub struct Branch {
 pub struct Slo {
     /// The promise, and how it is counted.
     pub objective: Objective,
+    /// Which alerts watch it.
+    pub alerts: AlertPolicy,
+    /// Share of the budget that was spent before the run.
+    pub spent: Share,
     /// What one bad request costs, in the currency of the fleet's price.
     pub bad_request_price: f64,
     /// When the service counts as down.
@@ -463,10 +469,28 @@ pub struct Reload {
 }
 
 /// How metrics reach a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Telemetry {
     /// Time between two samples.
     pub scrape: Span,
-    /// From a sample to the moment the gate sees it.
+    /// From a sample to the moment it can be queried.
     pub delay: Span,
+    /// The rules of a gate are evaluated so often, counted from the start of the run; zero: as soon as a sample is there.
+    pub evaluate: Span,
+    /// Share of the samples that are lost.
+    pub lost: Share,
+}
+
+impl Telemetry {
+    /// Whether the sample of this moment is lost: its luck belongs to the moment, and is the same for every strategy.
+    pub fn is_lost(&self, seed: Seed, at: Moment) -> bool {
+        self.lost > Share::NONE && unit(seed.stream("scrape", at.nanos()).next_u64()) < self.lost.value()
+    }
+
+    /// When a gate sees a sample that was taken at `at`: at the first evaluation after it can be queried.
+    pub fn seen(&self, at: Moment) -> Moment {
+        let there = at + self.delay;
+        let every = self.evaluate.nanos();
+        if every == 0 { there } else { Moment::from_nanos(there.nanos().div_ceil(every) * every) }
+    }
 }

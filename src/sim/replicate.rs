@@ -208,6 +208,7 @@ fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings
 fn terms(scenario: &Scenario) -> Terms {
     Terms {
         objective: scenario.slo.objective,
+        alerts: scenario.slo.alerts,
         down_share: scenario.slo.downtime.share.value(),
         down_slice_s: scenario.slo.downtime.slice.whole_seconds() as usize,
         price_per_hour: scenario.fleet.price.per_hour,

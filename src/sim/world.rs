@@ -325,7 +325,9 @@ impl<'a> World<'a> {
         let telemetry = self.scenario.telemetry;
         let [old, new] = self.meter.tallies();
         let sample = Sample { at: self.now, new, old };
-        self.agenda.plan(self.now + telemetry.delay, Event::Sampled(sample));
+        if !telemetry.is_lost(self.scenario.seed, self.now) {
+            self.agenda.plan(telemetry.seen(self.now), Event::Sampled(sample));
+        }
         self.agenda.plan(self.now + telemetry.scrape, Event::Scrape);
     }
 }

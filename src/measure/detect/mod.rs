@@ -9,9 +9,11 @@ mod once;
 mod replay;
 mod states;
 mod walk;
+mod watch;
 
 pub use need::{Need, Wanted, can_fail, need};
 pub use once::{Chances, chances};
+pub use watch::{Watch, watch};
 
 use crate::core::judge::Judge;
 

@@ -26,7 +26,7 @@ pub(super) use service::{
 pub(super) use strategy::{
     BlueGreen, Canary, Gate, GateOrNone, JudgeName, Recreate, Rolling, Split, Step, Strategies, Strategy,
 };
-pub(super) use target::{Act, Event, Fault, Resize, Rollout, Slo, Telemetry};
+pub(super) use target::{Act, Alerts, Event, Fault, Resize, Rollout, Slo, Telemetry};
 pub(super) use traffic::{Arrivals, Backoff, Budget, Closed, Failure, Network, Open, Stage, Target, Trace, Traffic};
 pub(super) use trial::{AbSplit, AbTest, Combined, FeatureFlag, HoldOrManual, Promotion, Shadow, ShareStep};
 

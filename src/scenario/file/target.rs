@@ -13,12 +13,32 @@ table! {
         window: Lasting = Lasting(Span::from_secs(30 * 86_400)),
         /// Requests in the window; extrapolated from the measured mean rate unless given.
         requests: Option<Above<0>> = None,
+        /// Which alerts watch it.
+        alerts: Alerts = Alerts::Google30d,
+        /// Share of the budget that was spent before the run.
+        spent: Percent = Percent::of(0.0),
         /// What one bad request costs; nothing unless given.
         bad_request_price: Option<Money> = None,
         /// When the service counts as down.
         downtime: Downtime = Entry::fallback(),
         /// For the other way to count: share of good time slices.
         timeslice: TimeSlice = Entry::fallback(),
+    }
+}
+
+words! {
+    /// Which burn-rate alerts watch an objective.
+    pub enum Alerts {
+        /// The three of Google's workbook.
+        "google-30d" => Google30d,
+        /// Sloth's four for 30 days.
+        "sloth-30d" => Sloth30d,
+        /// Sloth's four for 28 days.
+        "sloth-28d" => Sloth28d,
+        /// Pyrra's four.
+        "pyrra" => Pyrra,
+        /// Pyrra's four with thresholds that follow the traffic.
+        "pyrra-dynamic" => PyrraDynamic,
     }
 }
 
@@ -156,7 +176,11 @@ table! {
     pub struct Telemetry {
         /// Between two samples.
         scrape: Every<10> = Every(Span::from_secs(15)),
-        /// From a sample to the moment a gate sees it.
+        /// From a sample to the moment it can be queried.
         delay: Span = Span::ZERO,
+        /// The rules of a gate are evaluated so often; as soon as a sample is there unless given.
+        evaluate: Option<Every<10>> = None,
+        /// Share of the samples that are lost, below 100%.
+        lost: Percent = Percent::of(0.0),
     }
 }

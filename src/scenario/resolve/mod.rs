@@ -22,7 +22,7 @@ use super::check::Check;
 use super::file::File;
 use crate::core::draw::Seed;
 use crate::core::time::Span;
-use crate::scenario::plan::{Network, Scenario, Telemetry};
+use crate::scenario::plan::{Network, Scenario};
 use crate::yaml::tree::KeyPath;
 
 /// A run is at most a quarter of a year long: the timeline has a row for every second.
@@ -52,7 +52,7 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
         sizes: people::sizes(file, check),
         faults: target::faults(file, check),
         reloads: target::reloads(file, check),
-        telemetry: Telemetry { scrape: file.telemetry.scrape.0, delay: file.telemetry.delay },
+        telemetry: target::telemetry(file, check),
     }
 }
 

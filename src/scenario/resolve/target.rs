@@ -1,11 +1,12 @@
 //! The objective, the rollout and the faults.
 
 use super::inherit::find;
+use crate::core::alert::AlertPolicy;
 use crate::core::ids::VersionId;
 use crate::core::slo::{Objective, TimeSlice};
 use crate::core::time::{Moment, Span};
 use crate::scenario::check::Check;
-use crate::scenario::file::{Event, Fault, File};
+use crate::scenario::file::{Alerts, Event, Fault, File};
 use crate::scenario::plan::{self, Downtime, Slo};
 use crate::yaml::tree::KeyPath;
 
@@ -20,8 +21,33 @@ pub(super) fn slo(file: &File, check: &mut Check<'_>) -> Slo {
     }
     Slo {
         objective: objective(file),
+        alerts: match slo.alerts {
+            Alerts::Google30d => AlertPolicy::Google30d,
+            Alerts::Sloth30d => AlertPolicy::Sloth30d,
+            Alerts::Sloth28d => AlertPolicy::Sloth28d,
+            Alerts::Pyrra => AlertPolicy::Pyrra,
+            Alerts::PyrraDynamic => AlertPolicy::PyrraDynamic,
+        },
+        spent: slo.spent.share(),
         bad_request_price: slo.bad_request_price.as_ref().map_or(0.0, |price| price.amount),
         downtime: Downtime { slice: slo.downtime.slice.0, share: slo.downtime.share.share() },
+    }
+}
+
+/// How metrics reach a gate.
+pub(super) fn telemetry(file: &File, check: &mut Check<'_>) -> plan::Telemetry {
+    let telemetry = &file.telemetry;
+    if telemetry.lost.value() >= 100.0 {
+        check.complain(
+            &[&KeyPath::from(["telemetry", "lost"])],
+            "found 100%, expected less, since no gate would see anything",
+        );
+    }
+    plan::Telemetry {
+        scrape: telemetry.scrape.0,
+        delay: telemetry.delay,
+        evaluate: telemetry.evaluate.map_or(Span::ZERO, |every| every.0),
+        lost: telemetry.lost.share(),
     }
 }
 

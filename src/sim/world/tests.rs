@@ -66,6 +66,7 @@ fn metrics(world: World<'_>) -> Metrics {
     let scenario = world.scenario;
     let terms = Terms {
         objective: scenario.slo.objective,
+        alerts: scenario.slo.alerts,
         down_share: 0.5,
         down_slice_s: 1,
         price_per_hour: 1.0,
