@@ -8,6 +8,8 @@ use crate::manifest::{Metric, Target};
 use crate::measure::claim::Claim;
 use crate::measure::metric::Metrics;
 use crate::measure::replications::COMPARED;
+use crate::report::sweep::{Axis, Shard};
+use crate::report::validation::Asked;
 use crate::scenario::quantity;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,8 +27,14 @@ pub struct Arguments {
 pub enum Command {
     /// Replay every strategy of a scenario against the same traffic, and say which loses least
     Compare(Compare),
+    /// Run a scenario for every combination of some values, and say which strategy loses least where
+    Sweep(Sweep),
+    /// Put the shards of a sweep together
+    Merge(Merge),
     /// Drive the same scheduler with real HTTP on this machine, in wall-clock time, and report in the same way
     Live(Live),
+    /// Be a proxy in front of existing HTTP back ends, with the same scheduler and rollout controller
+    Proxy(Proxy),
     /// Check scenario files and list everything that is wrong with them
     Check(Check),
     /// Say what an incident costs of an error budget, and which alerts see it
@@ -43,8 +51,8 @@ pub enum Command {
     Replay(Replay),
     /// Run a scenario in the simulator and with real HTTP, and compare metric by metric
     Validate(Validate),
-    /// Print the JSON Schema of scenario files
-    Schema,
+    /// Print the JSON Schema of scenario files, or of the configuration of a proxy
+    Schema(Schema),
 }
 
 #[derive(Args, Debug)]
@@ -65,6 +73,58 @@ pub struct Compare {
     /// Threads to use; results are the same for any number [default: one per core]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example: rollcast sweep scenarios/quickstart.yaml --vary fleet.size=8..12 --vary 'strategies.canary.steps[0].share=1%,5%'\nThe same command goes on where an earlier one was interrupted."
+)]
+pub struct Sweep {
+    /// Scenario file (YAML)
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// An axis: values with commas between them, or whole numbers as a range 6..20 or 6..20/2; the first varies slowest
+    #[arg(long, value_name = "PATH=VALUES", required = true)]
+    pub vary: Vec<Axis>,
+    /// Change another value of the scenario, e.g. fleet.slots=4
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Replace the seed of the scenario
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<String>,
+    #[command(flatten)]
+    pub runs: Runs,
+    /// The metric of the table and the plot; sweep.csv has all of them
+    #[arg(long = "show", value_name = "NAME", default_value = "budget_burnt", hide_possible_values = true, value_parser = PossibleValuesParser::new(Metrics::CATALOGUE.iter().map(|info| info.name)))]
+    pub show: String,
+    /// Run one part of the cells only, the first of five as 1/5; merge puts them together
+    #[arg(long, value_name = "NUMBER/OF")]
+    pub shard: Option<Shard>,
+    /// Folder in which the folder of results is made
+    #[arg(long, short, value_name = "FOLDER", default_value = "output")]
+    pub output: PathBuf,
+    /// Run more than 10,000 cells
+    #[arg(long)]
+    pub yes: bool,
+    /// Columns of the screen [default: those of the terminal, or 100]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
+    /// Threads to use; results are the same for any number [default: one per core]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub struct Merge {
+    /// Folders of the shards
+    #[arg(value_name = "FOLDER", required = true)]
+    pub folders: Vec<PathBuf>,
+    /// Folder in which the folder of results is made
+    #[arg(long, short, value_name = "FOLDER", default_value = "output")]
+    pub output: PathBuf,
+    /// Columns of the screen [default: those of the terminal, or 100]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
 }
 
 #[derive(Args, Debug)]
@@ -122,7 +182,7 @@ pub enum OnInconclusive {
 /// How often everything is run.
 #[derive(Args, Debug)]
 pub struct Runs {
-    /// Replications, each with luck of its own: from two on every mean has a 95 % interval [default: 1]
+    /// Replications, each with luck of its own: from two on every mean has a 95 % interval [default: 1, or 100 where the scenario has releases]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub replications: Option<u32>,
     /// Replicate until the interval of every strategy's mean is ± so much of it, e.g. 5%; looks after 10, 20, 40, …
@@ -373,6 +433,32 @@ pub struct Replay {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "SIGHUP reads the configuration again, SIGTERM ends gracefully, SIGQUIT hands the listeners to a process with --upgrade"
+)]
+pub struct Proxy {
+    /// Configuration (YAML)
+    #[arg(value_name = "CONFIG")]
+    pub config: PathBuf,
+    /// Only say whether the configuration is right
+    #[arg(long)]
+    pub check: bool,
+    /// Take the listeners over from the process that runs already; then send it SIGQUIT
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Write every question to the scheduler and its answer, for replay; grows with the traffic
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Schema {
+    /// That of the configuration of `rollcast proxy`
+    #[arg(long)]
+    pub proxy: bool,
+}
+
+#[derive(Args, Debug)]
 pub struct Validate {
     /// Scenario file (YAML)
     #[arg(value_name = "SCENARIO")]
@@ -380,9 +466,12 @@ pub struct Validate {
     /// How often both are run, each time with another seed
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repetitions: u32,
-    /// Multiplies what is tolerated of each metric
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
-    pub tolerance: f64,
+    /// Another program in the place of our proxies, configured from the scenario: the one that is installed
+    #[arg(long, value_name = "PROGRAM", value_enum)]
+    pub against: Option<Against>,
+    /// Multiplies what is tolerated, or says it of one metric: 2, latency_ms_p99=25%, instance_share=3
+    #[arg(long, value_name = "FACTOR or METRIC=TOLERANCE", value_parser = Asked::parse)]
+    pub tolerance: Vec<Asked>,
     /// Divide boots, holds, grace periods, horizons and the like; requests keep their times
     #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = speed)]
     pub speed: f64,
@@ -392,6 +481,15 @@ pub struct Validate {
     /// Replace a value of the scenario, e.g. --set fleet.size=6
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub overrides: Vec<String>,
+}
+
+/// A real proxy that stands in for ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Against {
+    /// nginx, open source.
+    Nginx,
+    /// HAProxy.
+    Haproxy,
 }
 
 /// What a manifest leaves open.

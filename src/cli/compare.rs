@@ -8,10 +8,14 @@ use crate::measure::forecast::Forecast;
 use crate::measure::metric::Metrics;
 use crate::measure::replications::{Precision, Series};
 use crate::scenario::Loaded;
+use crate::scenario::plan::Scenario;
 use crate::sim;
 
 /// An interrupt leaves a report of no fewer replications.
 const REPORTED_MIN: u64 = 2;
+
+/// Replications of a scenario that says what releases are like, unless another number is asked for.
+const RELEASES: u32 = 100;
 
 /// Reads the scenario, runs every strategy, prints the answer and writes the folder of results.
 ///
@@ -39,7 +43,7 @@ pub fn run(arguments: &Compare) -> Result<(), Failure> {
 fn forecast(loaded: &Loaded, arguments: &Compare) -> Result<Forecast, Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.map_or(0, usize::from)).build();
     let pool = pool.map_err(|error| Failure::Nothing(format!("cannot start threads: {error}")))?;
-    let series = series(&arguments.runs);
+    let series = series(&arguments.runs, &loaded.scenario);
     let progress = match series {
         Series::Fixed(1) => Progress::new(),
         Series::Fixed(_) | Series::Until(_) => {
@@ -52,9 +56,12 @@ fn forecast(loaded: &Loaded, arguments: &Compare) -> Result<Forecast, Failure> {
     Ok(forecast)
 }
 
-fn series(runs: &Runs) -> Series {
+/// One run is a forecast of one release; where releases differ it takes many to say what they are like.
+pub fn series(runs: &Runs, scenario: &Scenario) -> Series {
+    let usual = if scenario.releases.is_some() { RELEASES } else { 1 };
+
     let metric = Metrics::place(&runs.metric).expect("the parser takes names of the catalogue only");
     let until = |relative: Share| Precision { metric, relative: relative.value(), max: runs.max_replications };
-    let fixed = Series::Fixed(runs.replications.unwrap_or(1));
+    let fixed = Series::Fixed(runs.replications.unwrap_or(usual));
     runs.precision.map_or(fixed, |relative| Series::Until(until(relative)))
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::Failure;
 use crate::core::journal::{Record, Witness};
-use crate::scenario::Loaded;
+use crate::scenario::{Loaded, replication};
 use crate::sim;
 
 /// The first line of every journal; a new number when its shape changes.
@@ -70,14 +70,15 @@ fn cannot(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::Nothing(format!("{}: cannot be written: {error}", path.display()))
 }
 
-/// Runs the scenario once more, one strategy after the other, and writes what the scheduler was asked.
+/// Runs the scenario's first replication once more, one strategy after the other, and writes what the scheduler was asked.
 ///
 /// # Errors
 /// A file that cannot be written.
 pub fn write(loaded: &Loaded, path: &Path) -> Result<(), Failure> {
     let journal = Journal::begin(loaded, path)?;
-    for (name, strategy) in sim::runs(&loaded.scenario) {
-        sim::run_witnessed(&loaded.scenario, name, strategy, journal.witness(name));
+    let (scenario, _) = replication(&loaded.scenario, 0);
+    for (name, strategy) in sim::runs(&scenario) {
+        sim::run_witnessed(&scenario, name, strategy, journal.witness(name));
     }
     journal.finish()
 }

@@ -11,15 +11,18 @@ mod interrupt;
 mod journal;
 mod live;
 mod manifests;
+mod merge;
 mod pick;
 mod plan;
+mod proxy;
 mod replay;
 mod results;
 mod screen;
+mod sweep;
 mod validate;
 
 use crate::report::folder::FolderError;
-use crate::scenario::{Problems, schema};
+use crate::scenario::{Problems, config, schema};
 use args::{Command, arguments};
 use std::io;
 
@@ -47,6 +50,14 @@ pub enum Failure {
     /// Replications ended early, and what there was has been reported.
     #[error("interrupted after {0} whole replications; the answer rests on those")]
     Interrupted(usize),
+    /// A sweep ended early; what is finished is kept.
+    #[error("interrupted: {done} of {of} cells are finished; the same command goes on from there")]
+    Paused {
+        /// Finished cells.
+        done: usize,
+        /// Of so many.
+        of: usize,
+    },
     /// There is no result.
     #[error("{0}")]
     Nothing(String),
@@ -62,7 +73,7 @@ impl Failure {
             Failure::Scenario(_) | Failure::Usage(_) => 2,
             Failure::Gate(_) | Failure::Claims(_) => 3,
             Failure::Inconclusive(_) => 4,
-            Failure::Interrupted(_) => interrupt::INTERRUPTED,
+            Failure::Interrupted(_) | Failure::Paused { .. } => interrupt::INTERRUPTED,
             Failure::Folder(_) | Failure::Nothing(_) | Failure::Output(_) => 1,
         }
     }
@@ -81,17 +92,21 @@ impl From<io::Error> for Failure {
 pub fn run() -> Result<(), Failure> {
     match arguments().command {
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
         Command::Live(arguments) => live::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
         Command::Detect(arguments) => detect::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Pick(arguments) => pick::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
-        Command::Schema => {
-            let text = serde_json::to_string_pretty(&schema()).expect("a schema is plain JSON");
+        Command::Schema(arguments) => {
+            let schema = if arguments.proxy { config::schema() } else { schema() };
+            let text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
             screen::print(&(text + "\n")).map_err(Failure::from)
         }
     }

@@ -3,7 +3,7 @@
 use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::{Ending, Pick};
 use crate::core::time::Moment;
-use crate::measure::meter::{Meter, Stage};
+use crate::measure::meter::{Attempt, Meter, Stage};
 use crate::scenario::plan::Fleet;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -20,6 +20,8 @@ pub(super) enum Phase {
     Finishing,
     /// Does not exist any more.
     Gone,
+    /// Died, and what it had with it.
+    Dead,
 }
 
 /// One instance, whatever its controller and the proxies think of it.
@@ -27,8 +29,10 @@ pub(super) enum Phase {
 pub(super) struct Server {
     pub version: VersionId,
     pub address: SocketAddr,
-    /// How far it is, for its connections.
+    /// How far it is, for its connections; each life has a channel of its own.
     pub phase: watch::Sender<Phase>,
+    /// Times that it died.
+    pub life: u32,
     pub ready: bool,
     pub stopping: bool,
     pub available: bool,
@@ -39,6 +43,8 @@ pub(super) struct Server {
     pub queue: VecDeque<oneshot::Sender<()>>,
     /// When it became ready; the start for those that were there before.
     pub ready_at: Moment,
+    /// Attempts that it took since the end of the warm-up.
+    pub taken: u64,
 }
 
 /// What is known of a request under way.
@@ -50,14 +56,16 @@ pub(super) struct Trip {
     pub ending: Option<Ending>,
     /// Whether any attempt was sent to the new version.
     pub exposed: bool,
+    /// Attempts that reached an instance; counted where a proxy does not say.
+    pub hits: u8,
 }
 
-/// Where an attempt goes in its instance.
+/// Where an attempt goes in its instance, and in which of its lives.
 #[derive(Debug)]
 pub(super) enum Place {
-    Slot,
+    Slot(u32),
     /// Is called, or dropped when the instance ends.
-    Queue(oneshot::Receiver<()>),
+    Queue(oneshot::Receiver<()>, u32),
     /// The instance takes no more, or none at all.
     None,
 }
@@ -66,6 +74,8 @@ pub(super) struct Books {
     pub meter: Meter,
     pub servers: Vec<Server>,
     pub trips: BTreeMap<u64, Trip>,
+    /// The warm-up is over.
+    pub measuring: bool,
 }
 
 impl Server {
@@ -74,6 +84,7 @@ impl Server {
             version,
             address,
             phase: watch::Sender::new(Phase::Booting),
+            life: 0,
             ready: false,
             stopping: false,
             available: false,
@@ -81,6 +92,7 @@ impl Server {
             busy: 0,
             queue: VecDeque::new(),
             ready_at: Moment::START,
+            taken: 0,
         }
     }
 
@@ -98,21 +110,54 @@ impl Books {
         &mut self.servers[instance.index()]
     }
 
+    /// What each instance runs, and where it answers.
+    pub fn addresses(&self) -> Vec<(VersionId, SocketAddr)> {
+        self.servers.iter().map(|server| (server.version, server.address)).collect()
+    }
+
+    /// An attempt of a request has come from a proxy that tells nobody; says how many came before.
+    pub fn seen(&mut self, now: Moment, instance: InstanceId, number: u64) -> u8 {
+        let version = self.servers[instance.index()].version;
+        let new = Some(version) == self.meter.new_version();
+        let Some(trip) = self.trips.get_mut(&number) else { return 0 };
+        let before = trip.hits;
+        trip.hits = before.saturating_add(1);
+        trip.last = Some((Pick { instance, version, retry: before > 0, at: now }, before));
+        trip.ending = None;
+        trip.exposed |= new;
+        if before == 0 {
+            self.meter.routed(version);
+        }
+        before
+    }
+
+    /// How such an attempt ended.
+    pub fn told(&mut self, instance: InstanceId, number: u64, ending: Ending, slow: bool) {
+        let version = self.servers[instance.index()].version;
+        let answered = matches!(ending, Ending::Served | Ending::Error);
+        self.meter.attempted(version, Attempt { failed: ending != Ending::Served, answered, slow });
+        if let Some(trip) = self.trips.get_mut(&number) {
+            trip.ending = Some(ending);
+        }
+    }
+
     /// An attempt comes in.
     pub fn come(&mut self, now: Moment, instance: InstanceId, fleet: &Fleet) -> Place {
         let server = &mut self.servers[instance.index()];
         if server.phase() != Phase::Up {
             return Place::None;
         }
+        let full = fleet.queue.is_some_and(|limit| server.queue.len() >= limit as usize);
+        if server.busy >= fleet.slots && full {
+            return Place::None;
+        }
+        server.taken += u64::from(self.measuring);
         if server.busy < fleet.slots {
             server.busy += 1;
             if server.available {
                 self.meter.busy(now, 1);
             }
-            return Place::Slot;
-        }
-        if fleet.queue.is_some_and(|limit| server.queue.len() >= limit as usize) {
-            return Place::None;
+            return Place::Slot(server.life);
         }
         let (call, called) = oneshot::channel();
         server.queue.push_back(call);
@@ -120,14 +165,14 @@ impl Books {
         if server.queue.len() == 1 && server.available {
             self.meter.saturated(now, 1);
         }
-        Place::Queue(called)
+        Place::Queue(called, server.life)
     }
 
     /// A service ends, and the next in the queue begins. Says whether the attempt still has its instance.
     #[must_use]
-    pub fn served(&mut self, now: Moment, instance: InstanceId) -> Served {
+    pub fn served(&mut self, now: Moment, instance: InstanceId, life: u32) -> Served {
         let server = &mut self.servers[instance.index()];
-        if server.phase() == Phase::Gone {
+        if server.phase() == Phase::Gone || server.life != life {
             return Served::Cut;
         }
         server.busy -= 1;
@@ -207,6 +252,30 @@ impl Books {
         self.meter.queued(-(waiting.len() as i32));
         self.meter.staged(now, server.version, Some(Stage::Terminating), None);
         true
+    }
+
+    /// Instances that serve, those that have done so longest first.
+    pub fn oldest(&self) -> Vec<InstanceId> {
+        let up = (0..).map(InstanceId).zip(&self.servers).filter(|(_, server)| server.phase() == Phase::Up);
+        let mut up: Vec<(Moment, InstanceId)> = up.map(|(id, server)| (server.ready_at, id)).collect();
+        up.sort_unstable();
+        up.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// An instance dies, and what it has with it. Says whether it was to stop anyway.
+    pub fn die(&mut self, now: Moment, instance: InstanceId) -> bool {
+        self.cease_to_be_available(now, instance);
+        let server = &mut self.servers[instance.index()];
+        server.life += 1;
+        server.phase.send_replace(Phase::Dead);
+        server.phase = watch::Sender::new(Phase::Dead);
+        server.busy = 0;
+        let waiting = std::mem::take(&mut server.queue);
+        self.meter.queued(-(waiting.len() as i32));
+        if std::mem::take(&mut server.ready) {
+            self.meter.staged(now, server.version, Some(Stage::Ready), Some(Stage::Booting));
+        }
+        server.stopping
     }
 
     /// A proxy lists or unlists an instance.

@@ -127,6 +127,11 @@ fn since(start: Instant) -> Moment {
     Moment::from_nanos(now().duration_since(start).as_nanos() as u64)
 }
 
+/// The time of day, for people: RFC 3339, with milliseconds.
+pub(super) fn timestamp() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the clock of the live driver, and its only one")]
 fn now() -> Instant {
     Instant::now()

@@ -215,7 +215,7 @@ impl ProxyHttp for Gateway {
     fn error_while_proxy(
         &self,
         _peer: &HttpPeer,
-        _session: &mut Session,
+        session: &mut Session,
         mut error: Box<Error>,
         visit: &mut Visit,
         _client_reused: bool,
@@ -228,7 +228,8 @@ impl ProxyHttp for Gateway {
             };
             self.end(visit, ending);
         }
-        error.set_retry(visit.wait.is_some());
+        // What has begun to be answered is not answered anew; the retry is forgone at the end.
+        error.set_retry(visit.wait.is_some() && session.response_written().is_none());
         error
     }
 

@@ -69,7 +69,7 @@ impl Helm {
                 tokio::spawn(upstream::drain(Arc::clone(&self.site), instance));
             }
             Order::Weight { share } => {
-                self.site.books().meter.weighed(share);
+                self.site.note(|books, now| books.meter.weighed(now, share));
                 self.herald.send(&self.site, News::Weight(share));
             }
             Order::Mirror { .. } | Order::Expose { .. } => {
@@ -152,7 +152,10 @@ pub(super) async fn keep_time(site: Arc<Site>) {
     loop {
         if !begun && begin <= next {
             site.clock.until(begin).await;
-            site.books().meter.begin(begin);
+            site.note(|books, _| {
+                books.meter.begin(begin);
+                books.measuring = true;
+            });
             begun = true;
         }
         if next >= Moment::START + site.scenario.horizon {

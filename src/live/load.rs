@@ -3,6 +3,7 @@
 //! A latency begins when the request was to be sent, not when it was: a generator that is late, or a proxy that is slow to
 //! accept, hides nothing (no coordinated omission).
 
+use crate::core::ids::UserId;
 use crate::core::proxy::Ending;
 use crate::core::time::Moment;
 use crate::live::books::Trip;
@@ -121,15 +122,15 @@ fn settle(site: &Site, number: u64, caller: &Caller, request: Request, good: boo
             latency: now.since(request.at),
             answered: last.filter(|_| answered),
             exposed: trip.exposed,
-            harmed: !good && last.is_some() && last == new && !old_too(site, number, trip, request),
+            harmed: !good && last.is_some() && last == new && !old_too(site, number, caller.user, trip, request),
         });
     });
 }
 
 /// Whether the old version would have answered the last attempt with an error too.
-fn old_too(site: &Site, number: u64, trip: Trip, request: Request) -> bool {
+fn old_too(site: &Site, number: u64, user: UserId, trip: Trip, request: Request) -> bool {
     let Some((_, before)) = trip.last.filter(|_| trip.ending == Some(Ending::Error)) else { return false };
     let running = site.scenario.running.index();
     let fate = site.luck(number, before, running, request.size).fate;
-    site.behaviours[running].errs_in_the_long_run(fate)
+    site.behaviours[running].errs_in_the_long_run(fate, user)
 }

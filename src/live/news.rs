@@ -83,7 +83,7 @@ pub(super) fn learn_listing(site: &Arc<Site>, proxy: usize, instance: InstanceId
         return;
     }
     site.note(|books, now| books.listed(now, instance, listed));
-    if listed && site.scenario.proxies.policy.checks.is_some() {
+    if listed && !site.outside && site.scenario.proxies.policy.checks.is_some() {
         tokio::spawn(check(Arc::clone(site), proxy, instance));
     }
 }

@@ -25,7 +25,7 @@ pub fn refusals(scenario: &Scenario) -> Vec<String> {
         (fleet.readiness.is_some(), "fleet.readiness"),
         (never, "versions with fails-to-start"),
         (crashes, "versions that crash"),
-        (!scenario.faults.is_empty(), "faults"),
+        (scenario.releases.is_some(), "releases (give the version that is deployed)"),
         (!scenario.reloads.is_empty(), "reloads of proxies"),
     ];
     let features = features.iter().filter(|(has, _)| *has).map(|(_, name)| (*name).to_owned());

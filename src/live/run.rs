@@ -9,6 +9,7 @@ use crate::live::clock::Clock;
 use crate::live::gateway::Gateway;
 use crate::live::helm::{Helm, follow_the_plan, keep_time, long_ready, scrape};
 use crate::live::news::{learn, learn_listing, wake};
+use crate::live::outside::{self, Outside, Program};
 use crate::live::site::{Door, Site};
 use crate::live::{load, upstream};
 use crate::measure::meter::Meter;
@@ -39,6 +40,8 @@ pub struct Measured {
     pub meter: Meter,
     /// How late the latest request was sent: what the load generator could not keep up with.
     pub latest: Span,
+    /// By instance: attempts that it took since the end of the warm-up.
+    pub taken: Vec<u64>,
 }
 
 /// Runs `scenario` under `strategy`, which [`refusals()`](super::refusals()) has nothing against; `None` stays with the
@@ -47,19 +50,49 @@ pub struct Measured {
 /// # Errors
 /// Where the machine has no more ports, threads or memory.
 pub fn run(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<Witness>) -> io::Result<Measured> {
+    start(scenario, strategy, witness, None)
+}
+
+/// The same with `program` in the place of our proxies; [`Program::refusals()`] has nothing against `scenario` either.
+///
+/// # Errors
+/// As [`run`]; a program that is not installed, or does not start.
+pub fn run_against(program: Program, scenario: &Scenario, strategy: Option<&Strategy>) -> io::Result<Measured> {
+    start(scenario, strategy, None, Some(program))
+}
+
+fn start(
+    scenario: &Scenario,
+    strategy: Option<&Strategy>,
+    witness: Option<Witness>,
+    program: Option<Program>,
+) -> io::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let measured = runtime.block_on(play(scenario, strategy, witness));
+    let measured = runtime.block_on(play(scenario, strategy, witness, program));
     runtime.shutdown_timeout(FAREWELL);
     measured
 }
 
-async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<Witness>) -> io::Result<Measured> {
+async fn play(
+    scenario: &Scenario,
+    strategy: Option<&Strategy>,
+    witness: Option<Witness>,
+    program: Option<Program>,
+) -> io::Result<Measured> {
+    let split = origin(scenario, strategy).split;
+    let mut others = Vec::new();
+    for _ in program.iter().flat_map(|_| 0..scenario.proxies.count) {
+        others.push(Outside::start(program.expect("it is one of them"), scenario, split.is_some()).await?);
+    }
     let mut listeners = Vec::new();
     for _ in 0..scenario.proxies.count {
         listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
     }
     let sockets = (0..scenario.fleet.size).map(|_| upstream::reserve()).collect::<io::Result<Vec<TcpSocket>>>()?;
-    let (doors, inboxes) = doors(scenario, strategy, &witness, &listeners)?;
+    let (mut doors, inboxes) = doors(scenario, strategy, &witness, &listeners)?;
+    for (door, outside) in doors.iter_mut().zip(&others) {
+        door.address = outside.address;
+    }
     let (inputs, inbox) = mpsc::unbounded_channel();
     let to = scenario.rollout.filter(|_| strategy.is_some()).map(|rollout| rollout.to);
     let mut servers = Vec::new();
@@ -73,11 +106,13 @@ async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<
         behaviours: scenario.versions.iter().map(Behaviour::new).collect(),
         boot: Sampler::new(&scenario.fleet.boot),
         doors,
-        books: Mutex::new(Books { meter, servers, trips: BTreeMap::new() }),
+        books: Mutex::new(Books { meter, servers, trips: BTreeMap::new(), measuring: scenario.warm_up.is_zero() }),
         luck: scenario.seed.family("request"),
         retry_luck: scenario.seed.family("retry"),
         patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
         slow_above: strategy.and_then(Strategy::slow_above),
+        split,
+        outside: program.is_some(),
         inputs,
         latest_ns: AtomicU64::new(0),
     });
@@ -88,7 +123,12 @@ async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<
             learn_listing(&site, proxy, instance, true, true);
         }
     }
+    let mut others = others.into_iter();
     for (proxy, (listener, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
+        if let Some(outside) = others.next() {
+            tokio::spawn(outside::learn(Arc::clone(&site), proxy, outside, inbox));
+            continue;
+        }
         open_proxy(&site, proxy, listener);
         tokio::spawn(learn(Arc::clone(&site), proxy, inbox));
         if scenario.proxies.policy.breaker.is_some() || scenario.proxies.policy.ejection.is_some() {
@@ -102,18 +142,19 @@ async fn play(scenario: &Scenario, strategy: Option<&Strategy>, witness: Option<
         tokio::spawn(scrape(Arc::clone(&site)));
     }
     tokio::spawn(follow_the_plan(Arc::clone(&site)));
+    tokio::spawn(upstream::strike(Arc::clone(&site)));
     tokio::spawn(load::send_all(Arc::clone(&site)));
     tokio::select! {
         steered = helm => steered?,
         () = site.clock.until(Moment::START + scenario.horizon) => {}
     }
     // A copy: requests under way go on until the runtime ends, and their news reach the books.
-    let meter = site.note(|books, now| {
+    let (meter, taken) = site.note(|books, now| {
         books.meter.tick(now);
         books.meter.finish();
-        books.meter.clone()
+        (books.meter.clone(), books.servers.iter().map(|server| server.taken).collect())
     });
-    Ok(Measured { meter, latest: Span::from_nanos(site.latest_ns.load(Ordering::Relaxed)) })
+    Ok(Measured { meter, latest: Span::from_nanos(site.latest_ns.load(Ordering::Relaxed)), taken })
 }
 
 type Inbox = mpsc::UnboundedReceiver<(Moment, crate::live::news::News)>;

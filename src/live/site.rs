@@ -1,9 +1,9 @@
 //! What everybody in a run shares: the clock, the proxies' cores, the books, and the luck of each request.
 
 use crate::core::draw::{Family, Stream, below};
-use crate::core::ids::{InstanceId, UserId};
+use crate::core::ids::{InstanceId, UserId, VersionId};
 use crate::core::journal::Front;
-use crate::core::rollout::Input;
+use crate::core::rollout::{Input, Split};
 use crate::core::time::{Moment, Span};
 use crate::live::books::Books;
 use crate::live::clock::Clock;
@@ -34,6 +34,10 @@ pub(super) struct Site {
     pub patience: Option<Span>,
     /// An attempt that takes longer counts as slow; `None`: nothing asks for that.
     pub slow_above: Option<Span>,
+    /// The new version and how requests are split, where they are.
+    pub split: Option<(VersionId, Split)>,
+    /// The proxies are another program's: the instances note what they see.
+    pub outside: bool,
     /// What the controller is to be told.
     pub inputs: mpsc::UnboundedSender<Input>,
     /// How late the latest request was sent, in nanoseconds.

@@ -1,11 +1,14 @@
 //! An instance as a real HTTP server: so many slots, a queue behind them, and the scenario's law of service times.
 
-use crate::core::ids::InstanceId;
+use crate::core::ids::{InstanceId, UserId};
+use crate::core::proxy::Ending;
 use crate::core::rollout::Input;
 use crate::core::time::{Moment, Span};
 use crate::live::books::{Phase, Place, Served};
+use crate::live::gateway::USER;
 use crate::live::site::Site;
-use crate::scenario::behaviour::slowdown;
+use crate::scenario::behaviour::{Circumstances, slowdown};
+use crate::scenario::plan::Fault;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -15,7 +18,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -36,6 +39,8 @@ const BACKLOG: u32 = 1_024;
 pub(super) fn reserve() -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    // Set before, two of these could get the same port; not set at all, nobody could have it a second time.
+    socket.set_reuseaddr(true)?;
     Ok(socket)
 }
 
@@ -79,8 +84,8 @@ async fn converse(site: Arc<Site>, instance: InstanceId, stream: TcpStream) {
     let answer = service_fn(|request: Request<Incoming>| answer(Arc::clone(&site), instance, request));
     let conversation = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), answer);
     let cut = async {
-        let gone = phase.wait_for(|phase| *phase == Phase::Gone).await.is_ok();
-        if gone {
+        let end = phase.wait_for(|phase| matches!(phase, Phase::Gone | Phase::Dead)).await.map(|phase| *phase);
+        if end.is_ok_and(|phase| phase == Phase::Gone) {
             // The last answer of an instance that ends in order may still be on its way out.
             site.clock.pause(Span::from_millis(20)).await;
         }
@@ -103,43 +108,72 @@ async fn answer(
         return Ok(plain(StatusCode::OK));
     }
     let number = header(request.headers(), NUMBER).unwrap_or(0);
-    let before = header(request.headers(), ATTEMPT).unwrap_or(0);
     let size = header(request.headers(), SIZE).unwrap_or(1.0);
+    let began = site.clock.now();
+    let before = match header(request.headers(), ATTEMPT) {
+        Some(before) => before,
+        None if site.outside => site.note(|books, now| books.seen(now, instance, number)),
+        None => 0,
+    };
     let place = site.note(|books, now| books.come(now, instance, &site.scenario.fleet));
     if matches!(place, Place::None) {
+        tell(&site, instance, number, began, Ending::Refused);
         return Ok(plain(StatusCode::SERVICE_UNAVAILABLE));
     }
     // A task of its own: when the client leaves, the instance does not notice and works on.
-    let work = tokio::spawn(work(site, instance, place, (number, before, size)));
-    work.await.map_err(io::Error::other)?.map(plain)
+    let user = UserId(header(request.headers(), USER).unwrap_or(0));
+    let work = tokio::spawn(work(Arc::clone(&site), instance, place, user, (number, before, size)));
+    let done = work.await.map_err(io::Error::other)?;
+    let ending = match done {
+        Ok(StatusCode::OK) => Ending::Served,
+        Ok(_) => Ending::Error,
+        Err(_) => Ending::Reset,
+    };
+    tell(&site, instance, number, began, ending);
+    done.map(plain)
+}
+
+/// Notes how an attempt ended, where its proxy tells nobody.
+fn tell(site: &Site, instance: InstanceId, number: u64, began: Moment, ending: Ending) {
+    if site.outside {
+        let slow = site.slow_above.is_some_and(|above| site.clock.now().since(began) > above);
+        site.books().told(instance, number, ending, slow);
+    }
 }
 
 async fn work(
     site: Arc<Site>,
     instance: InstanceId,
     place: Place,
+    user: UserId,
     (number, before, size): (u64, u8, f64),
 ) -> io::Result<StatusCode> {
-    if let Place::Queue(called) = place {
-        called.await.map_err(io::Error::other)?;
-    }
-    let (version, ready_at) = {
+    let life = match place {
+        Place::Slot(life) => life,
+        Place::Queue(called, life) => {
+            called.await.map_err(io::Error::other)?;
+            life
+        }
+        Place::None => unreachable!("nobody works on what was not taken"),
+    };
+    let (version, ready_at, busy) = {
         let mut books = site.books();
         let server = books.server(instance);
-        (server.version.index(), server.ready_at)
+        (server.version.index(), server.ready_at, server.busy)
     };
     let began = site.clock.now();
     let age = began.since(ready_at);
     let behaviour = &site.behaviours[version];
     let luck = site.luck(number, before, version, size);
-    let errs = behaviour.errs(luck.fate, age);
+    let load = f64::from(busy) / f64::from(site.scenario.fleet.slots);
+    let errs = behaviour.errs(luck.fate, Circumstances { user, age, load });
     let lasts = match behaviour.error_latency() {
         Some(latency) if errs => latency,
         Some(_) | None if ready_at == Moment::START => Span::from_nanos(luck.work_ns),
         Some(_) | None => Span::from_nanos(luck.work_ns).scaled(slowdown(&site.scenario.fleet.warm_up, age)),
     };
     site.clock.until(began + lasts).await;
-    match site.note(|books, now| books.served(now, instance)) {
+    match site.note(|books, now| books.served(now, instance, life)) {
         Served::Cut => return Err(io::ErrorKind::ConnectionAborted.into()),
         Served::Last => end(&site, instance),
         Served::Well => {}
@@ -149,7 +183,8 @@ async fn work(
 
 /// Boots: after the time that takes, the instance accepts; it counts as available after as long as the fleet says.
 pub(super) async fn boot(site: Arc<Site>, instance: InstanceId, socket: TcpSocket) {
-    let mut stream = site.scenario.seed.stream("boot", u64::from(instance.0) << 32);
+    let life = site.books().server(instance).life;
+    let mut stream = site.scenario.seed.stream("boot", u64::from(instance.0) << 32 | u64::from(life));
     // In virtual time the first draw decides whether it ever starts.
     rand::Rng::next_u64(&mut stream);
     site.clock.pause(Span::from_nanos(site.boot.draw(&mut stream, 1.0))).await;
@@ -158,7 +193,8 @@ pub(super) async fn boot(site: Arc<Site>, instance: InstanceId, socket: TcpSocke
     }
     let min_ready = site.scenario.fleet.min_ready;
     let goes_on = site.note(|books, now| {
-        let goes_on = !books.server(instance).stopping;
+        let server = books.server(instance);
+        let goes_on = !server.stopping && server.life == life;
         if goes_on {
             books.ready(now, instance);
         }
@@ -174,7 +210,8 @@ pub(super) async fn boot(site: Arc<Site>, instance: InstanceId, socket: TcpSocke
     if !min_ready.is_zero() {
         site.clock.pause(min_ready).await;
         site.note(|books, now| {
-            if !books.server(instance).stopping {
+            let server = books.server(instance);
+            if !server.stopping && server.life == life {
                 books.become_available(now, instance);
             }
         });
@@ -196,6 +233,51 @@ pub(super) async fn drain(site: Arc<Site>, instance: InstanceId) {
     }
     site.clock.until(began + shutdown.drain).await;
     end(&site, instance);
+}
+
+/// The scenario's faults, each at its moment.
+pub(super) async fn strike(site: Arc<Site>) {
+    for fault in site.scenario.faults.clone() {
+        site.clock.until(fault.at).await;
+        let victims = site.books().oldest();
+        for instance in victims.into_iter().take(fault.kill as usize) {
+            die(&site, instance, fault);
+        }
+    }
+}
+
+/// An instance dies and, unless it was to stop anyway, begins to boot again, at the address it had.
+fn die(site: &Arc<Site>, instance: InstanceId, fault: Fault) {
+    if site.note(|books, now| books.die(now, instance)) {
+        end(site, instance);
+        return;
+    }
+    if !fault.silent {
+        site.tell(Input::Lost(instance));
+    }
+    if let Some(restart) = fault.restart {
+        let site = Arc::clone(site);
+        tokio::spawn(async move {
+            site.clock.pause(restart).await;
+            let address = site.note(|books, _| {
+                let server = books.server(instance);
+                server.phase.send_replace(Phase::Booting);
+                server.address
+            });
+            // Without its address it stays away, which whoever reads the result sees.
+            if let Ok(socket) = again(address) {
+                boot(site, instance, socket).await;
+            }
+        });
+    }
+}
+
+/// A socket with an address that somebody had before.
+fn again(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 fn end(site: &Site, instance: InstanceId) {

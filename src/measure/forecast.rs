@@ -1,6 +1,7 @@
 //! The result of a comparison: plain data that every report is written from.
 
 use crate::measure::metric::Metrics;
+use crate::measure::risk::Risk;
 
 /// What `rollcast compare` found out.
 #[derive(Clone, Debug)]
@@ -25,10 +26,25 @@ pub struct Forecast {
     pub old_version: String,
     /// See `old_version`.
     pub new_version: Option<String>,
+    /// What releases are like, where the replications drew them.
+    pub releases: Option<Releases>,
     /// `stay` first, then the strategies in the order of the scenario.
     pub strategies: Vec<StrategyForecast>,
     /// What the reader should know about the result, each with an id.
     pub notes: Vec<Note>,
+}
+
+/// What releases are like, and which were drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Releases {
+    /// Share of them that are bad, as the scenario says.
+    pub bad: f64,
+    /// How many there are in a week.
+    pub per_week: f64,
+    /// Names of the kinds of bad ones.
+    pub kinds: Vec<String>,
+    /// For every replication, the number of its kind; `None`: a good one.
+    pub drawn: Vec<Option<usize>>,
 }
 
 /// Something that limits a result, with an id so that it can be looked up.
@@ -51,6 +67,8 @@ pub struct StrategyForecast {
     pub metrics: Metrics,
     /// Every replication, first to last; empty after a single run.
     pub samples: Vec<Sample>,
+    /// What releases come to under it, where the replications drew them.
+    pub risk: Option<Risk>,
     /// What the controller announced, in order; of the first replication.
     pub phases: Vec<Phase>,
     /// Every burn-rate alert of the policy, fired or not; of the first replication.
@@ -64,6 +82,8 @@ pub struct StrategyForecast {
 pub struct Sample {
     /// How the rollout ended.
     pub ending: Ending,
+    /// Whether its controller said at some time that it was stuck.
+    pub stuck: bool,
     /// The numbers.
     pub metrics: Metrics,
 }

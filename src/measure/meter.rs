@@ -99,6 +99,8 @@ pub struct Milestones {
     pub deployed: Option<Moment>,
     /// The first listing of a new instance in any proxy, or the first user who may meet the new code.
     pub new_listed: Option<Moment>,
+    /// The first moment before any verdict at which nothing but the new version was there to serve.
+    pub full: Option<Moment>,
     /// The verdict that the new version is bad.
     pub verdict: Option<Moment>,
     /// After the verdict, no proxy lists a new instance any more.
@@ -309,6 +311,7 @@ impl Meter {
         if let Some(to) = to {
             *count(counts, to) += 1;
         }
+        self.note_full(now);
         self.existing.add(now, i64::from(to.is_some()) - i64::from(from.is_some()));
         self.peak_instances = self.peak_instances.max(self.existing.level());
     }
@@ -366,15 +369,25 @@ impl Meter {
         }
     }
 
+    /// With weights, full exposure is their affair; without, it is when no old instance is left to serve.
+    fn note_full(&mut self, now: Moment) {
+        let full = self.second.weight.map_or(self.counts[0].ready == 0, |weight| weight >= 1.0);
+        if full && self.in_rollout && self.milestones.verdict.is_none() {
+            self.milestones.full.get_or_insert(now);
+        }
+    }
+
     /// The controller wants the new version to get this share from now on.
-    pub fn weighed(&mut self, share: Share) {
+    pub fn weighed(&mut self, now: Moment, share: Share) {
         self.second.weight = Some(share.value());
+        self.note_full(now);
         self.drift.want(Some(share));
     }
 
     /// The controller wants this share of the users to meet the new code from now on, on instances that have it already.
     pub fn shown(&mut self, now: Moment, share: Share) {
         self.second.weight = Some(share.value());
+        self.note_full(now);
         if share > Share::NONE {
             self.milestones.new_listed.get_or_insert(now);
         }

@@ -45,7 +45,7 @@ macro_rules! metrics {
 
 metrics! {
     requests ["requests"] "user requests settled in the measured time";
-    failed_requests ["requests"] "of those, bad";
+    failed_requests ["requests"] "user requests that settled badly in the measured time";
     availability ["share"] "good user requests / all";
     downtime_s ["s"] "time in slices in which fewer than half of the user requests were good";
     outage_s ["s"] "time with no available instance listed in any proxy";
@@ -66,6 +66,7 @@ metrics! {
     rollout_latency_ms_p95 ["ms"] "95th percentile of it";
     rollout_latency_ms_p99 ["ms"] "99th percentile of it";
     rollout_latency_ms_p999 ["ms"] "99.9th percentile of it";
+    full_exposure_s ["s"] "deploy command to the moment from which only the new version was there to serve";
     rollout_s ["s"] "deploy command to success or to the end of the roll-back";
     detect_s ["s"] "first new instance listed to the verdict that it is bad";
     rollback_s ["s"] "verdict to no new instance listed in any proxy";

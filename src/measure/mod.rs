@@ -14,6 +14,7 @@ pub mod meter;
 pub mod metric;
 pub mod note;
 pub mod replications;
+pub mod risk;
 pub mod stats;
 pub mod steady;
 pub mod summary;

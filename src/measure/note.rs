@@ -37,7 +37,23 @@ pub fn replications(forecast: &Forecast, series: &Series) -> Vec<Note> {
         Some(note("endings-differ", format!("{}: of {count} replications {others}", strategy.name)))
     }));
     notes.extend(cut_short(forecast, series));
+    notes.extend(missed(forecast));
     notes
+}
+
+/// Where bad releases were promoted, which nobody takes back within the run.
+fn missed(forecast: &Forecast) -> Option<Note> {
+    let missed = |strategy: &&StrategyForecast| strategy.risk.as_ref().is_some_and(|risk| risk.missed > 0);
+    let names: Vec<&str> = forecast.strategies.iter().filter(missed).map(|strategy| strategy.name.as_str()).collect();
+    let after_s = forecast.horizon_s - forecast.rollout_at_s?;
+    (!names.is_empty()).then(|| {
+        let text = format!(
+            "{} promoted bad releases: they are counted to the end of the run, {after_s} s after the deploy command, \
+             and go on beyond it until somebody mends them",
+            names.join(", ")
+        );
+        note("missed-go-on", text)
+    })
 }
 
 /// "97 rolled back, 3 unfinished", where not all ended alike.

@@ -156,6 +156,7 @@ mod tests {
 
     fn samples(bad: &[f64]) -> Vec<Sample> {
         let sample = |bad: &f64| Sample {
+            stuck: false,
             ending: if *bad > 50.0 { Ending::Promoted } else { Ending::RolledBack },
             metrics: Metrics {
                 failed_requests: Some(*bad),
@@ -168,6 +169,7 @@ mod tests {
 
     fn strategy(bad: &[f64]) -> StrategyForecast {
         let mut strategy = StrategyForecast {
+            risk: None,
             name: "canary".to_owned(),
             ending: Ending::RolledBack,
             metrics: Metrics::default(),

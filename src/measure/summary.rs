@@ -52,6 +52,7 @@ pub fn summarise(name: &str, meter: Meter, terms: &Terms) -> StrategyForecast {
         ending: meter.ending,
         metrics,
         samples: Vec::new(),
+        risk: None,
         alerts,
         timeline: meter.timeline.into_iter().map(|row| with_burn(row, &terms.objective)).collect(),
         phases: meter.phases,
@@ -143,6 +144,7 @@ fn rollout(metrics: &mut Metrics, meter: &Meter) {
     }
     let between = |from: Option<Moment>, to: Option<Moment>| Some(to?.since(from?).seconds());
     let milestones = &meter.milestones;
+    metrics.full_exposure_s = between(milestones.deployed, milestones.full);
     metrics.rollout_s = between(milestones.deployed, milestones.ended);
     metrics.detect_s = between(milestones.new_listed, milestones.verdict);
     metrics.rollback_s = between(milestones.verdict, milestones.new_unlisted);

@@ -9,27 +9,36 @@ use crate::report::number::known;
 /// One row per strategy: its ending, every metric, and every metric beyond that of `stay`; the bounds of all of them
 /// follow where there are several replications.
 pub fn summary(forecast: &Forecast) -> Vec<u8> {
+    table(summary_head(forecast.replications() > 1), summary_rows(forecast))
+}
+
+/// The names of its columns; `several`: there are bounds.
+pub(super) fn summary_head(several: bool) -> Vec<String> {
     let plain = || Metrics::CATALOGUE.iter().map(|info| info.name.to_owned());
     let names: Vec<String> = plain().chain(plain().map(|name| format!("{name}_vs_stay"))).collect();
     let bounds = names.iter().flat_map(|name| ["low", "high"].map(|bound| format!("{name}_{bound}")));
-    let bounds: Vec<String> = bounds.filter(|_| forecast.replications() > 1).collect();
-    let head = ["strategy", "ending"].map(str::to_owned).into_iter().chain(names).chain(bounds).collect();
-    let rows = forecast.strategies.iter().enumerate().map(|(at, strategy)| {
-        let stay = forecast.strategies.first().filter(|_| at > 0);
-        summary_row(strategy, stay)
-    });
-    table(head, rows)
+    let bounds: Vec<String> = bounds.filter(|_| several).collect();
+    ["strategy", "ending"].map(str::to_owned).into_iter().chain(names).chain(bounds).collect()
 }
 
-/// One row per strategy and replication, numbered from 0: its ending and every metric.
+/// Its rows.
+pub(super) fn summary_rows(forecast: &Forecast) -> impl Iterator<Item = Vec<String>> {
+    forecast.strategies.iter().enumerate().map(|(at, strategy)| {
+        let stay = forecast.strategies.first().filter(|_| at > 0);
+        summary_row(strategy, stay)
+    })
+}
+
+/// One row per strategy and replication, numbered from 0: its release where they were drawn, its ending and every metric.
 pub fn replications(forecast: &Forecast) -> Vec<u8> {
     let names = Metrics::CATALOGUE.iter().map(|info| info.name.to_owned());
-    let head = ["strategy", "replication", "ending"].map(str::to_owned).into_iter().chain(names).collect();
+    let head = ["strategy", "replication", "release", "ending"].map(str::to_owned).into_iter().chain(names).collect();
     let rows = forecast.strategies.iter().flat_map(|strategy| {
         let single = strategy.samples.is_empty().then_some((strategy.ending, &strategy.metrics));
         let several = strategy.samples.iter().map(|sample| (sample.ending, &sample.metrics));
         (0..).zip(single.into_iter().chain(several)).map(|(index, (ending, metrics)): (u32, _)| {
-            let names = [strategy.name.clone(), index.to_string(), ending.label().to_owned()];
+            let release = forecast.releases.as_ref().map_or("", |releases| releases.name(index as usize));
+            let names = [strategy.name.clone(), index.to_string(), release.to_owned(), ending.label().to_owned()];
             names.into_iter().chain(metrics.values().into_iter().map(number)).collect()
         })
     });
@@ -151,7 +160,7 @@ mod tests {
         assert!(head(summary(&often)).ends_with("extra_cost_vs_stay_low,extra_cost_vs_stay_high"));
         let rows = |forecast| text(replications(forecast)).lines().count() - 1;
         assert_eq!((rows(&once), rows(&often)), (5, 25));
-        assert!(text(replications(&often)).contains("\ncanary,4,rolled back,"));
+        assert!(text(replications(&often)).contains("\ncanary,4,,rolled back,"));
     }
 
     #[test]

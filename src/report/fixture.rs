@@ -59,7 +59,7 @@ pub(crate) fn lucky(strategy: &StrategyForecast, luck: f64) -> Sample {
     metrics.failed_requests = metrics.failed_requests.map(|bad| (bad * luck).round());
     metrics.budget_burnt = metrics.budget_burnt.map(|burnt| burnt * luck);
     metrics.rollout_s = metrics.rollout_s.map(|took| took + 10.0 * luck);
-    Sample { ending: strategy.ending, metrics }
+    Sample { ending: strategy.ending, stuck: false, metrics }
 }
 
 /// What a hostile or merely unusual scenario may bring: six hours, long and Korean names, twenty steps, nothing but zeros, nothing
@@ -100,6 +100,7 @@ fn forecast(strategies: Vec<StrategyForecast>) -> Forecast {
         rollout_at_s: Some(DEPLOY as f64),
         old_version: "v1".to_owned(),
         new_version: Some("v2".to_owned()),
+        releases: None,
         strategies,
         notes: vec![note(
             "budget-extrapolated",
@@ -203,7 +204,7 @@ fn strategy(name: &str, ending: Ending, moment: impl Fn(usize) -> Moment) -> Str
         vec![alert("page", 3_600.0, 300.0, 14.4, &timeline), alert("ticket", 21_600.0, 1_800.0, 6.0, &timeline)];
     let metrics = measured(&timeline);
     let (phases, samples) = (Vec::new(), Vec::new());
-    StrategyForecast { name: name.to_owned(), ending, metrics, samples, phases, alerts, timeline }
+    StrategyForecast { name: name.to_owned(), ending, metrics, samples, risk: None, phases, alerts, timeline }
 }
 
 fn second(at: usize, moment: &Moment) -> Second {

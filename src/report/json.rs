@@ -5,9 +5,10 @@
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use crate::measure::forecast::{Alert, Forecast, Phase, StrategyForecast};
+use crate::measure::forecast::{Alert, Forecast, Phase, Releases, StrategyForecast};
 use crate::measure::metric::Metrics;
 use crate::measure::replications::{COMPARED, Pair};
+use crate::measure::risk::{Cost, Risk};
 use crate::measure::stats::Interval;
 use crate::report::number::known;
 use crate::report::verdict::verdict;
@@ -37,6 +38,8 @@ struct Report<'f> {
     old_version: &'f str,
     new_version: Option<&'f str>,
     verdict: Answer,
+    /// What releases are like, where the replications drew them.
+    releases: Option<ReleasesRow<'f>>,
     strategies: Vec<Strategy<'f>>,
     pairs: Vec<PairRow<'f>>,
     notes: Vec<Note<'f>>,
@@ -55,6 +58,7 @@ struct Strategy<'f> {
     ending: &'static str,
     /// Share of the replications that ended so.
     ending_share: f64,
+    risk: Option<RiskRow>,
     metrics: ByName,
     phases: Vec<PhaseRow<'f>>,
     alerts: Vec<AlertRow>,
@@ -90,6 +94,38 @@ struct PairRow<'f> {
     difference: Estimate,
     won: f64,
     tied: f64,
+}
+
+#[derive(Serialize)]
+struct ReleasesRow<'f> {
+    bad: f64,
+    per_week: f64,
+    per_year: Option<f64>,
+    kinds: &'f [String],
+    /// For every replication, the kind of its bad release; `null`: a good one.
+    drawn: Vec<Option<&'f str>>,
+}
+
+/// How many releases went how, and what they cost.
+#[derive(Serialize)]
+struct RiskRow {
+    bad: u32,
+    caught: u32,
+    caught_late: u32,
+    missed: u32,
+    under_way: u32,
+    good: u32,
+    good_stopped: u32,
+    change_fail_rate: Option<f64>,
+    recovery_s: Option<f64>,
+    costs: Vec<CostRow>,
+}
+
+#[derive(Serialize)]
+struct CostRow {
+    metric: &'static str,
+    per_release: Estimate,
+    per_year: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -133,6 +169,7 @@ fn report(forecast: &Forecast) -> Report<'_> {
         old_version: &forecast.old_version,
         new_version: forecast.new_version.as_deref(),
         verdict: Answer { best: answer.best, worst: answer.worst, text: answer.sentences.join(" ") },
+        releases: forecast.releases.as_ref().map(|drawn| releases(forecast, drawn)),
         strategies: forecast
             .strategies
             .iter()
@@ -150,9 +187,41 @@ fn strategy<'f>(strategy: &'f StrategyForecast, stay: Option<&StrategyForecast>)
         name: &strategy.name,
         ending: ending.label(),
         ending_share,
+        risk: strategy.risk.as_ref().map(risk),
         metrics: by_name(strategy, stay),
         phases: strategy.phases.iter().map(phase).collect(),
         alerts: strategy.alerts.iter().map(alert).collect(),
+    }
+}
+
+fn releases<'f>(forecast: &Forecast, releases: &'f Releases) -> ReleasesRow<'f> {
+    let name = |kind: &Option<usize>| kind.map(|kind| releases.kinds[kind].as_str());
+    ReleasesRow {
+        bad: releases.bad,
+        per_week: releases.per_week,
+        per_year: known(forecast.releases_per_year()),
+        kinds: &releases.kinds,
+        drawn: releases.drawn.iter().map(name).collect(),
+    }
+}
+
+fn risk(risk: &Risk) -> RiskRow {
+    let cost = |cost: &Cost| CostRow {
+        metric: cost.name,
+        per_release: Estimate::new(cost.per_release, cost.interval),
+        per_year: known(cost.per_year),
+    };
+    RiskRow {
+        bad: risk.bad(),
+        caught: risk.caught,
+        caught_late: risk.late,
+        missed: risk.missed,
+        under_way: risk.open,
+        good: risk.good,
+        good_stopped: risk.false_alarms,
+        change_fail_rate: known(Some(risk.change_fail_rate)),
+        recovery_s: known(risk.recovery_s),
+        costs: risk.costs.iter().map(cost).collect(),
     }
 }
 

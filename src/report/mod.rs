@@ -9,12 +9,14 @@ pub mod json;
 pub mod plan;
 pub mod plot;
 pub mod power;
+pub mod sweep;
 pub mod terminal;
 pub mod validation;
 pub mod verdict;
 
 mod number;
 mod repeated;
+mod risk;
 mod table;
 mod text;
 

@@ -22,7 +22,14 @@ pub(super) fn releases(forecast: &Forecast, verdict: &Verdict, width: usize, col
     (forecast.replications() > 1).then(|| laid_out(forecast, verdict, &columns, width, colour))
 }
 
-fn laid_out(forecast: &Forecast, verdict: &Verdict, columns: &[&'static Column], width: usize, colour: bool) -> String {
+/// Strategies of which there is nothing to say have no row.
+pub(super) fn laid_out(
+    forecast: &Forecast,
+    verdict: &Verdict,
+    columns: &[&'static Column],
+    width: usize,
+    colour: bool,
+) -> String {
     let name_width = name_width(forecast, width);
     let columns = columns_that_fit(forecast, columns, width.saturating_sub(name_width));
     let mut table = Table::new();
@@ -33,7 +40,8 @@ fn laid_out(forecast: &Forecast, verdict: &Verdict, columns: &[&'static Column],
     } else {
         table.force_no_tty()
     };
-    for strategy in &forecast.strategies {
+    let empty = |strategy: &StrategyForecast| columns.iter().all(|column| (column.cell)(strategy) == NONE);
+    for strategy in forecast.strategies.iter().filter(|strategy| !empty(strategy)) {
         table.add_row(row(strategy, verdict, &columns, name_width));
     }
     align(&mut table, &columns);
@@ -45,11 +53,11 @@ pub(super) const STYLE: TableStyle = TableStyle::new().header_separator(LineStyl
 /// Spaces between two columns.
 const GAP: usize = 2;
 
-struct Column {
-    head: [&'static str; 2],
+pub(super) struct Column {
+    pub head: [&'static str; 2],
     /// The lower, the sooner it gets a place.
-    rank: u8,
-    cell: fn(&StrategyForecast) -> String,
+    pub rank: u8,
+    pub cell: fn(&StrategyForecast) -> String,
 }
 
 /// In the order of the page; the first column, the name, is not among them.
@@ -90,10 +98,10 @@ const HALF_WIDTH: [&str; 2] = ["±", "95 %"];
 const OUTCOME: &str = "outcome";
 const NAME: &str = "strategy";
 /// Stands for the forecast's own currency in a head.
-const CURRENCY: &str = "currency";
+pub(super) const CURRENCY: &str = "currency";
 const NONE: &str = "–";
 
-fn written(value: Option<f64>, write: fn(f64) -> String) -> String {
+pub(super) fn written(value: Option<f64>, write: fn(f64) -> String) -> String {
     known(value).map_or(NONE.to_owned(), write)
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::measure::forecast::{Alert, Forecast, StrategyForecast};
 use crate::report::number::{clock, duration, figure};
+use crate::report::risk;
 use crate::report::table::{releases, table};
 use crate::report::text::{pad, plain, shorten, width as width_of, wrap};
 use crate::report::verdict::{Verdict, verdict};
@@ -16,8 +17,9 @@ pub fn terminal(forecast: &Forecast, width: usize, colour: bool) -> String {
     if !forecast.strategies.is_empty() {
         blocks.push(table(forecast, &verdict, width, colour));
     }
+    blocks.extend(risk::tables(forecast, &verdict, width, colour));
     blocks.extend(releases(forecast, &verdict, width, colour).map(|table| {
-        let head = format!("Of {} releases: the median / what one in twenty exceeds", forecast.replications());
+        let head = format!("Of {} replications: the median / what one in twenty exceeds", forecast.replications());
         format!("{}\n{table}", wrap(&head, width, 0).join("\n"))
     }));
     blocks.extend(all_phases(forecast, width));

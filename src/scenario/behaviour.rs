@@ -1,18 +1,37 @@
 //! A version of the service, made ready to be drawn from.
 
-use crate::core::draw::{Stream, unit};
+use crate::core::amount::Share;
+use crate::core::draw::{Stream, further, unit};
+use crate::core::ids::UserId;
 use crate::core::time::Span;
 use crate::scenario::law::Sampler;
 use crate::scenario::plan::{Errors, Version, WarmUp};
 use rand::Rng;
 
+/// Names the draw that decides who is in a cohort, so that it is the same users in every run.
+const COHORT: u64 = 0x0063_6f68_6f72_7421;
+
 /// How instances of one version behave.
 #[derive(Clone, Debug)]
 pub struct Behaviour {
     service: Sampler,
+    slowdown: f64,
     errors: Errors,
+    /// Whether errors depend on nothing but luck and age, which nearly always is so.
+    plain: bool,
     fails_to_start: f64,
     crashes_after: Option<Sampler>,
+}
+
+/// What an attempt finds at its instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// Who asks.
+    pub user: UserId,
+    /// How long the instance has been ready.
+    pub age: Span,
+    /// Share of its slots that are busy, the attempt's own included.
+    pub load: f64,
 }
 
 /// The luck of one attempt.
@@ -29,7 +48,11 @@ impl Behaviour {
     pub fn new(version: &Version) -> Behaviour {
         Behaviour {
             service: Sampler::new(&version.service),
+            slowdown: version.slowdown,
             errors: version.errors,
+            plain: version.errors.leak.is_none()
+                && version.errors.under_load.is_none()
+                && version.errors.cohort == Share::NONE,
             fails_to_start: version.fails_to_start.value(),
             crashes_after: version.crashes_after.as_ref().map(Sampler::new),
         }
@@ -40,18 +63,41 @@ impl Behaviour {
     #[inline]
     pub fn luck(&self, stream: &mut Stream, size: f64) -> Luck {
         let fate = unit(stream.next_u64());
-        Luck { fate, work_ns: self.service.draw(stream, size) }
+        let work_ns = self.service.draw(stream, size);
+        Luck { fate, work_ns: if self.slowdown == 1.0 { work_ns } else { (work_ns as f64 * self.slowdown) as u64 } }
     }
 
-    /// Whether an attempt with this `fate` meets an error on an instance that has been ready for `age`.
+    /// Whether an attempt with this `fate` meets an error. The shares of several reasons come on top of each other, as
+    /// those of independent events do.
     #[inline]
-    pub fn errs(&self, fate: f64, age: Span) -> bool {
-        fate < self.errors.rate.value() && age >= self.errors.after
+    pub fn errs(&self, fate: f64, met: Circumstances) -> bool {
+        if met.age < self.errors.after {
+            return false;
+        }
+        if self.plain { fate < self.errors.rate.value() } else { fate < self.share_of_errors(met) }
     }
 
-    /// Whether an attempt with this `fate` meets an error on any instance that has been up for long.
-    pub fn errs_in_the_long_run(&self, fate: f64) -> bool {
-        fate < self.errors.rate.value()
+    fn share_of_errors(&self, met: Circumstances) -> f64 {
+        if self.fails_always(met.user) {
+            return 1.0;
+        }
+        let leak =
+            self.errors.leak.map_or(0.0, |leak| leak.rate.value() * (met.age.seconds() / leak.over.seconds()).min(1.0));
+        let under_load = self.errors.under_load.filter(|load| met.load > load.above.value());
+        let well = [self.errors.rate.value(), leak, under_load.map_or(0.0, |load| load.rate.value())];
+        1.0 - well.into_iter().map(|share| 1.0 - share).product::<f64>()
+    }
+
+    /// Whether every attempt of this user fails.
+    fn fails_always(&self, user: UserId) -> bool {
+        unit(further(COHORT, u64::from(user.0))) < self.errors.cohort.value()
+    }
+
+    /// Whether an attempt of `user` with this `fate` meets an error on any instance that has been up for long and is not
+    /// under load: a leak has come to its end.
+    pub fn errs_in_the_long_run(&self, fate: f64, user: UserId) -> bool {
+        let age = self.errors.after + self.errors.leak.map_or(Span::ZERO, |leak| leak.over);
+        self.errs(fate, Circumstances { user, age, load: 0.0 })
     }
 
     /// Service time of an error, where it differs from that of a good answer.

@@ -14,6 +14,7 @@
 pub mod arrivals;
 pub mod behaviour;
 mod check;
+pub mod config;
 mod entry;
 mod file;
 pub mod law;
@@ -21,6 +22,7 @@ mod origin;
 pub mod plan;
 
 pub mod quantity;
+mod release;
 mod remark;
 mod resolve;
 mod set;
@@ -47,7 +49,9 @@ use crate::yaml::tree::{self, Data, KeyPath, Node};
 use crate::yaml::write;
 
 pub use crate::yaml::{Problem, Problems};
+use origin::STAY;
 pub use origin::{origin, runs};
+pub use release::{Release, replication};
 pub use remark::remarks;
 pub use speed::SCALED;
 
@@ -69,22 +73,28 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 
 /// Reads the scenario in a file, with some values replaced: each is a path such as `fleet.size` and a value in YAML.
 pub fn load_with(path: &Path, overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
-    let name = path.display().to_string();
-    let folder = path.parent().unwrap_or(Path::new(""));
+    load_varied(path, overrides, &[])
+}
+
+/// As [`load_with`]; of the replacements, `varied` are those of a sweep.
+pub fn load_varied(path: &Path, overrides: &[(&str, &str)], varied: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    let text = read(path, "a scenario")?;
+    parse_varied(&text, &path.display().to_string(), path.parent().unwrap_or(Path::new("")), overrides, varied)
+}
+
+/// The text of a file; `what` it should be.
+fn read(path: &Path, what: &str) -> Result<String, Problems> {
     let text = std::fs::read(path).and_then(|bytes| {
         let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text");
         String::from_utf8(bytes).map_err(not_text)
     });
-    match text {
-        Ok(text) => parse_with(&text, &name, folder, overrides),
-        Err(error) => {
-            let mut problems = Problems::default();
-            problems.open(&name, "", SourceKind::File);
-            let text = format!("cannot be read as a scenario: {error}");
-            problems.add(Place::default(), &KeyPath::top(), text);
-            Err(problems)
-        }
-    }
+    text.map_err(|error| {
+        let mut problems = Problems::default();
+        problems.open(&path.display().to_string(), "", SourceKind::File);
+        let text = format!("cannot be read as {what}: {error}");
+        problems.add(Place::default(), &KeyPath::top(), text);
+        problems
+    })
 }
 
 /// Reads a scenario from text. Problems name it `file`; the paths in it start at `folder`.
@@ -94,6 +104,16 @@ pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Loaded, Problems> 
 
 /// As [`parse`], with some values replaced.
 pub fn parse_with(text: &str, file: &str, folder: &Path, overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    parse_varied(text, file, folder, overrides, &[])
+}
+
+fn parse_varied(
+    text: &str,
+    file: &str,
+    folder: &Path,
+    overrides: &[(&str, &str)],
+    varied: &[(&str, &str)],
+) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
     let source = problems.open(file, text, SourceKind::File);
     let Some(mut tree) = tree::parse(text, source, &mut problems) else {
@@ -105,8 +125,9 @@ pub fn parse_with(text: &str, file: &str, folder: &Path, overrides: &[(&str, &st
         problems.add(tree.place, &KeyPath::top(), text);
         return Err(problems);
     }
-    for (path, value) in overrides {
-        set::set(&mut tree, path, value, &mut problems);
+    let overrides = overrides.iter().map(|pair| ("--set", pair));
+    for (flag, (path, value)) in overrides.chain(varied.iter().map(|pair| ("--vary", pair))) {
+        set::set(&mut tree, (flag, path, value), &mut problems);
     }
     check(&mut tree, folder, problems)
 }
@@ -119,11 +140,14 @@ fn check(tree: &mut Node, folder: &Path, mut problems: Problems) -> Result<Loade
     if !problems.is_empty() {
         return Err(problems.sorted());
     }
+    Ok(Loaded { scenario, file, folder: absolute(folder) })
+}
+
+fn absolute(folder: &Path) -> PathBuf {
     // The folder of a file that is named alone is empty, which is no path to make absolute.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     // Without a current folder there is nothing better than the path as given.
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    Ok(Loaded { scenario, file, folder })
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Reads a balancer as it may stand under `proxies.balancer`: a word, or a word with a table of options. Problems name
@@ -153,9 +177,13 @@ pub fn balancers() -> &'static [&'static str] {
 
 /// The JSON Schema (draft 2020-12) of scenario files.
 pub fn schema() -> serde_json::Value {
+    schema_of::<File>("rollcast scenario")
+}
+
+fn schema_of<T: schemars::JsonSchema>(title: &str) -> serde_json::Value {
     let generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<File>();
-    schema.insert("title".to_owned(), "rollcast scenario".into());
+    let mut schema = generator.into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
     schema.to_value()
 }
 

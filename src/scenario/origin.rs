@@ -6,7 +6,8 @@ use crate::core::rollout::{Setup, Split, Strategy};
 use crate::core::time::Span;
 use crate::scenario::plan::Scenario;
 
-const STAY: &str = "stay";
+/// The run without a rollout.
+pub(super) const STAY: &str = "stay";
 
 /// `stay` and every strategy of `scenario`, by name.
 pub fn runs(scenario: &Scenario) -> Vec<(&str, Option<&Strategy>)> {

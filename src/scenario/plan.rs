@@ -40,6 +40,8 @@ pub struct Scenario {
     pub slo: Slo,
     /// `None`: only `stay` is run.
     pub rollout: Option<Rollout>,
+    /// `None`: every replication deploys the version of the rollout as it is. Only with a rollout.
+    pub releases: Option<Releases>,
     /// In the order of the file; empty without a rollout.
     pub strategies: Vec<Named>,
     /// What people do to the rollout, in order of time.
@@ -283,6 +285,8 @@ pub struct Version {
     pub name: String,
     /// How long an attempt takes, without waiting.
     pub service: Law,
+    /// What good answers take is multiplied by this; above 0.
+    pub slowdown: f64,
     /// The attempts it fails.
     pub errors: Errors,
     /// Chance that an instance of this version never becomes ready, but crashes whenever it has booted.
@@ -296,12 +300,58 @@ pub struct Version {
 /// The attempts that a version fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Errors {
-    /// Share of attempts answered with an error.
+    /// Share of attempts answered with an error, whoever asks and however loaded the instance is.
     pub rate: Share,
+    /// A further share, which grows as an instance gets older; `None`: none.
+    pub leak: Option<Leak>,
+    /// A further share at an instance under load; `None`: none.
+    pub under_load: Option<UnderLoad>,
+    /// Share of the users whose every attempt fails, always the same ones.
+    pub cohort: Share,
     /// Service time of an error; `None`: as long as a good answer.
     pub latency: Option<Span>,
     /// An instance answers without errors until it has been ready this long.
     pub after: Span,
+}
+
+/// Errors that grow in a straight line from none, when an instance becomes ready, to `rate` after `over`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Leak {
+    /// Share of attempts answered with an error from then on.
+    pub rate: Share,
+    /// Above zero.
+    pub over: Span,
+}
+
+/// Errors of an instance of whose slots more than `above` are busy, the attempt's own included.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UnderLoad {
+    /// Share of attempts answered with an error.
+    pub rate: Share,
+    /// Of the slots.
+    pub above: Share,
+}
+
+/// What releases are like, where the scenario describes many instead of one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Releases {
+    /// How many of them are bad.
+    pub bad: Share,
+    /// How many there are in a week; above zero.
+    pub per_week: f64,
+    /// What bad ones are like; at least one, weights above zero.
+    pub kinds: Vec<Kind>,
+}
+
+/// A way in which a release is bad.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kind {
+    /// Unique; not `good`.
+    pub name: String,
+    /// How often, against the others.
+    pub weight: f64,
+    /// What is deployed then instead of the version of the rollout, under its name.
+    pub version: Version,
 }
 
 /// A law of positive durations.

@@ -1,14 +1,15 @@
-//! Values that replace those of the file, as `--set fleet.size=20` gives them.
+//! Values that replace those of the file, as `--set fleet.size=20` gives them, or a cell of `--vary`.
 
 use crate::yaml::problem::{Place, Problems, SourceKind};
 use crate::yaml::tree::{self, Data, Key, KeyPath, Node};
 
 /// Puts `value`, which is YAML, where `path` says. A key that does not exist is made: whether it may exist is for the
-/// reader of the tree to say.
-pub(super) fn set(root: &mut Node, path: &str, value: &str, problems: &mut Problems) {
-    let source = problems.open(&format!("--set {path}={value}"), value, SourceKind::Argument);
+/// reader of the tree to say. Items of a list are `steps.0` or `steps[0]`.
+pub(super) fn set(root: &mut Node, (flag, path, value): (&str, &str, &str), problems: &mut Problems) {
+    let source = problems.open(&format!("{flag} {path}={value}"), value, SourceKind::Argument);
     let place = Place { source, ..Place::default() };
-    let keys: Vec<&str> = path.split('.').collect();
+    let dotted = path.replace('[', ".").replace(']', "");
+    let keys: Vec<&str> = dotted.split('.').collect();
     if keys.iter().any(|key| key.is_empty()) {
         let text = "found a path with an empty key, expected keys with dots between them, such as fleet.size";
         problems.add(place, &KeyPath::top(), text);

@@ -132,7 +132,7 @@ impl World<'_> {
     /// the old version would have answered with too.
     fn harmed_by_new(&self, flight: &Flight) -> bool {
         let old = &self.behaviours[self.scenario.running.index()];
-        let old_too = flight.ending == Ending::Error && old.errs_in_the_long_run(flight.fate);
+        let old_too = flight.ending == Ending::Error && old.errs_in_the_long_run(flight.fate, flight.user);
         Some(flight.pick.version) == self.meter.new_version() && !old_too
     }
 }

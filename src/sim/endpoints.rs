@@ -39,7 +39,7 @@ impl World<'_> {
 
     /// The controller wants another share for the new version; every proxy learns of it a listing delay later.
     pub fn weigh(&mut self, share: Share) {
-        self.meter.weighed(share);
+        self.meter.weighed(self.now, share);
         for proxy in 0..self.scenario.proxies.count {
             let at = self.news_at(proxy);
             if at == self.now {

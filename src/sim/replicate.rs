@@ -2,15 +2,16 @@
 
 use crate::core::ids::VersionId;
 use crate::core::journal::Witness;
+use crate::core::rollout::Phase;
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
-use crate::measure::forecast::{Forecast, Note, Sample, StrategyForecast};
+use crate::measure::forecast::{Forecast, Note, Releases, Sample, StrategyForecast};
 use crate::measure::meter::Meter;
 use crate::measure::note::{self, replications};
 use crate::measure::replications::Series;
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
-use crate::scenario::{remarks, runs};
+use crate::scenario::{Release, remarks, replication, runs};
 use crate::sim::notes;
 use crate::sim::world::World;
 use rayon::prelude::*;
@@ -95,6 +96,8 @@ pub fn replicate(scenario: &Scenario, series: &Series, watch: &impl Watch) -> Fo
     firsts.truncate(if so_far == 0 { 0 } else { count });
     let mut forecast = assemble(scenario, firsts, findings);
     fold(&mut forecast, samples, so_far as usize);
+    forecast.releases = drawn(scenario, so_far);
+    forecast.assess();
     forecast.notes.extend(replications(&forecast, series));
     forecast
 }
@@ -136,13 +139,19 @@ fn one(
     replication: u32,
     (name, strategy): (&str, Option<&Strategy>),
 ) -> (Sample, Option<(StrategyForecast, Vec<Note>)>) {
-    let keep = |run: &StrategyForecast| Sample { ending: run.ending, metrics: run.metrics.clone() };
-    if replication == 0 {
-        let (run, notes) = run_and_note(scenario, name, strategy, None);
-        return (keep(&run), Some((run, notes)));
+    let (scenario, _) = self::replication(scenario, replication);
+    let (run, notes) = run_and_note(&scenario, name, strategy, None);
+    let first = replication == 0;
+    (keep(&run), first.then_some((run, notes)))
+}
+
+fn keep(run: &StrategyForecast) -> Sample {
+    let stuck = Phase::Stuck.to_string();
+    Sample {
+        ending: run.ending,
+        stuck: run.phases.iter().any(|phase| phase.phase == stuck),
+        metrics: run.metrics.clone(),
     }
-    let scenario = Scenario { seed: scenario.seed.replication(replication), ..scenario.clone() };
-    (keep(&run(&scenario, name, strategy)), None)
 }
 
 /// Of every strategy, above `stay` in the same replication.
@@ -154,6 +163,21 @@ fn extra_cost(samples: &mut [Vec<Sample>]) {
             metrics.extra_cost = metrics.cost.zip(*stay).map(|(cost, stay)| cost - stay);
         }
     }
+}
+
+/// Which releases the replications deployed.
+fn drawn(scenario: &Scenario, replications: u32) -> Option<Releases> {
+    let releases = scenario.releases.as_ref()?;
+    let kind = |index| match replication(scenario, index).1 {
+        Release::AsWritten | Release::Good => None,
+        Release::Bad(kind) => Some(kind),
+    };
+    Some(Releases {
+        bad: releases.bad.value(),
+        per_week: releases.per_week,
+        kinds: releases.kinds.iter().map(|kind| kind.name.clone()).collect(),
+        drawn: (0..replications).map(kind).collect(),
+    })
 }
 
 fn fold(forecast: &mut Forecast, samples: Vec<Vec<Sample>>, replications: usize) {
@@ -196,6 +220,7 @@ fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings
         rollout_at_s: scenario.rollout.map(|rollout| rollout.at.seconds()),
         old_version: name(scenario.running),
         new_version: scenario.rollout.map(|rollout| name(rollout.to)),
+        releases: None,
         notes: notes::notes(scenario, &strategies),
         strategies,
     };

@@ -5,7 +5,7 @@ use crate::core::ids::InstanceId;
 use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::Attempt;
-use crate::scenario::behaviour::slowdown;
+use crate::scenario::behaviour::{Circumstances, slowdown};
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId, Place};
 use crate::sim::server::Phase;
@@ -138,7 +138,9 @@ impl World<'_> {
         let server = &self.servers[flight.pick.instance.index()];
         let age = self.now.since(server.ready_at);
         let behaviour = &self.behaviours[flight.pick.version.index()];
-        let errs = behaviour.errs(flight.fate, age);
+        // A place in processor sharing is not yet counted as busy either.
+        let load = f64::from(server.busy + 1) / f64::from(self.scenario.fleet.slots);
+        let errs = behaviour.errs(flight.fate, Circumstances { user: flight.user, age, load });
         // The instances of the start are warm and old, though the clock began with them.
         let factor = if server.ready_at == Moment::START { 1.0 } else { slowdown(&self.scenario.fleet.warm_up, age) };
         flight.ending = if errs { Ending::Error } else { Ending::Served };

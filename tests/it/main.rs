@@ -14,8 +14,12 @@ mod plan;
 mod pods;
 mod program;
 mod proxies;
+#[cfg(all(feature = "live", unix))]
+mod proxy;
 mod real_balancers;
+mod releases;
 mod replications;
 mod stories;
+mod sweeps;
 mod theory;
 mod trials;

@@ -479,6 +479,16 @@ pub enum Split {
     Only(Share),
 }
 
+impl Split {
+    /// The share of the users who carry what sends them to the new version; `None` where nothing does.
+    pub const fn carriers(self) -> Option<Share> {
+        match self {
+            Split::Header(carriers) | Split::Only(carriers) => Some(carriers),
+            Split::Random | Split::Smooth | Split::User => None,
+        }
+    }
+}
+
 /// An automatic verdict on the new version from what was counted of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gate {

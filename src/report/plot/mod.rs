@@ -10,6 +10,7 @@ mod labels;
 mod panel;
 mod power;
 mod series;
+mod sweep;
 mod timeline;
 mod window;
 
@@ -17,6 +18,7 @@ pub use budget::budget;
 pub use cost_loss::cost_loss;
 pub use instances::instances;
 pub use power::{characteristic, harm};
+pub use sweep::sweep;
 pub use timeline::{rollout, timeline};
 
 #[cfg(test)]

@@ -21,13 +21,15 @@ pub(super) use manifest::Manifest;
 pub(super) use preset::spread;
 pub(super) use proxies::{Affinity, Backups, Initial, Layer, Limits, Preset, Proxies, WhenUnhealthy};
 pub(super) use service::{
-    Branch, Discipline, Errors, Fleet, Law, LawOrSpan, LawTable, Readiness, UnlimitedWord, Version,
+    Branch, Discipline, Fleet, Kind, Law, LawOrSpan, LawTable, Readiness, Releases, UnlimitedWord, Version,
 };
 pub(super) use strategy::{
     BlueGreen, Canary, Gate, GateOrNone, JudgeName, Recreate, Rolling, Split, Step, Strategies, Strategy,
 };
 pub(super) use target::{Act, Alerts, Event, Fault, Resize, Rollout, Slo, Telemetry};
-pub(super) use traffic::{Arrivals, Backoff, Budget, Closed, Failure, Network, Open, Stage, Target, Trace, Traffic};
+pub(super) use traffic::{
+    Arrivals, Backoff, Budget, Closed, Failure, Network, Open, Retries, Stage, Target, Trace, Traffic,
+};
 pub(super) use trial::{AbSplit, AbTest, Combined, FeatureFlag, HoldOrManual, Promotion, Shadow, ShareStep};
 
 /// Users behind open-loop traffic.
@@ -76,6 +78,8 @@ table! {
         slo: Slo = Entry::fallback(),
         /// The deployment to forecast; without it only the running version is simulated.
         rollout: Option<Rollout> = None,
+        /// What releases are like, where every replication is to deploy another one; without it all deploy the same.
+        releases: Option<Releases> = None,
         /// The strategies to compare.
         strategies: Strategies = Strategies(Vec::new()),
         /// What breaks by itself.

@@ -3,7 +3,9 @@
 use crate::core::time::Span;
 use crate::scenario::entry::{Entry, Keyword, Or, OrWord, choice, table, words};
 use crate::scenario::file::NoneWord;
-use crate::scenario::units::{Above, AtLeast, Every, FileName, HourlyPrice, Lasting, Name, Percent, TimeUnit, Whole};
+use crate::scenario::units::{
+    Above, AtLeast, Every, Factor, FileName, HourlyPrice, Lasting, Name, Percent, TimeUnit, Whole,
+};
 
 /// `queue: unlimited`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +114,14 @@ table! {
         service: Option<LawOrSpan> = None,
         /// Share of requests answered with an error, or a table; 0% unless given.
         errors: Option<Or<Percent, Errors>> = None,
+        /// Good answers take so many times as long as the law of service says; ×1 unless given.
+        latency: Option<Factor> = None,
+        /// Errors that grow as an instance gets older, beside the others; none unless given.
+        leak: Option<OrWord<Leak, NoneWord>> = None,
+        /// Errors of busy instances, beside the others; none unless given.
+        under_load: Option<OrWord<UnderLoad, NoneWord>> = None,
+        /// Share of the users whose every request fails, always the same ones; 0% unless given.
+        cohort: Option<Percent> = None,
         /// Chance that an instance never becomes ready, but crashes whenever it has booted; 0% unless given.
         fails_to_start: Option<Percent> = None,
         /// When ready instances crash; never unless given.
@@ -126,6 +136,64 @@ table! {
     pub struct Crashes {
         /// How long an instance is ready before it crashes.
         after: LawOrSpan,
+    }
+}
+
+table! {
+    /// Errors that grow in a straight line from none, when an instance becomes ready.
+    pub struct Leak {
+        /// Share of requests answered with an error in the end.
+        errors: Percent,
+        /// How long after it became ready.
+        over: Lasting,
+    }
+}
+
+table! {
+    /// Errors of an instance that has many of its slots busy.
+    pub struct UnderLoad {
+        /// Share of requests answered with an error there.
+        errors: Percent,
+        /// Above this share of busy slots; a request's own slot counts.
+        above: Percent,
+    }
+}
+
+table! {
+    /// What releases are like: every replication deploys a good or a bad one, the same for every strategy.
+    pub struct Releases {
+        /// How many are bad. A good one is the version of rollout.to as it is.
+        bad: Percent,
+        /// How many there are in a week.
+        per_week: Above<0>,
+        /// What bad ones are like.
+        kinds: Vec<Kind>,
+    }
+}
+
+table! {
+    /// A way in which a release is bad: what is given here replaces what the version of rollout.to says.
+    pub struct Kind {
+        /// What the reports call it; after what it changes unless given.
+        name: Option<Name> = None,
+        /// How often, against the other kinds.
+        weight: Above<0> = Above(1.0),
+        /// How long a request takes, without waiting.
+        service: Option<LawOrSpan> = None,
+        /// Good answers take so many times as long.
+        latency: Option<Factor> = None,
+        /// Share of requests answered with an error, or a table.
+        errors: Option<Or<Percent, Errors>> = None,
+        /// Errors that grow as an instance gets older.
+        leak: Option<OrWord<Leak, NoneWord>> = None,
+        /// Errors of busy instances.
+        under_load: Option<OrWord<UnderLoad, NoneWord>> = None,
+        /// Share of the users whose every request fails.
+        cohort: Option<Percent> = None,
+        /// Chance that an instance never becomes ready.
+        fails_to_start: Option<Percent> = None,
+        /// When ready instances crash.
+        crashes: Option<OrWord<Crashes, NoneWord>> = None,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::scenario::check::Check;
 use crate::scenario::entry::{Or, OrWord};
 use crate::scenario::file::{File, Version};
-use crate::scenario::units::{Percent, Whole};
+use crate::scenario::units::{Factor, Percent, Whole};
 use crate::yaml::problem::nearest;
 use crate::yaml::tree::{KeyPath, quote};
 
@@ -67,7 +67,11 @@ fn complete(file: &File, chain: &[usize]) -> (String, Version) {
     let version = Version {
         like: None,
         service: said().find_map(|version| version.service.clone()),
+        latency: said().find_map(|version| version.latency).or(Some(Factor(1.0))),
         errors: said().find_map(|version| version.errors.clone()).or(Some(Or::Leaf(none))),
+        leak: said().find_map(|version| version.leak.clone()).or(Some(OrWord::absent())),
+        under_load: said().find_map(|version| version.under_load.clone()).or(Some(OrWord::absent())),
+        cohort: said().find_map(|version| version.cohort).or(Some(none)),
         fails_to_start: said().find_map(|version| version.fails_to_start).or(Some(none)),
         crashes: said().find_map(|version| version.crashes.clone()).or(Some(OrWord::absent())),
         priority: said().find_map(|version| version.priority).or(Some(Whole::of(0))),

@@ -10,6 +10,7 @@ mod law;
 mod manifest;
 mod people;
 mod proxies;
+mod releases;
 mod service;
 mod strategy;
 mod target;
@@ -34,6 +35,7 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
     let versions = service::versions(file, check);
     let running = target::running(file, check);
     let rollout = target::rollout(file, check);
+    let releases = releases::releases(file, &versions, rollout, check);
     Scenario {
         name: file.name.0.clone(),
         seed: Seed(file.seed.get()),
@@ -47,6 +49,7 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
         running,
         slo: target::slo(file, check),
         rollout,
+        releases,
         strategies: strategy::strategies(file, check),
         people: people::people(file, check),
         sizes: people::sizes(file, check),

@@ -5,15 +5,15 @@ use super::law::{Sizes, law};
 use crate::core::amount::Share;
 use crate::scenario::check::Check;
 use crate::scenario::entry::Or;
-use crate::scenario::file::{CURRENCY, Discipline, Errors, File, LawOrSpan, Readiness};
-use crate::scenario::plan::{self, Fleet, Price, Shutdown, Version, WarmUp};
+use crate::scenario::file::{CURRENCY, Discipline, File, LawOrSpan, Readiness, Version};
+use crate::scenario::plan::{self, Fleet, Price, Shutdown, WarmUp};
 use crate::scenario::units::{Money, Percent};
 use crate::yaml::tree::KeyPath;
 
 /// A version's number has 8 bits, and nobody compares more.
 const VERSIONS_MAX: usize = 200;
 
-pub(super) fn versions(file: &mut File, check: &mut Check<'_>) -> Vec<Version> {
+pub(super) fn versions(file: &mut File, check: &mut Check<'_>) -> Vec<plan::Version> {
     let at = KeyPath::from(["versions"]);
     let count = file.versions.0.len();
     if !(1..=VERSIONS_MAX).contains(&count) {
@@ -43,10 +43,11 @@ pub(super) fn versions(file: &mut File, check: &mut Check<'_>) -> Vec<Version> {
     let sources = inherit(file, check);
     let versions = file.versions.0.iter().zip(sources);
     versions
-        .map(|((name, version), source)| Version {
+        .map(|((name, version), source)| plan::Version {
             name: name.clone(),
             service: laws[source.service].clone().unwrap_or(plan::Law::Constant(Default::default())),
-            errors: errors(version.errors.as_ref()),
+            slowdown: version.latency.map_or(1.0, |latency| latency.0),
+            errors: errors(version),
             fails_to_start: version.fails_to_start.unwrap_or(Percent::of(0.0)).share(),
             crashes_after: crashes[source.crashes].clone(),
             priority: version.priority.map_or(0, |priority| priority.small() as u8),
@@ -54,20 +55,30 @@ pub(super) fn versions(file: &mut File, check: &mut Check<'_>) -> Vec<Version> {
         .collect()
 }
 
-fn sizes(file: &File) -> Sizes {
+pub(super) fn sizes(file: &File) -> Sizes {
     match &file.traffic.trace {
         Some(trace) if trace.size.is_some() => Sizes::Known,
         _ => Sizes::Unknown,
     }
 }
 
-fn errors(errors: Option<&Or<Percent, Errors>>) -> plan::Errors {
-    let (rate, latency, after) = match errors {
+/// Of a version that stands for itself.
+pub(super) fn errors(version: &Version) -> plan::Errors {
+    let (rate, latency, after) = match &version.errors {
         None => (Percent::of(0.0), None, Default::default()),
         Some(Or::Leaf(rate)) => (*rate, None, Default::default()),
         Some(Or::Table(errors)) => (errors.rate, errors.latency, errors.after),
     };
-    plan::Errors { rate: rate.share(), latency, after }
+    let leak = version.leak.as_ref().and_then(|leak| leak.0.as_ref());
+    let under_load = version.under_load.as_ref().and_then(|load| load.0.as_ref());
+    plan::Errors {
+        rate: rate.share(),
+        leak: leak.map(|leak| plan::Leak { rate: leak.errors.share(), over: leak.over.0 }),
+        under_load: under_load.map(|load| plan::UnderLoad { rate: load.errors.share(), above: load.above.share() }),
+        cohort: version.cohort.map_or(Share::NONE, Percent::share),
+        latency,
+        after,
+    }
 }
 
 pub(super) fn fleet(file: &File, check: &mut Check<'_>) -> Fleet {

@@ -292,3 +292,30 @@ fn a_balancer_of_connections_is_refused_what_only_one_of_requests_can_do() {
     assert!(problems(&text("l4"))[0].contains("a balancer of connections sees no requests"));
     assert_eq!(problems(&text("direct-return")).len(), 2);
 }
+
+#[test]
+fn releases_say_what_they_lack() {
+    let with =
+        |releases: &str| problems(&format!("{}releases: {{ bad: 15%, per-week: 10, {releases} }}\n", super::SAMPLE));
+    assert!(with("kinds: [ { errors: 5% }, { latency: x2 } ]").is_empty());
+    let cases = [
+        ("kinds: []", "found no kinds"),
+        ("kinds: [ { weight: 2 } ]", "found a kind that changes nothing"),
+        ("kinds: [ { errors: 5% }, { errors: 6% } ]", "found a kind called 'errors'"),
+        ("kinds: [ { name: good, errors: 5% } ]", "found a kind called 'good'"),
+        ("kinds: [ { latency: ×0 } ]", "expected a factor above 0, such as ×2"),
+        ("kinds: [ { latency: 2s } ]", "expected a factor above 0, such as ×2"),
+        ("kinds: [ { errors: 5%, weight: 0 } ]", "expected a number above 0"),
+        ("kinds: [ { leak: { errors: 5% } } ]", "over"),
+        ("kinds: [ { service: { lognormal: { median: 9ms, p99: 3ms } } } ]", "releases.kinds.0.service"),
+        ("kinds: [ { eror: 5% } ]", "found an unknown key"),
+    ];
+    for (releases, part) in cases {
+        let found = with(releases);
+        assert!(found.iter().any(|line| line.contains(part)), "{releases}: {found:?}");
+    }
+    let alone = "{ name: x, horizon: 1m, traffic: { open: { stages: [ { rate: 1/s, for: 1m } ] } }, \
+                 fleet: { size: 1, slots: 1 }, versions: { v1: { service: 1ms } }, \
+                 releases: { bad: 1%, per-week: 1, kinds: [ { errors: 1% } ] } }";
+    assert!(problems(alone)[0].contains("found releases without a rollout"));
+}

@@ -12,7 +12,13 @@ use std::path::Path;
 use super::{Loaded, Problems, parse, parse_with};
 
 /// The scenario that the project's first page shows.
-const SAMPLE: &str = include_str!("sample.yaml");
+pub(super) const SAMPLE: &str = include_str!("sample.yaml");
+
+/// The same with releases: 15 % are bad, three of four by errors, one by latency.
+pub(super) const RELEASES: &str = concat!(
+    include_str!("sample.yaml"),
+    "releases: { bad: 15%, per-week: 10, kinds: [ { errors: 4%, weight: 3 }, { latency: ×2 } ] }\n"
+);
 
 /// A scenario with every key.
 const FULL: &str = include_str!("full.yaml");
@@ -24,7 +30,7 @@ fn sample(overrides: &[(&str, &str)]) -> Result<Loaded, Problems> {
 
 /// Reads text that is good.
 #[track_caller]
-fn good(text: &str) -> Loaded {
+pub(super) fn good(text: &str) -> Loaded {
     parse(text, "good.yaml", Path::new("")).unwrap_or_else(|problems| panic!("{problems}"))
 }
 

@@ -20,6 +20,10 @@ pub(in crate::scenario) struct Above<const MIN: u32>(pub f64);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::scenario) struct AtLeast<const MIN: u32, const MAX: u32>(pub f64);
 
+/// What something is multiplied by: `×2`, `x2` or `2`; above 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::scenario) struct Factor(pub f64);
+
 impl<const MIN: u64, const MAX: u64> Whole<MIN, MAX> {
     /// A default; refused when compiled if out of range.
     pub const fn of(value: u64) -> Self {
@@ -117,6 +121,30 @@ impl<const MIN: u32, const MAX: u32> Leaf for AtLeast<MIN, MAX> {
     }
 }
 
+impl Leaf for Factor {
+    fn expected() -> String {
+        "a factor above 0, such as ×2".to_owned()
+    }
+
+    fn fallback() -> Self {
+        Factor(1.0)
+    }
+
+    fn parse(scalar: &Scalar) -> Result<Self, Advice> {
+        let text = scalar.text.strip_prefix(['×', 'x']).unwrap_or(&scalar.text);
+        let value = number(&Scalar::plain(text))?;
+        if value > 0.0 { Ok(Factor(value)) } else { Err(Advice::none()) }
+    }
+
+    fn scalar(&self) -> Scalar {
+        Scalar::plain(format!("×{}", self.0))
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": ["number", "string"], "pattern": "^[×x][0-9.eE+-]+$", "exclusiveMinimum": 0 })
+    }
+}
+
 /// A number as YAML writes it, without names such as `inf`.
 fn number(scalar: &Scalar) -> Result<f64, Advice> {
     if scalar.quoted {
@@ -132,4 +160,5 @@ fn number(scalar: &Scalar) -> Result<f64, Advice> {
 
 leaf!([const MIN: u64, const MAX: u64] Whole<MIN, MAX>);
 leaf!([const MIN: u32] Above<MIN>);
+leaf!(Factor);
 leaf!([const MIN: u32, const MAX: u32] AtLeast<MIN, MAX>);
