@@ -92,28 +92,39 @@ impl AlertPolicy {
                 rule(Ticket, 0.1, DAY, 2 * HOUR),
                 rule(Ticket, 0.1, 3 * DAY, 6 * HOUR),
             ],
-            AlertPolicy::Pyrra | AlertPolicy::PyrraDynamic => vec![
-                pyrra(window, Page, 1.0 / 48.0, (HOUR, 5 * MINUTE), 2 * MINUTE),
-                pyrra(window, Page, 1.0 / 16.0, (6 * HOUR, 30 * MINUTE), 15 * MINUTE),
-                pyrra(window, Ticket, 1.0 / 14.0, (DAY, 2 * HOUR), HOUR),
-                pyrra(window, Ticket, 1.0 / 7.0, (4 * DAY, 6 * HOUR), 3 * HOUR),
-            ],
+            AlertPolicy::Pyrra | AlertPolicy::PyrraDynamic => {
+                let scaled = |severity, budget, windows, hold| self.pyrra(window, (severity, budget), windows, hold);
+                vec![
+                    scaled(Page, 1.0 / 48.0, (HOUR, 5 * MINUTE), 2 * MINUTE),
+                    scaled(Page, 1.0 / 16.0, (6 * HOUR, 30 * MINUTE), 15 * MINUTE),
+                    scaled(Ticket, 1.0 / 14.0, (DAY, 2 * HOUR), HOUR),
+                    scaled(Ticket, 1.0 / 7.0, (4 * DAY, 6 * HOUR), 3 * HOUR),
+                ]
+            }
         }
+    }
+
+    /// Pyrra gives its rules for 28 days, and scales windows and holds to others, rounded to minutes. Its burn rates stay as
+    /// they are, so that a rounded window stands for a share of the budget that is as much smaller or larger; its shares of
+    /// the dynamic rules stay.
+    fn pyrra(
+        self,
+        window: Span,
+        (severity, share): (Severity, f64),
+        (long, short): (u64, u64),
+        hold: u64,
+    ) -> AlertRule {
+        let exact = |seconds: u64| seconds as f64 * window.seconds() / (28 * DAY) as f64;
+        let scaled = |seconds: u64| ((exact(seconds) / MINUTE as f64).round() as u64).max(1) * MINUTE;
+        let rounded = if self.follows_traffic() { 1.0 } else { scaled(long) as f64 / exact(long) };
+        let hold = Span::from_secs(scaled(hold));
+        AlertRule { hold, ..rule(severity, (share * rounded).min(1.0), scaled(long), scaled(short)) }
     }
 }
 
 fn rule(severity: Severity, budget: f64, long: u64, short: u64) -> AlertRule {
-    let budget = Share::new(budget).expect("a constant below 100 %");
+    let budget = Share::new(budget).expect("rules are shares of the budget");
     AlertRule { severity, budget, long: Span::from_secs(long), short: Span::from_secs(short), hold: Span::ZERO }
-}
-
-/// Pyrra gives its rules for 28 days, and scales windows and holds to others, rounded to minutes.
-fn pyrra(window: Span, severity: Severity, budget: f64, (long, short): (u64, u64), hold: u64) -> AlertRule {
-    let scaled = |seconds: u64| {
-        let minutes = seconds as f64 * window.seconds() / (28 * DAY) as f64 / MINUTE as f64;
-        (minutes.round() as u64).max(1) * MINUTE
-    };
-    AlertRule { hold: Span::from_secs(scaled(hold)), ..rule(severity, budget, scaled(long), scaled(short)) }
 }
 
 impl AlertRule {
@@ -210,13 +221,14 @@ mod tests {
 
     #[test]
     fn factors_follow_from_share_and_windows() {
-        let cases: [(AlertPolicy, u64, &[f64]); 7] = [
+        let cases: [(AlertPolicy, u64, &[f64]); 8] = [
             (AlertPolicy::Google30d, 30, &[14.4, 6.0, 1.0]),
             (AlertPolicy::Google30d, 7, &[3.36, 1.4, 7.0 / 30.0]),
             (AlertPolicy::Sloth30d, 30, &[14.4, 6.0, 3.0, 1.0]),
             (AlertPolicy::Sloth28d, 28, &[13.44, 5.6, 2.8, 14.0 / 15.0]),
             (AlertPolicy::Pyrra, 28, &[14.0, 7.0, 2.0, 1.0]),
             (AlertPolicy::Pyrra, 14, &[14.0, 7.0, 2.0, 1.0]),
+            (AlertPolicy::Pyrra, 30, &[14.0, 7.0, 2.0, 1.0]),
             (AlertPolicy::PyrraDynamic, 28, &[14.0, 7.0, 2.0, 1.0]),
         ];
         for (policy, days, expected) in cases {

@@ -160,10 +160,11 @@ mod tests {
 
     #[test]
     fn an_alert_waits_until_its_condition_has_held() {
-        let with = |policy| failing(1.0, 1_000).alerts(&objective(), policy)[0].fires_s.expect("it fires");
-        // Pyrra's first rule over 30 days: 64 minutes, factor 14.06, held for two minutes.
-        let rule = AlertPolicy::Pyrra.rules(objective().window)[0];
-        let condition = (rule.error_ratio(&objective()) * rule.long.seconds()).ceil();
+        let promise = Objective { window: Span::from_secs(28 * 86_400), ..objective() };
+        let with = |policy| failing(1.0, 1_000).alerts(&promise, policy)[0].fires_s.expect("it fires");
+        // Pyrra's first rule over 28 days: an hour, factor 14, held for two minutes.
+        let rule = AlertPolicy::Pyrra.rules(promise.window)[0];
+        let condition = (rule.error_ratio(&promise) * rule.long.seconds()).ceil();
         assert_eq!(with(AlertPolicy::Pyrra), condition + rule.hold.seconds());
         assert_eq!(with(AlertPolicy::PyrraDynamic), condition + rule.hold.seconds(), "at even traffic they are alike");
     }
