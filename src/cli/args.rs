@@ -219,23 +219,23 @@ pub struct Export {
 #[derive(Args, Debug)]
 pub struct Budget {
     /// Share of good requests promised
-    #[arg(long, value_name = "SHARE", default_value = "99.9%", value_parser = quantity::share)]
-    pub objective: Share,
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "99.9%")]
+    pub objective: String,
     /// Period over which it is promised
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = quantity::span)]
-    pub window: Span,
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", default_value = "30d")]
+    pub window: String,
     /// Requests of the whole service, e.g. 1000/s
-    #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
-    pub rate: Rate,
+    #[arg(long, allow_hyphen_values = true, value_name = "RATE")]
+    pub rate: String,
     /// Share of requests that fails where the defect is met
-    #[arg(long, value_name = "SHARE", value_parser = quantity::share)]
-    pub errors: Share,
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE")]
+    pub errors: String,
     /// Share of the traffic that meets it
-    #[arg(long, value_name = "SHARE", default_value = "100%", value_parser = quantity::share)]
-    pub share: Share,
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "100%")]
+    pub share: String,
     /// For how long, e.g. 30m
-    #[arg(long = "for", value_name = "TIME", value_parser = quantity::span)]
-    pub lasts: Span,
+    #[arg(long = "for", allow_hyphen_values = true, value_name = "TIME")]
+    pub lasts: String,
     /// Which alerts watch
     #[arg(long, value_name = "POLICY", default_value = "google-30d", value_parser = PossibleValuesParser::new(AlertPolicy::ALL.map(|(name, _)| name)))]
     pub alerts: String,
@@ -261,28 +261,28 @@ pub struct Detect {
     #[arg(long, value_name = "NAME", requires = "scenario")]
     pub strategy: Option<String>,
     /// Share of bad requests of the old version, and of a new one that is as good
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE")]
     pub baseline: String,
     /// Share of bad requests of a new version with the defect
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE")]
     pub bad: String,
     /// The canary's share of the traffic [default: 5%, or that of the first step]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE")]
     pub share: Option<String>,
     /// Requests of the whole service, e.g. 100/s
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, allow_hyphen_values = true, value_name = "RATE")]
     pub rate: String,
     /// Who judges [default: fisher, or the judge of the strategy]
     #[arg(long, value_name = "JUDGE", value_parser = PossibleValuesParser::new(Kind::ALL.map(|(name, _)| name)))]
     pub judge: Option<String>,
     /// Probability that is allowed for condemning a healthy version
-    #[arg(long, value_name = "SHARE", default_value = "5%")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "5%")]
     pub alpha: String,
     /// Probability that is wanted for condemning the bad one
-    #[arg(long, value_name = "SHARE", default_value = "80%")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "80%")]
     pub power: String,
     /// For the judge threshold: highest share of bad requests that passes
-    #[arg(long, value_name = "SHARE", default_value = "1%")]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "1%")]
     pub threshold: String,
     /// For the judge relative: so many times the control's share of bad requests pass
     #[arg(long, value_name = "NUMBER", default_value_t = 2.0, value_parser = factor)]
@@ -300,7 +300,7 @@ pub struct Detect {
     #[arg(long, value_name = "STEPS")]
     pub steps: Option<String>,
     /// From one check to the next [default: 60s, or as the strategy says]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     pub interval: Option<String>,
     /// Failed checks that are tolerated [default: 0, or as the strategy says]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=10_000))]

@@ -6,7 +6,7 @@ use crate::core::amount::{Rate, Share};
 use crate::core::judge::{Judge, Kind, Terms};
 use crate::core::rollout::Strategy;
 use crate::core::time::Span;
-use crate::measure::detect::{Case, Check, Checks, Method, Wanted, Watch, can_fail, need, odds, watch};
+use crate::measure::detect::{Case, Checks, Method, Wanted, Watch, can_fail, control_ratio, need, odds, watch};
 use crate::report;
 use crate::report::detect::{Outcome, Page};
 use crate::scenario::{load, quantity};
@@ -73,13 +73,12 @@ impl Asked {
                 window: given.interval,
                 limit: arguments.limit.unwrap_or(0),
                 holds: false,
+                waits: false,
             })
         });
-        if plan.as_ref().is_some_and(|watch| checks_of(watch) > CHECKS_MAX) {
-            let text = format!(
-                "--interval: found {} checks, expected at most {CHECKS_MAX}",
-                plan.map_or(0, |w| checks_of(&w))
-            );
+        if plan.as_ref().is_some_and(|watch| watch.number() > CHECKS_MAX) {
+            let text =
+                format!("--interval: found {} checks, expected at most {CHECKS_MAX}", plan.map_or(0, |w| w.number()));
             return Err(Failure::Usage(text));
         }
         let share = plan.as_ref().filter(|_| arguments.share.is_none()).and_then(|watch| watch.steps.first());
@@ -106,7 +105,11 @@ impl Asked {
             interval_s: self.interval.seconds(),
         };
         let need = need(&self.case, &wanted);
-        let checks = self.plan.as_ref().map(|watch| self.checks(watch)).or_else(|| Some(need.as_ref()?.checks.clone()));
+        let checks = self
+            .plan
+            .as_ref()
+            .map(|watch| watch.checks(self.rate, self.fresh_control))
+            .or_else(|| Some(need.as_ref()?.checks.clone()));
         let outcome = checks.map(|checks| outcome(&self.case, checks));
         let mut page = Page {
             case: self.case,
@@ -132,7 +135,7 @@ impl Asked {
             asked.plan.iter_mut().flat_map(|watch| &mut watch.steps).for_each(|step| step.0 = to);
         }
         let checks = match &asked.plan {
-            Some(watch) => asked.checks(watch),
+            Some(watch) => watch.checks(asked.rate, asked.fresh_control),
             None => {
                 let wanted = Wanted {
                     alpha: self.alpha,
@@ -150,28 +153,8 @@ impl Asked {
 
     /// Requests of the control for each of the canary.
     fn ratio(&self, share: f64) -> f64 {
-        if self.fresh_control { 1.0 } else { (1.0 - share) / share }
+        control_ratio(share, self.fresh_control)
     }
-
-    fn checks(&self, watch: &Watch) -> Checks {
-        let mut list = Vec::new();
-        let every = watch.interval.seconds();
-        for (share, hold) in &watch.steps {
-            let number = (hold.seconds() / every).floor() as u64;
-            let canary = self.rate * share.value() * every;
-            let control = canary * if share.value() > 0.0 { self.ratio(share.value()) } else { 0.0 };
-            for _ in 0..number {
-                let at_s = every * (list.len() + 1) as f64;
-                list.push(Check { at_s, canary: canary.round() as u64, control: control.round() as u64 });
-            }
-        }
-        let window = (watch.window.seconds() / every).round().max(1.0) as usize;
-        Checks { list, limit: watch.limit, window, holds: watch.holds, until_decided: false }
-    }
-}
-
-fn checks_of(watch: &Watch) -> u64 {
-    watch.steps.iter().map(|(_, hold)| hold.nanos() / watch.interval.nanos().max(1)).sum()
 }
 
 fn outcome(case: &Case, checks: Checks) -> Outcome {
@@ -203,7 +186,12 @@ fn watched(arguments: &Detect, wrong: &mut Vec<String>) -> Result<Option<Watch>,
     match watch(&strategy, scrape) {
         Ok(watch) => Ok(Some(watch)),
         Err(reason) => {
-            wrong.push(format!("{name}: found no canary to watch: {reason}"));
+            let hint = if arguments.manifests.is_empty() {
+                ""
+            } else {
+                "; --metric NAME=MEASURE says what a metric of an analysis measures"
+            };
+            wrong.push(format!("{name}: found no canary to watch: {reason}{hint}"));
             Ok(None)
         }
     }
@@ -331,7 +319,7 @@ fn steps(arguments: &Detect, given: &Given, wrong: &mut Vec<String>) -> Option<V
 
 /// What is checked, in words.
 fn sentence(watch: &Watch) -> String {
-    let checks = checks_of(watch);
+    let checks = watch.number();
     let shares: Vec<String> =
         watch.steps.iter().map(|(share, hold)| format!("{} % for {hold}", 100.0 * share.value())).collect();
     let tolerated = match watch.limit {
@@ -348,7 +336,8 @@ fn sentence(watch: &Watch) -> String {
     } else {
         shares.join(", ")
     };
-    format!("The canary gets {shown}: {checks} checks, one every {}{window}; {tolerated}{held}.", watch.interval)
+    let waits = if watch.waits { " What comes after somebody promotes it is not looked at." } else { "" };
+    format!("The canary gets {shown}: {checks} checks, one every {}{window}; {tolerated}{held}.{waits}", watch.interval)
 }
 
 fn warnings(page: &Page, ratio: f64) -> Vec<String> {
@@ -360,6 +349,15 @@ fn warnings(page: &Page, ratio: f64) -> Vec<String> {
     let is_blind = few < page.case.floor
         || !matches!(page.case.judge, Judge::MannWhitney(_))
             && !can_fail(&page.case.judge, few, (few as f64 * ratio) as u64);
+    let is_normal = matches!(page.case.judge, Judge::Z(_) | Judge::Looks(_));
+    if !windowed && is_normal && outcome.healthy.condemned > INFLATED * page.alpha {
+        warnings.push(format!(
+            "few-failures: so few bad requests are no normal numbers, and this test takes them for such: it condemns {:.1} % of \
+             healthy releases, not {} %; fisher and confidence-sequence keep to it",
+            100.0 * outcome.healthy.condemned,
+            100.0 * page.alpha,
+        ));
+    }
     if windowed && is_blind {
         warnings.push(format!(
             "canary-blind: a check sees {few} canary requests, too few for this judge to condemn anything ({} are its floor)",

@@ -186,7 +186,7 @@ impl Incident {
         let needed = |window: Span| threshold * window.seconds() / self.error_ratio;
         let (long, short) = (rule.long.seconds(), rule.short.seconds());
         let lasts = self.lasts.seconds();
-        if self.error_ratio <= threshold || needed(rule.long) > lasts {
+        if self.error_ratio <= threshold || needed(rule.long) >= lasts {
             return None;
         }
         let starts = needed(rule.long).max(needed(rule.short));

@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod ids;
 pub mod journal;
 pub mod judge;
+pub mod promise;
 pub mod proxy;
 pub mod rollout;
 pub mod slo;

@@ -15,6 +15,7 @@ pub mod metric;
 pub mod note;
 pub mod replications;
 pub mod risk;
+mod slos;
 pub mod stats;
 pub mod steady;
 pub mod summary;

@@ -146,8 +146,8 @@ fn budget_window(forecast: &Forecast, requests_given: bool) -> Option<Note> {
 }
 
 fn alert_history(forecast: &Forecast) -> Option<Note> {
-    let alerts = &forecast.strategies.first()?.alerts;
-    let longest = alerts.iter().map(|alert| alert.long_s).fold(0.0, f64::max);
+    let slos = &forecast.strategies.first()?.slos;
+    let longest = slos.iter().flat_map(|slo| &slo.alerts).map(|alert| alert.long_s).fold(0.0, f64::max);
     let measured = forecast.horizon_s - forecast.warm_up_s;
     (longest > measured).then(|| {
         let hours = longest / SECONDS_PER_HOUR;

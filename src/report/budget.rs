@@ -1,12 +1,11 @@
 //! `rollcast budget`: one incident against an error budget, as text and as JSON.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::core::alert::{AlertRule, Firing};
 use crate::measure::budget::Bill;
 use crate::report::number::{count, duration, figure, percent};
-use crate::report::table::STYLE;
+use crate::report::table::rows;
 use crate::report::text::wrap;
 
 #[derive(Serialize)]
@@ -93,33 +92,27 @@ fn incident(bill: &Bill) -> String {
 }
 
 fn alerts(bill: &Bill) -> String {
-    let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
-    table.set_header([
+    let head = [
         "alert",
         "windows",
         "burn rate\nabove",
         "errors\nabove %",
-        "fires after",
-        "clears after",
+        "fires\nafter",
+        "clears\nafter",
         "budget gone\nby then %",
-    ]);
-    for (rule, firing) in &bill.alerts {
-        table.add_row(row(bill, rule, *firing));
-    }
-    for column in 2..7 {
-        table.column_mut(column).expect("the head has seven columns").set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+    ];
+    let each = bill.alerts.iter().map(|(rule, firing)| row(bill, rule, *firing).to_vec());
+    rows(head.map(str::to_owned).to_vec(), each.collect(), 2)
 }
 
 fn row(bill: &Bill, rule: &AlertRule, firing: Option<Firing>) -> [String; 7] {
     let objective = &bill.asked.objective;
     let gone =
         |firing: Firing| bill.burn_rate * firing.fires_s.min(bill.asked.lasts.seconds()) / objective.window.seconds();
+    let held = if rule.hold.is_zero() { String::new() } else { format!(", held {}", rule.hold) };
     [
         rule.severity.label().to_owned(),
-        format!("{} and {}", rule.long, rule.short),
+        format!("{} and {}{held}", rule.long, rule.short),
         figure(rule.factor(objective.window)),
         percent(rule.error_ratio(objective)),
         firing.map_or_else(|| "never".to_owned(), |firing| duration(firing.fires_s)),

@@ -1,12 +1,11 @@
 //! `rollcast detect`: what a judge needs, and what comes of a watched canary, as text and as JSON.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::core::judge::{Judge, Kind};
 use crate::measure::detect::{Case, Checks, Method, Need, Odds};
 use crate::report::number::{count, duration, figure, percent};
-use crate::report::table::STYLE;
+use crate::report::table::rows;
 use crate::report::text::wrap;
 
 /// The question and its answer.
@@ -146,9 +145,7 @@ fn sequential(page: &Page) -> Option<String> {
 }
 
 fn odds(page: &Page, outcome: &Outcome) -> String {
-    let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
-    table.set_header([
+    let head = [
         "new version",
         "errors %",
         "condemned %",
@@ -156,10 +153,11 @@ fn odds(page: &Page, outcome: &Outcome) -> String {
         "no verdict %",
         "condemned\nafter, mean",
         "bad requests\nuntil then",
-    ]);
-    for (name, rate, odds) in [("healthy", page.case.baseline, outcome.healthy), ("bad", page.case.bad, outcome.bad)] {
+    ];
+    let versions = [("healthy", page.case.baseline, outcome.healthy), ("bad", page.case.bad, outcome.bad)];
+    let row = |(name, rate, odds): (&str, f64, Odds)| {
         let passes = (1.0 - odds.condemned - odds.inconclusive).max(0.0);
-        table.add_row([
+        vec![
             name.to_owned(),
             percent(rate),
             percent(odds.condemned),
@@ -167,12 +165,9 @@ fn odds(page: &Page, outcome: &Outcome) -> String {
             percent(odds.inconclusive),
             odds.detection_s.map_or_else(|| "–".to_owned(), duration),
             figure(odds.requests * rate),
-        ]);
-    }
-    for column in 1..7 {
-        table.column_mut(column).expect("the head has seven columns").set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+        ]
+    };
+    rows(head.map(str::to_owned).to_vec(), versions.map(row).to_vec(), 1)
 }
 
 fn found_by(outcome: &Outcome) -> String {

@@ -2,13 +2,12 @@
 //!
 //! Whoever holds a [`Scenario`] may rely on what the comments here promise.
 
-use crate::core::alert::AlertPolicy;
 use crate::core::amount::{Rate, Share};
 use crate::core::draw::{Seed, unit};
 use crate::core::ids::VersionId;
+use crate::core::promise::{Good, Promise};
 use crate::core::proxy::Policy;
 use crate::core::rollout::Strategy;
-use crate::core::slo::Objective;
 use crate::core::time::{Moment, Span};
 use crate::manifest::Manifest;
 use rand::Rng;
@@ -415,18 +414,31 @@ pub struct Branch {
 }
 
 /// What was promised to the users.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Slo {
-    /// The promise, and how it is counted.
-    pub objective: Objective,
-    /// Which alerts watch it.
-    pub alerts: AlertPolicy,
-    /// Share of the budget that was spent before the run.
-    pub spent: Share,
+    /// At least one; the first is about good answers, and the metrics are about it.
+    pub promises: Vec<Promise>,
+    /// What of an imported file had no effect, in words.
+    pub left_out: Vec<String>,
     /// What one bad request costs, in the currency of the fleet's price.
     pub bad_request_price: f64,
     /// When the service counts as down.
     pub downtime: Downtime,
+}
+
+impl Slo {
+    /// The promise that the metrics, the plots and the budget of a gate are about.
+    pub fn first(&self) -> &Promise {
+        &self.promises[0]
+    }
+
+    /// Every time within which some promise wants an answer.
+    pub fn limits(&self) -> impl Iterator<Item = Span> {
+        self.promises.iter().filter_map(|promise| match promise.good {
+            Good::Answered => None,
+            Good::Within(limit) => Some(limit),
+        })
+    }
 }
 
 /// A slice is down when fewer than `share` of its user requests were good.

@@ -127,6 +127,6 @@ strategies: { canary: { steps: [ { share: 10%, hold: 2m } ], gate: { window: 1m 
         assert_eq!(fast.telemetry.scrape, Span::from_millis(1_500));
         assert_eq!((fast.traffic.timeout, fast.fleet.size), (Some(Span::from_secs(2)), 4));
         assert_eq!(fast.versions[0].service, Law::Constant(Span::from_millis(20)));
-        assert_eq!(fast.slo.objective.window, Span::from_secs(30 * 86_400));
+        assert_eq!(fast.slo.first().objective.window, Span::from_secs(30 * 86_400));
     }
 }

@@ -1,10 +1,13 @@
 //! What those who watch a rollout can see of it: alerts that can never fire, gates that see too little or look too often,
 //! and how much of the budget was gone when the verdict came.
 
-use crate::core::alert::Incident;
+use crate::core::alert::{AlertRule, Incident};
 use crate::core::judge::{Judge, percent};
+use crate::core::promise::Promise;
 use crate::core::rollout::Phase;
-use crate::measure::detect::{Watch, watch};
+use crate::core::time::Moment;
+use crate::measure::burn::Look;
+use crate::measure::detect::{Watch, can_fail, control_ratio, watch};
 use crate::measure::forecast::{Note, StrategyForecast};
 use crate::scenario::plan::Scenario;
 use crate::sim::notes::note;
@@ -15,14 +18,17 @@ const LOOKS_MIN: f64 = 2.0;
 pub(super) fn notes(scenario: &Scenario, strategies: &[StrategyForecast]) -> Vec<Note> {
     let mut notes = unreachable_alerts(scenario);
     let rate = mean_rate(scenario, strategies);
-    for named in &scenario.strategies {
-        let Ok(watch) = watch(&named.strategy, scenario.telemetry.scrape) else { continue };
-        notes.extend(canary_blind(&named.name, &watch, rate));
-        notes.extend(peeking(&named.name, &watch));
-        notes.extend(service_wide_blind(&named.name, &watch, scenario));
+    let watched = scenario.strategies.iter();
+    let watched = watched
+        .filter_map(|named| Some((named.name.as_str(), watch(&named.strategy, scenario.telemetry.scrape).ok()?)));
+    let watches: Vec<(&str, Watch)> = watched.collect();
+    for (name, watch) in &watches {
+        notes.extend(canary_blind(name, watch, rate));
+        notes.extend(peeking(name, watch));
     }
-    notes.extend(strategies.iter().filter_map(detected));
-    notes.extend(budget_left(scenario, strategies));
+    notes.extend(service_wide_blind(scenario, &watches));
+    notes.extend(detected(strategies));
+    notes.extend(scenario.slo.left_out.iter().map(|text| note("slo-not-simulated", text)));
     notes
 }
 
@@ -33,30 +39,60 @@ fn mean_rate(scenario: &Scenario, strategies: &[StrategyForecast]) -> f64 {
 }
 
 fn unreachable_alerts(scenario: &Scenario) -> Vec<Note> {
-    let objective = &scenario.slo.objective;
-    let rules = scenario.slo.alerts.rules(objective.window);
-    let never = rules.iter().filter(|rule| rule.never_fires(objective));
-    let text = |rule: &crate::core::alert::AlertRule| {
-        let needed = percent(rule.error_ratio(objective));
-        format!("the {} over {} needs {needed} % errors and can never fire", rule.severity.label(), rule.long)
+    let of = |promise: &Promise| {
+        let rules = promise.alerts.rules(promise.objective.window);
+        let never = rules.into_iter().filter(|rule| rule.never_fires(&promise.objective));
+        let text = |rule: AlertRule| {
+            let (severity, needed) = (rule.severity.label(), percent(rule.error_ratio(&promise.objective)));
+            let name = &promise.name;
+            format!("{name}: the {severity} over {} needs {needed} % errors and can never fire", rule.long)
+        };
+        never.map(|rule| note("unreachable-alert", text(rule))).collect::<Vec<_>>()
     };
-    never.map(|rule| note("unreachable-alert", text(rule))).collect()
+    scenario.slo.promises.iter().flat_map(of).collect()
 }
 
-/// The first step with traffic brings fewer requests than the gate asks for.
+/// When the rules of alerts are evaluated, and what they see: at most once a second.
+pub(super) fn looks(scenario: &Scenario) -> Vec<Look> {
+    let telemetry = scenario.telemetry;
+    let end = Moment::START + scenario.horizon;
+    let mut looks: Vec<Look> = Vec::new();
+    let mut taken = Moment::START + telemetry.scrape;
+    while taken < end {
+        let look = Look { at: telemetry.seen(taken), newest: taken };
+        if !telemetry.is_lost(scenario.seed, taken) && look.at < end {
+            // Of samples that arrive together, or in the same second, the newest stands for all.
+            let is_soon = |last: &Look| last.at == look.at || last.newest.whole_seconds() == taken.whole_seconds();
+            if looks.last().is_some_and(is_soon) {
+                looks.pop();
+            }
+            looks.push(look);
+        }
+        taken += telemetry.scrape;
+    }
+    looks
+}
+
+/// The first step with traffic brings fewer requests than the gate asks for, or so few that its judge could not condemn
+/// them if all of them failed.
 fn canary_blind(name: &str, watch: &Watch, rate: f64) -> Option<Note> {
     let (share, hold) = watch.steps.first()?;
-    let looks_back = if watch.judge.counts_from_the_start() { *hold } else { watch.window };
+    let looks_back = if watch.judge.counts_from_the_start() { *hold } else { watch.window.min(*hold) };
     let expected = rate * share.value() * looks_back.seconds();
-    (expected < watch.floor as f64).then(|| {
-        let text = format!(
-            "{name}: {} % of the traffic bring the new version about {expected:.0} requests in {looks_back}, fewer than the \
-             {} without which its gate says nothing",
-            percent(share.value()),
-            watch.floor
-        );
-        note("canary-blind", text)
-    })
+    let control = expected * control_ratio(share.value(), false);
+    let by_points = matches!(watch.judge, Judge::MannWhitney(_));
+    let too_few = if expected < watch.floor as f64 {
+        format!("fewer than the {} without which its gate says nothing", watch.floor)
+    } else if !by_points && !can_fail(&watch.judge, expected as u64, control as u64) {
+        "too few for its gate to condemn it if all of them failed".to_owned()
+    } else {
+        return None;
+    };
+    let text = format!(
+        "{name}: {} % of the traffic bring the new version about {expected:.0} requests in {looks_back}, {too_few}",
+        percent(share.value())
+    );
+    Some(note("canary-blind", text))
 }
 
 /// A test for one look that is looked at window after window.
@@ -82,25 +118,41 @@ fn peeking(name: &str, watch: &Watch) -> Option<Note> {
     })
 }
 
-/// Even a canary that fails altogether is over before an alert on the whole service fires.
-fn service_wide_blind(name: &str, watch: &Watch, scenario: &Scenario) -> Option<Note> {
-    let objective = &scenario.slo.objective;
-    let (share, hold) = *watch.steps.first()?;
-    let incident = Incident { error_ratio: share.value(), lasts: hold };
-    let rules = scenario.slo.alerts.rules(objective.window);
-    let is_seen = rules.iter().any(|rule| incident.fires(rule, objective).is_some());
-    (!is_seen).then(|| {
+/// Canaries that are over before an alert on the whole service fires, even if they fail altogether.
+fn service_wide_blind(scenario: &Scenario, watches: &[(&str, Watch)]) -> Option<Note> {
+    let unseen = |(name, watch): &(&str, Watch)| {
+        let (share, hold) = *watch.steps.first()?;
+        let incident = Incident { error_ratio: share.value(), lasts: hold };
+        let sees = |promise: &Promise| {
+            let rules = promise.alerts.rules(promise.objective.window);
+            rules.iter().any(|rule| incident.fires(rule, &promise.objective).is_some())
+        };
+        let is_seen = scenario.slo.promises.iter().any(sees);
+        (!is_seen).then(|| format!("{name} ({} % for {hold})", percent(share.value())))
+    };
+    let unseen: Vec<String> = watches.iter().filter_map(unseen).collect();
+    (!unseen.is_empty()).then(|| {
         let text = format!(
-            "{name}: no alert on the whole service would fire in {hold} at {} %, not even if every request to the new \
+            "in the first step of {} no alert on the whole service would fire, not even if every request to the new \
              version failed: only what is counted by version sees it",
-            percent(share.value())
+            unseen.join(", ")
         );
         note("service-alert-blind", text)
     })
 }
 
-/// When the verdict came, and what was gone by then.
-fn detected(strategy: &StrategyForecast) -> Option<Note> {
+/// When the verdicts came, and what was gone by then.
+fn detected(strategies: &[StrategyForecast]) -> Option<Note> {
+    let each: Vec<String> = strategies.iter().filter_map(verdict).collect();
+    (!each.is_empty()).then(|| {
+        let text =
+            format!("from the first listing of the new version to the verdict that it is bad: {}", each.join(", "));
+        note("detected", text)
+    })
+}
+
+/// `canary 8 s, with 0.013 % of the budget burnt by then`.
+fn verdict(strategy: &StrategyForecast) -> Option<String> {
     let phase = Phase::RollingBack.to_string();
     let verdict = strategy.phases.iter().find(|announced| announced.phase == phase)?;
     let (after, burnt) = (strategy.metrics.detect_s?, strategy.metrics.budget_burnt?);
@@ -109,26 +161,14 @@ fn detected(strategy: &StrategyForecast) -> Option<Note> {
     };
     let all = bad(f64::INFINITY);
     let gone = if all > 0.0 { burnt * bad(verdict.at_s) / all } else { 0.0 };
-    let text = format!(
-        "{}: the new version was found to be bad {after:.0} s after it was first listed, with {} % of the budget burnt by then",
-        strategy.name,
-        percent(gone)
-    );
-    Some(note("detected", text))
+    Some(format!("{} {after:.0} s, with {} % of the budget burnt by then", strategy.name, two_digits(100.0 * gone)))
 }
 
-/// What was spent before the run leaves less to burn.
-fn budget_left(scenario: &Scenario, strategies: &[StrategyForecast]) -> Option<Note> {
-    let spent = scenario.slo.spent.value();
-    let left = |strategy: &StrategyForecast| {
-        let left = 1.0 - spent - strategy.metrics.budget_burnt?;
-        let text = if left < 0.0 { "nothing".to_owned() } else { format!("{} %", percent(left)) };
-        Some(format!("{text} after {}", strategy.name))
-    };
-    let each: Vec<String> = strategies.iter().filter_map(left).collect();
-    (spent > 0.0 && !each.is_empty()).then(|| {
-        let text =
-            format!("{} % of the budget was spent before; there is left of it {}", percent(spent), each.join(", "));
-        note("budget-left", text)
-    })
+/// To two significant digits.
+fn two_digits(number: f64) -> f64 {
+    if number <= 0.0 {
+        return 0.0;
+    }
+    let scale = 10_f64.powi(1 - number.log10().floor() as i32);
+    (number * scale).round() / scale
 }

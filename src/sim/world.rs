@@ -170,7 +170,7 @@ impl<'a> World<'a> {
             servers: Vec::new(),
             behaviours: scenario.versions.iter().map(Behaviour::new).collect(),
             boot: Sampler::new(&scenario.fleet.boot),
-            meter: Meter::new(to, scenario.traffic.users, scenario.fleet.slots),
+            meter: Meter::new(to, scenario.traffic.users, scenario.fleet.slots).with_limits(scenario.slo.limits()),
             luck: seed.family("request"),
             retry_luck: seed.family("retry"),
             controller: Pilot::new(origin.setup, strategy.cloned(), witness.clone()),

@@ -3,6 +3,7 @@
 mod balancers;
 mod controllers;
 mod deploy;
+mod detection;
 mod journal;
 mod judges;
 mod lab;

@@ -25,6 +25,15 @@ pub enum Finding {
         /// Of the canary; where it has as many, the control had none.
         needed: u64,
     },
+    /// Too few points of a metric for the confidence that is wanted.
+    FewPoints {
+        /// Of the canary.
+        new: usize,
+        /// Of the control.
+        old: usize,
+        /// See [`Rules::confidence`](super::Rules::confidence).
+        confidence: f64,
+    },
     /// A rate against a number.
     Limit {
         /// The highest rate that passes.
@@ -100,6 +109,9 @@ impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Finding::TooFew { needed } => write!(out, "{needed} are needed"),
+            Finding::FewPoints { new, old, confidence } => {
+                write!(out, "{new} points against {old} are too few for {} % confidence", percent(confidence))
+            }
             Finding::Limit { limit } => write!(out, "limit {} %", percent(limit)),
             Finding::Relative { factor, limit } => write!(out, "limit {factor} times as many: {} %", percent(limit)),
             Finding::Probability { test, statistic, p_value, alpha } => {

@@ -1,5 +1,6 @@
 //! The judges by name, and what each has to be told.
 
+use super::kayenta::Direction;
 use super::{Anytime, GroupSequential, Judge, Rules, Shape, Sides, Sprt};
 use crate::core::amount::Share;
 
@@ -89,7 +90,8 @@ impl Kind {
             Kind::Relative => Judge::Relative(terms.factor),
             Kind::Fisher => Judge::Fisher(terms.alpha),
             Kind::Z => Judge::Z(terms.alpha),
-            Kind::MannWhitney => Judge::MannWhitney(Rules::default()),
+            // Fewer failures than the control has are no defect.
+            Kind::MannWhitney => Judge::MannWhitney(Rules { direction: Direction::Increase, ..Rules::default() }),
             Kind::Sprt => Judge::Sprt(Sprt {
                 baseline: terms.baseline.value(),
                 bad: terms.bad.value(),

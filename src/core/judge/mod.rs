@@ -144,8 +144,14 @@ impl Judge {
                 )
             }
             Judge::MannWhitney(rules) => {
+                let known = |points: &[f64]| points.iter().filter(|value| !value.is_nan()).count();
+                let (new, old) = (known(seen.points.0), known(seen.points.1));
+                // Kayenta would call a single point high; no order of so few is evidence at its own confidence.
+                if !ranks::can_differ(new, old, rules.confidence) {
+                    return Verdict::Inconclusive(say(Finding::FewPoints { new, old, confidence: rules.confidence }));
+                }
                 let Classified { class, shift, effect } = rules.classify(seen.points.0, seen.points.1);
-                let points = (seen.points.0.len() as u64, seen.points.1.len() as u64);
+                let points = (new as u64, old as u64);
                 let evidence = say(Finding::Ranks { class, shift, effect, points, tolerance: rules.tolerance });
                 match class {
                     Class::Pass => Verdict::Pass(evidence),

@@ -31,18 +31,7 @@ pub fn compare(experiment: &[f64], control: &[f64], confidence: f64) -> Option<S
     }
     let mut differences: Vec<f64> = experiment.iter().flat_map(|x| control.iter().map(move |y| x - y)).collect();
     differences.sort_by(f64::total_cmp);
-    let u = differences
-        .iter()
-        .map(|d| {
-            if *d > 0.0 {
-                1.0
-            } else if *d == 0.0 {
-                0.5
-            } else {
-                0.0
-            }
-        })
-        .sum();
+    let u = differences.iter().map(|difference| larger(*difference)).sum();
     let tail = (1.0 - confidence) / 2.0;
     let is_small = experiment.len() < EXACT_BELOW && control.len() < EXACT_BELOW;
     let (p_value, (low, high)) = if is_small && tie_sizes(experiment, control, 0.0).is_empty() {
@@ -53,6 +42,24 @@ pub fn compare(experiment: &[f64], control: &[f64], confidence: f64) -> Option<S
         (normal.two_sided()?, normal.interval(&differences, tail))
     };
     Some(Shift { u, p_value, estimate: median(&differences), low, high })
+}
+
+/// Whether samples of these sizes can differ at all at this confidence: the likelihood of the most extreme order of both
+/// sides is 2 of all orders.
+pub fn can_differ(n: usize, m: usize, confidence: f64) -> bool {
+    let orders = (1..=n).fold(1.0, |orders, i| orders * (m + i) as f64 / i as f64);
+    2.0 / orders <= 1.0 - confidence
+}
+
+/// What a pair with this difference adds to U.
+fn larger(difference: f64) -> f64 {
+    if difference > 0.0 {
+        1.0
+    } else if difference == 0.0 {
+        0.5
+    } else {
+        0.0
+    }
 }
 
 /// Of sorted values.
@@ -118,17 +125,7 @@ impl Normal<'_> {
     fn z(&self, shift: f64) -> Option<f64> {
         let (n, m) = self.sizes();
         let pairs = self.experiment.iter().flat_map(|x| self.control.iter().map(move |y| x - shift - y));
-        let u: f64 = pairs
-            .map(|d| {
-                if d > 0.0 {
-                    1.0
-                } else if d == 0.0 {
-                    0.5
-                } else {
-                    0.0
-                }
-            })
-            .sum();
+        let u: f64 = pairs.map(larger).sum();
         let over = u - n * m / 2.0;
         let correction = if over == 0.0 { 0.0 } else { over.signum() * 0.5 };
         let sigma = self.sigma(shift)?;
@@ -150,17 +147,11 @@ impl Normal<'_> {
     /// ± the quantile, which is where the root finder of R and Kayenta ends.
     fn interval(&self, sorted: &[f64], tail: f64) -> (f64, f64) {
         let limit = normal::quantile_above(tail);
-        let (first, last) = (sorted[0], sorted[sorted.len() - 1]);
-        let at = |bound: f64| {
-            let above = |shift: f64| self.z(shift).is_some_and(|z| z > bound);
-            if !above(first) {
-                return first;
-            }
-            if above(last) {
-                return last;
-            }
-            sorted[sorted.partition_point(|difference| above(*difference)).min(sorted.len() - 1)]
-        };
+        let mut steps = sorted.to_vec();
+        steps.dedup();
+        // Between two steps nothing ties that did not tie before.
+        let after: Vec<f64> = steps.windows(2).map(|pair| f64::midpoint(pair[0], pair[1])).collect();
+        let at = |bound: f64| steps[after.partition_point(|shift| self.z(*shift).is_some_and(|z| z > bound))];
         (at(limit), at(-limit))
     }
 }
@@ -189,8 +180,14 @@ mod tests {
         let law = Exact::new(4, 3);
         assert!((law.probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-15);
         assert!((law.probabilities[0] - 1.0 / 35.0).abs() < 1e-15);
-        assert!((law.probabilities[6] - law.probabilities[6]).abs() < 1e-15);
+        assert!((law.probabilities[6] - law.probabilities[12 - 6]).abs() < 1e-15);
         assert!((law.probabilities[2] - 2.0 / 35.0).abs() < 1e-15, "{:?}", law.probabilities);
+    }
+
+    #[test]
+    fn ninety_eight_percent_need_five_points_on_both_sides() {
+        assert!(can_differ(5, 5, 0.98) && !can_differ(4, 4, 0.98), "2 of 252, 2 of 70");
+        assert!(can_differ(4, 6, 0.98) && !can_differ(1, 20, 0.98) && !can_differ(0, 50, 0.98));
     }
 
     #[test]

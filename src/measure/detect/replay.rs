@@ -56,11 +56,10 @@ fn run(case: &Case, checks: &Checks, rate: f64, mut stream: Stream) -> Run {
         let mut draw = |trials, rate| Count::new(hits(&mut stream, trials, rate), trials);
         seen.push((draw(check.canary, rate), draw(check.control, case.baseline)));
         run.at_s += check.at_s - before_s;
-        let verdict = if run.end == End::Passed && matches!(case.judge, Judge::Sprt(_)) {
-            None
-        } else {
-            Some(verdict(case, checks, &seen))
-        };
+        let is_over = run.end == End::Passed && matches!(case.judge, Judge::Sprt(_));
+        // Points that come at the same time are judged together.
+        let goes_on = checks.list.get(index + 1).is_some_and(|next| next.at_s <= check.at_s);
+        let verdict = (!is_over && !goes_on).then(|| verdict(case, checks, &seen));
         run.requests += check.canary;
         let is_held = checks.holds && !is_final && verdict.is_some_and(|verdict| verdict.is_fail());
         match verdict {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::core::amount::Share;
-use crate::core::judge::{Anytime, GroupSequential, Shape, Sides, Sprt};
+use crate::core::judge::kayenta::Direction;
+use crate::core::judge::{Anytime, GroupSequential, Rules, Shape, Sides, Sprt};
 
 fn share(value: f64) -> Share {
     Share::new(value).expect("a share")
@@ -117,6 +118,16 @@ fn walds_test_keeps_both_errors_and_needs_about_his_mean() {
     let ((bad, _), (healthy, _)) = (odds(&case, &need.checks, 0.01), odds(&case, &need.checks, 0.001));
     assert!(bad.condemned > 0.93 && bad.inconclusive < 1e-6, "{bad:?}");
     assert!(healthy.condemned < 0.05 && healthy.inconclusive < 1e-6, "{healthy:?}");
+}
+
+#[test]
+fn points_are_judged_once_they_are_all_there() {
+    let rules = Rules { direction: Direction::Increase, ..Rules::default() };
+    let case = case(Judge::MannWhitney(rules), 0.01, 0.05);
+    let need = need(&case, &wanted(0.8, 0.05)).expect("it can be done");
+    let ((bad, method), (healthy, _)) = (odds(&case, &need.checks, 0.05), odds(&case, &need.checks, 0.01));
+    assert!(matches!(method, Method::Replay(_)) && need.checks.list.len() >= 5, "{need:?}");
+    assert!(bad.condemned > 0.75 && healthy.condemned < 0.03, "{bad:?} {healthy:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::core::amount::Share;
 use crate::core::judge::Judge;
 use crate::core::rollout::{Check, Condition, Flagger, Gate, Hold, Measure, Relation, Strategy};
 use crate::core::time::Span;
+use crate::measure::detect::{self, Checks};
 
 /// A canary under watch.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,37 @@ pub struct Watch {
     pub limit: u32,
     /// Whether a failed check holds the canary at its share.
     pub holds: bool,
+    /// Whether it waits for a person after these steps.
+    pub waits: bool,
+}
+
+/// Requests of the control for each of a canary with this share of the traffic: the rest of them, or as many where a fresh
+/// baseline of the canary's size is the control.
+pub fn control_ratio(share: f64, is_fresh: bool) -> f64 {
+    if is_fresh { 1.0 } else { (1.0 - share) / share }
+}
+
+impl Watch {
+    /// How many checks there are.
+    pub fn number(&self) -> u64 {
+        self.steps.iter().map(|(_, hold)| hold.nanos() / self.interval.nanos().max(1)).sum()
+    }
+
+    /// The checks of a service with `rate` requests a second; for the control see [`control_ratio`].
+    pub fn checks(&self, rate: f64, fresh_control: bool) -> Checks {
+        let mut list = Vec::new();
+        let every = self.interval.seconds();
+        for (share, hold) in self.steps.iter().filter(|(share, _)| *share > Share::NONE) {
+            let canary = rate * share.value() * every;
+            let control = canary * control_ratio(share.value(), fresh_control);
+            for _ in 0..hold.nanos() / self.interval.nanos().max(1) {
+                let at_s = every * (list.len() + 1) as f64;
+                list.push(detect::Check { at_s, canary: canary.round() as u64, control: control.round() as u64 });
+            }
+        }
+        let window = (self.window.seconds() / every).round().max(1.0) as usize;
+        Checks { list, limit: self.limit, window, holds: self.holds, until_decided: false }
+    }
 }
 
 /// How `strategy` is watched; `scrape`: how often the samples of a gate come.
@@ -51,26 +83,33 @@ pub fn watch(strategy: &Strategy, scrape: Span) -> Result<Watch, String> {
 }
 
 fn of_gate(gate: Option<Gate>, steps: impl Iterator<Item = (Share, Hold)>, scrape: Span) -> Result<Watch, String> {
-    let gate = gate.ok_or("it has no gate: nothing watches the canary")?;
+    let gate = gate.ok_or("it has no gate, and no analysis whose metrics are known: nothing watches the canary")?;
+    let (steps, waits) = held(steps)?;
     Ok(Watch {
-        steps: held(steps)?,
+        steps,
         judge: gate.judge,
         floor: u64::from(gate.samples),
         interval: scrape,
         window: gate.window,
         limit: 0,
         holds: false,
+        waits,
     })
 }
 
-fn held(steps: impl Iterator<Item = (Share, Hold)>) -> Result<Vec<(Share, Span)>, String> {
-    steps
-        .filter(|(share, _)| *share > Share::NONE)
-        .map(|(share, hold)| match hold {
-            Hold::For(hold) => Ok((share, hold)),
-            Hold::UntilPromoted => Err("it waits for a person, and nobody says how long".to_owned()),
-        })
-        .collect()
+/// The steps up to the first that waits for a person, and whether there is one: nobody says for how long.
+fn held(steps: impl Iterator<Item = (Share, Hold)>) -> Result<(Vec<(Share, Span)>, bool), String> {
+    let mut list = Vec::new();
+    for (share, hold) in steps.filter(|(share, _)| *share > Share::NONE) {
+        match hold {
+            Hold::For(hold) => list.push((share, hold)),
+            Hold::UntilPromoted if list.is_empty() => {
+                return Err("it waits for a person at once, and nobody says how long".to_owned());
+            }
+            Hold::UntilPromoted => return Ok((list, true)),
+        }
+    }
+    if list.is_empty() { Err("no step of it has any traffic".to_owned()) } else { Ok((list, false)) }
 }
 
 /// The limit of the error rate that a check sets: a measurement above it is bad.
@@ -113,10 +152,10 @@ fn of_analysis(canary: &crate::core::rollout::Canary) -> Result<Watch, String> {
         first.get_or_insert((check, judge));
     }
     let (check, judge) = first.ok_or("no step has an analysis")?;
-    Ok(of_check(check, judge, steps))
+    Ok(of_check(check, judge, (steps, false)))
 }
 
-fn of_check(check: &Check, judge: Judge, steps: Vec<(Share, Span)>) -> Watch {
+fn of_check(check: &Check, judge: Judge, (steps, waits): (Vec<(Share, Span)>, bool)) -> Watch {
     Watch {
         steps,
         judge,
@@ -125,6 +164,7 @@ fn of_check(check: &Check, judge: Judge, steps: Vec<(Share, Span)>) -> Watch {
         window: check.window,
         limit: check.tolerance.failures.unwrap_or(u32::MAX).min(1_000_000),
         holds: false,
+        waits,
     }
 }
 
@@ -147,5 +187,6 @@ fn of_flagger(flagger: &Flagger) -> Result<Watch, String> {
         window: check.window,
         limit: flagger.threshold.saturating_sub(1),
         holds: true,
+        waits: false,
     })
 }

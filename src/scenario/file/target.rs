@@ -1,66 +1,8 @@
-//! What was promised, what is deployed, and what breaks.
+//! What is deployed, what breaks, and how it is measured.
 
 use crate::core::time::Span;
-use crate::scenario::entry::{Entry, Keyword, OrWord, choice, table, words};
-use crate::scenario::units::{Above, Every, Lasting, Money, Name, Percent, Whole, WholeSeconds};
-
-table! {
-    /// A service level objective on good requests.
-    pub struct Slo {
-        /// Share of good requests promised; below 100%.
-        objective: Percent = Percent::of(99.9),
-        /// The period over which it is promised.
-        window: Lasting = Lasting(Span::from_secs(30 * 86_400)),
-        /// Requests in the window; extrapolated from the measured mean rate unless given.
-        requests: Option<Above<0>> = None,
-        /// Which alerts watch it.
-        alerts: Alerts = Alerts::Google30d,
-        /// Share of the budget that was spent before the run.
-        spent: Percent = Percent::of(0.0),
-        /// What one bad request costs; nothing unless given.
-        bad_request_price: Option<Money> = None,
-        /// When the service counts as down.
-        downtime: Downtime = Entry::fallback(),
-        /// For the other way to count: share of good time slices.
-        timeslice: TimeSlice = Entry::fallback(),
-    }
-}
-
-words! {
-    /// Which burn-rate alerts watch an objective.
-    pub enum Alerts {
-        /// The three of Google's workbook.
-        "google-30d" => Google30d,
-        /// Sloth's four for 30 days.
-        "sloth-30d" => Sloth30d,
-        /// Sloth's four for 28 days.
-        "sloth-28d" => Sloth28d,
-        /// Pyrra's four.
-        "pyrra" => Pyrra,
-        /// Pyrra's four with thresholds that follow the traffic.
-        "pyrra-dynamic" => PyrraDynamic,
-    }
-}
-
-table! {
-    /// A slice of time is down when fewer than this share of its requests were good.
-    pub struct Downtime {
-        /// Length of a slice, in whole seconds.
-        slice: WholeSeconds = WholeSeconds(Span::from_secs(1)),
-        /// Share of good requests.
-        share: Percent = Percent::of(50.0),
-    }
-}
-
-table! {
-    /// A slice of time is good when at least this share of its requests are.
-    pub struct TimeSlice {
-        /// Length of a slice, in whole seconds.
-        length: WholeSeconds = WholeSeconds(Span::from_secs(60)),
-        /// Share of good requests.
-        target: Percent = Percent::of(95.0),
-    }
-}
+use crate::scenario::entry::{Keyword, OrWord, choice, table, words};
+use crate::scenario::units::{Every, Lasting, Name, Percent, Whole};
 
 table! {
     /// The deployment to forecast.

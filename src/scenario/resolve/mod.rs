@@ -12,6 +12,7 @@ mod people;
 mod proxies;
 mod releases;
 mod service;
+mod slo;
 mod strategy;
 mod target;
 mod traffic;
@@ -36,6 +37,8 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
     let running = target::running(file, check);
     let rollout = target::rollout(file, check);
     let releases = releases::releases(file, &versions, rollout, check);
+    let slo = slo::slo(file, check);
+    let strategies = strategy::strategies(file, slo.first().objective, check);
     Scenario {
         name: file.name.0.clone(),
         seed: Seed(file.seed.get()),
@@ -47,10 +50,10 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
         fleet: service::fleet(file, check),
         versions,
         running,
-        slo: target::slo(file, check),
         rollout,
         releases,
-        strategies: strategy::strategies(file, check),
+        strategies,
+        slo,
         people: people::people(file, check),
         sizes: people::sizes(file, check),
         faults: target::faults(file, check),

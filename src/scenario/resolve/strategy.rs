@@ -1,7 +1,7 @@
 //! The strategies to compare.
 
 use super::gate::gate;
-use super::{manifest, target, trial};
+use super::{manifest, trial};
 use crate::core::amount::{Amount, Share};
 use crate::core::rollout::{self, Hold, Pace, Scale, Strategy, Surge};
 use crate::core::slo::Objective;
@@ -17,7 +17,7 @@ use crate::yaml::tree::KeyPath;
 /// Reports always have a row of this name for the run without a rollout.
 const RESERVED: &str = "stay";
 
-pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
+pub(super) fn strategies(file: &mut File, objective: Objective, check: &mut Check<'_>) -> Vec<Named> {
     let at = KeyPath::from(["strategies"]);
     let rollout = KeyPath::from(["rollout"]);
     match (&file.rollout, file.strategies.0.is_empty()) {
@@ -31,7 +31,6 @@ pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
         }
         (Some(_), false) | (None, true) => {}
     }
-    let objective = target::objective(file);
     let service = Service { size: file.fleet.size.small(), layer: file.proxies.layer, objective };
     let named = file.strategies.0.iter_mut().map(|(name, strategy)| {
         if name == RESERVED {

@@ -1,0 +1,56 @@
+//! What a run does to every promise of the service: budget, burn and alerts.
+
+use crate::core::promise::{Counted, Good, Promise};
+use crate::core::time::Moment;
+use crate::measure::burn::{Account, Look, slices};
+use crate::measure::forecast::SloForecast;
+use crate::measure::meter::Meter;
+
+/// Of every promise, in their order; `first`: the first whole second of the measured time, which ends at `end`.
+pub(super) fn slos(promises: &[Promise], looks: &[Look], meter: &Meter, first: usize, end: Moment) -> Vec<SloForecast> {
+    promises.iter().map(|promise| slo(promise, &account(promise, meter, first), looks, end)).collect()
+}
+
+fn slo(promise: &Promise, account: &Account, looks: &[Look], end: Moment) -> SloForecast {
+    let objective = &promise.objective;
+    let budget = objective.budget(promise.events(account.rate()));
+    let burnt = (budget > 0.0).then(|| account.bad() / budget);
+    let left = burnt.map(|burnt| 1.0 - promise.spent.value() - burnt);
+    let alerts = account.alerts(promise, looks);
+    SloForecast {
+        name: promise.name.clone(),
+        objective: objective.objective.value(),
+        within_s: match promise.good {
+            Good::Answered => None,
+            Good::Within(limit) => Some(limit.seconds()),
+        },
+        counted: promise.counted.label(),
+        window_s: objective.window.seconds(),
+        elapsed_s: promise.elapsed.map(|elapsed| elapsed.seconds()),
+        events: account.all(),
+        bad: account.bad(),
+        budget,
+        spent: promise.spent.value(),
+        burnt,
+        left,
+        bearable_burn_rate: left.and_then(|left| promise.bearable(left, end.since(Moment::START))),
+        burn_rate_max: alerts.iter().map(|alert| alert.burn_rate_max).reduce(f64::max),
+        alerts,
+    }
+}
+
+/// Good and bad events of `promise` in the measured time.
+fn account(promise: &Promise, meter: &Meter, first: usize) -> Account {
+    let rows = meter.timeline.iter().skip(first).map(|row| (row.good, row.bad));
+    let seconds: Vec<(u32, u32)> = match promise.good {
+        Good::Answered => rows.collect(),
+        Good::Within(limit) => {
+            let fast = meter.within(limit).iter().skip(first);
+            rows.zip(fast).map(|((good, bad), fast)| (*fast, good + bad - fast)).collect()
+        }
+    };
+    match promise.counted {
+        Counted::Requests => Account::new(first as f64, seconds.into_iter()),
+        Counted::TimeSlices => Account::new(first as f64, slices(&seconds, promise.objective.timeslice).into_iter()),
+    }
+}
