@@ -14,12 +14,13 @@ pub struct Account {
     /// `bad[i]`: bad requests in the first `i` seconds.
     bad: Vec<f64>,
     all: Vec<f64>,
+    rate: f64,
 }
 
 impl Account {
     /// `seconds` are (good, bad) counts.
     pub fn new(starts_s: f64, seconds: impl Iterator<Item = (u32, u32)>) -> Account {
-        let mut account = Account { starts_s, bad: vec![0.0], all: vec![0.0] };
+        let mut account = Account { starts_s, bad: vec![0.0], all: vec![0.0], rate: 0.0 };
         let (mut bad_sum, mut all_sum) = (0.0, 0.0);
         for (good, bad) in seconds {
             bad_sum += f64::from(bad);
@@ -27,7 +28,14 @@ impl Account {
             account.bad.push(bad_sum);
             account.all.push(all_sum);
         }
+        account.rate = all_sum / account.seconds().max(1) as f64;
         account
+    }
+
+    /// As [`Account::new`] of slices of time, which come at a rate of their own.
+    pub fn of_slices(starts_s: f64, seconds: &[(u32, u32)], slice: TimeSlice) -> Account {
+        let rate = 1.0 / slice.length.seconds();
+        Account { rate, ..Account::new(starts_s, slices(seconds, slice).into_iter()) }
     }
 
     fn seconds(&self) -> usize {
@@ -36,8 +44,7 @@ impl Account {
 
     /// Events in a second, on average.
     pub fn rate(&self) -> f64 {
-        let seconds = self.seconds().max(1) as f64;
-        self.all[self.seconds()] / seconds
+        self.rate
     }
 
     /// Requests in the `window` that ends after `end` seconds, with those of the time before the measured one.
@@ -132,7 +139,7 @@ fn note(alert: &mut Alert, now: Moment, firing: bool) {
 
 /// Good and bad slices instead of requests, each at its last second. A slice is bad when fewer than its target of its
 /// requests are good; one without requests is good, and a last one that the run cuts short does not count.
-pub fn slices(seconds: &[(u32, u32)], slice: TimeSlice) -> Vec<(u32, u32)> {
+fn slices(seconds: &[(u32, u32)], slice: TimeSlice) -> Vec<(u32, u32)> {
     let length = slice.length.seconds() as usize;
     let mut counts = vec![(0, 0); seconds.len()];
     for (index, slice_seconds) in seconds.chunks_exact(length).enumerate() {
@@ -247,7 +254,7 @@ mod tests {
     fn a_brownout_costs_requests_but_no_time_slices_and_an_outage_a_whole_one() {
         let promise = Promise { counted: Counted::TimeSlices, ..promise(AlertPolicy::Google30d) };
         let burnt = |seconds: &[(u32, u32)]| {
-            let account = Account::new(0.0, slices(seconds, promise.objective.timeslice).into_iter());
+            let account = Account::of_slices(0.0, seconds, promise.objective.timeslice);
             account.bad() / promise.objective.budget(promise.events(account.rate()))
         };
         assert_eq!(burnt(&[(960, 40); 300]), 0.0);

@@ -152,7 +152,7 @@ fn alert_history(forecast: &Forecast) -> Option<Note> {
     (longest > measured).then(|| {
         let hours = longest / SECONDS_PER_HOUR;
         let text = format!(
-            "alerts look back up to {hours} h; before the measured time the service is taken to have been healthy at its mean rate"
+            "alerts look back up to {hours:.0} h; before the measured time the service is taken to have been healthy at its mean rate"
         );
         note("alert-history", text)
     })

@@ -2,7 +2,7 @@
 
 use crate::core::promise::{Counted, Good, Promise};
 use crate::core::time::Moment;
-use crate::measure::burn::{Account, Look, slices};
+use crate::measure::burn::{Account, Look};
 use crate::measure::forecast::SloForecast;
 use crate::measure::meter::Meter;
 
@@ -51,6 +51,6 @@ fn account(promise: &Promise, meter: &Meter, first: usize) -> Account {
     };
     match promise.counted {
         Counted::Requests => Account::new(first as f64, seconds.into_iter()),
-        Counted::TimeSlices => Account::new(first as f64, slices(&seconds, promise.objective.timeslice).into_iter()),
+        Counted::TimeSlices => Account::of_slices(first as f64, &seconds, promise.objective.timeslice),
     }
 }

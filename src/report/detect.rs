@@ -104,20 +104,22 @@ fn needed(page: &Page) -> String {
         Judge::MannWhitney(_) => " at 98 % confidence".to_owned(),
         _ => format!(" at α = {} %", percent(page.alpha)),
     };
+    let does = if matches!(judge, Judge::Looks(_)) { "do" } else { "does" };
     let (Some(need), Some(time_s)) = (&page.need, page.time_s()) else {
         return format!(
-            "{title}{rule} does not catch {bad} % errors against {baseline} % with probability {power} % and at most {} % false alarms, whatever the number of requests.",
+            "{title}{rule} {does} not catch {bad} % errors against {baseline} % with probability {power} % and at most {} % false alarms, whatever the number of requests.",
             percent(page.alpha)
         );
     };
     let control = if need.control > 0 { count(need.control as f64) } else { "none".to_owned() };
+    let verb = if matches!(judge, Judge::Looks(_)) { "need" } else { "needs" };
     let when = match judge.kind() {
         Kind::Sprt => " (on average, of a healthy release)",
         Kind::Pocock | Kind::OBrienFleming => " by its last look",
         _ => "",
     };
     format!(
-        "{title}{rule} needs {} requests on the canary{when} and {control} on the control to tell {bad} % errors from {baseline} % with probability {power} %. A canary of {} % at {} requests/s has them after {}.",
+        "{title}{rule} {verb} {} requests on the canary{when} and {control} on the control to tell {bad} % errors from {baseline} % with probability {power} %. A canary of {} % at {} requests/s has them after {}.",
         count(need.canary as f64),
         percent(page.share),
         figure(page.rate),

@@ -20,7 +20,7 @@ pub(super) fn table(forecast: &Forecast, width: usize) -> Option<String> {
     let words: Vec<String> = slos.iter().map(in_words).collect();
     let head = format!("Error budgets{first_replication}. {}", words.join("; "));
     let names = forecast.strategies.iter().map(|strategy| width_of(&strategy.name)).max().unwrap_or(0).min(NAME_MAX);
-    let columns: Vec<Column> = slos.iter().enumerate().flat_map(|(place, slo)| Column::of(place, slo)).collect();
+    let columns = Column::all(slos);
     let mut left = width.saturating_sub(names.max("strategy".len()));
     let fitting: Vec<&Column> = columns
         .iter()
@@ -71,18 +71,25 @@ struct Column {
 }
 
 impl Column {
-    fn of(place: usize, slo: &SloForecast) -> Vec<Column> {
-        let name = shorten(&slo.name, NAME_MAX);
-        let column = |what: &str, value, write| Column { place, head: format!("{name}\n{what}"), value, write };
-        let mut columns = vec![column("burnt %", |slo: &SloForecast| slo.burnt, percent as fn(f64) -> String)];
-        if slo.spent > 0.0 || slo.elapsed_s.is_some() {
-            columns.push(column("left %", |slo| slo.left, percent));
-        }
-        if slo.elapsed_s.is_some() {
-            columns.push(column("burn borne", |slo| slo.bearable_burn_rate, figure));
-        }
-        columns.push(column("alerts", |slo| Some(fired(slo)), figure));
-        columns
+    /// What matters most first, of each objective: what does not fit is left out at the end.
+    fn all(slos: &[SloForecast]) -> Vec<Column> {
+        type Kind = (&'static str, fn(&SloForecast) -> bool, fn(&SloForecast) -> Option<f64>, fn(f64) -> String);
+        let kinds: [Kind; 4] = [
+            ("burnt %", |_| true, |slo| slo.burnt, percent),
+            ("alerts", |_| true, |slo| Some(fired(slo)), figure),
+            ("left %", |slo| slo.spent > 0.0 || slo.elapsed_s.is_some(), |slo| slo.left, percent),
+            ("burn borne", |slo| slo.elapsed_s.is_some(), |slo| slo.bearable_burn_rate, figure),
+        ];
+        let of = |(what, is_shown, value, write): Kind| {
+            let places = slos.iter().enumerate().filter(move |(_, slo)| is_shown(slo));
+            places.map(move |(place, slo)| Column {
+                place,
+                head: format!("{}\n{what}", shorten(&slo.name, NAME_MAX)),
+                value,
+                write,
+            })
+        };
+        kinds.into_iter().flat_map(of).collect()
     }
 
     fn width(&self) -> usize {

@@ -107,12 +107,12 @@ fn peeking(name: &str, watch: &Watch) -> Option<Note> {
     (windows >= LOOKS_MIN).then(|| {
         let inflated = 1.0 - (1.0 - alpha).powf(windows);
         let text = format!(
-            "{name}: its gate asks the {} again with every sample: {windows} windows at {} % each condemn a healthy release \
+            "{name}: its gate asks {} again with every sample: {windows} windows at {} % each condemn a healthy release \
              with a probability of up to {} %, and overlapping ones more often; sprt, pocock, obrien-fleming and \
              confidence-sequence allow for that",
-            watch.judge.kind().name(),
+            watch.judge.kind().title(),
             percent(alpha),
-            percent(inflated)
+            two_digits(100.0 * inflated)
         );
         note("peeking", text)
     })
@@ -145,13 +145,15 @@ fn service_wide_blind(scenario: &Scenario, watches: &[(&str, Watch)]) -> Option<
 fn detected(strategies: &[StrategyForecast]) -> Option<Note> {
     let each: Vec<String> = strategies.iter().filter_map(verdict).collect();
     (!each.is_empty()).then(|| {
-        let text =
-            format!("from the first listing of the new version to the verdict that it is bad: {}", each.join(", "));
+        let text = format!(
+            "from the first listing of the new version to the verdict that it is bad, and the budget burnt by then: {}",
+            each.join("; ")
+        );
         note("detected", text)
     })
 }
 
-/// `canary 8 s, with 0.013 % of the budget burnt by then`.
+/// `canary 8 s, 0.013 %`.
 fn verdict(strategy: &StrategyForecast) -> Option<String> {
     let phase = Phase::RollingBack.to_string();
     let verdict = strategy.phases.iter().find(|announced| announced.phase == phase)?;
@@ -161,7 +163,7 @@ fn verdict(strategy: &StrategyForecast) -> Option<String> {
     };
     let all = bad(f64::INFINITY);
     let gone = if all > 0.0 { burnt * bad(verdict.at_s) / all } else { 0.0 };
-    Some(format!("{} {after:.0} s, with {} % of the budget burnt by then", strategy.name, two_digits(100.0 * gone)))
+    Some(format!("{} {after:.0} s, {} %", strategy.name, two_digits(100.0 * gone)))
 }
 
 /// To two significant digits.

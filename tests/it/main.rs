@@ -21,6 +21,7 @@ mod proxy;
 mod real_balancers;
 mod releases;
 mod replications;
+mod slos;
 mod stories;
 mod sweeps;
 mod theory;

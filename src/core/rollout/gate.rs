@@ -155,6 +155,7 @@ mod tests {
     use super::*;
     use crate::core::amount::Share;
     use crate::core::rollout::Sample;
+    use crate::core::slo::{Objective, TimeSlice};
     use crate::core::time::{Moment, Span};
 
     /// Samples at seconds, with attempts and failures so far.
@@ -167,6 +168,36 @@ mod tests {
             seen.observe(Sample { at: Moment::START + Span::from_secs(second), new, old: Tally::default() });
         }
         judge(gate, &seen).verdict
+    }
+
+    /// A canary with 5 % of 1,000 requests a second, of which `bad` in a second fail, for `seconds`.
+    fn spends(share: f64, requests: Option<f64>, bad: u64, seconds: u64) -> Ruling {
+        let of = |value| Share::new(value).expect("a share");
+        let timeslice = TimeSlice { length: Span::from_secs(60), target: of(0.95) };
+        let objective = Objective { objective: of(0.999), window: Span::from_secs(30 * 86_400), requests, timeslice };
+        let spending = Spending { share: of(share), objective };
+        let gate = Gate { budget: Some(spending), ..Gate::limit(of(1.0), 1, Span::from_secs(60)) };
+        let mut seen = Samples::new(Span::from_secs(86_400));
+        for second in 0..=seconds {
+            let tally = |attempts, failed| Tally { attempts: second * attempts, failed: second * failed, slow: 0 };
+            seen.observe(Sample {
+                at: Moment::START + Span::from_secs(second),
+                new: tally(50, bad),
+                old: tally(950, 0),
+            });
+        }
+        judge(gate, &seen)
+    }
+
+    /// The budget is 2,592,000 requests; a thousandth of it is gone after 2,592 bad ones.
+    #[test]
+    fn a_release_may_spend_its_part_of_the_budget_and_no_more() {
+        assert!(!spends(0.001, None, 10, 259).is_fail());
+        let ruling = spends(0.001, None, 10, 260);
+        assert!(ruling.is_fail() && !ruling.is_inconclusive());
+        assert_eq!(ruling.to_string(), "2600 attempts failed: more than 0.1 % of the error budget, 2592 bad requests");
+        assert!(!spends(0.001, Some(1e10), 10, 260).is_fail(), "a window with more requests bears more");
+        assert!(!spends(0.001, None, 0, 5_000).is_fail());
     }
 
     #[test]

@@ -1,0 +1,63 @@
+//! Objectives in the full engine: plain arithmetic of a recreate that takes the service down.
+
+use crate::lab::{forecast, strategy};
+use rollcast::measure::forecast::{Forecast, SloForecast};
+
+const RATE: f64 = 400.0;
+
+/// Nobody serves from the deploy command at 30 s to the end of the boot at 50 s; v2 takes 40 ms where v1 takes 5 ms.
+fn recreated(telemetry: &str) -> Forecast {
+    forecast(&format!(
+        "name: service\nseed: 3\nhorizon: 120s\n\
+         traffic: {{ open: {{ stages: [ {{ rate: {RATE}/s, for: 120s }} ] }} }}\n\
+         fleet: {{ size: 10, slots: 8, boot: 20s, shutdown: {{ delay: 0s, drain: 1s }} }}\n\
+         versions: {{ v1: {{ service: 5ms }}, v2: {{ service: 40ms }} }}\n\
+         telemetry: {{ {telemetry} }}\n\
+         slo: {{ objective: 99.99%, spent: 10%, also: {{ fast: {{ objective: 99%, within: 20ms }}, \
+         slices: {{ objective: 99.9%, method: time-slices, timeslice: {{ length: 10s, target: 95% }} }} }} }}\n\
+         rollout: {{ at: 30s, from: v1, to: v2 }}\nstrategies: {{ recreate: {{}} }}\n"
+    ))
+}
+
+fn slo<'a>(forecast: &'a Forecast, of: &str, name: &str) -> &'a SloForecast {
+    let slos = &strategy(forecast, of).slos;
+    slos.iter().find(|slo| slo.name == name).unwrap_or_else(|| panic!("there is no {name}"))
+}
+
+#[test]
+fn every_objective_counts_in_its_own_way() {
+    let forecast = recreated("scrape: 15s");
+    for name in ["availability", "fast", "slices"] {
+        assert_eq!(slo(&forecast, "stay", name).bad, 0.0, "v1 keeps all of them");
+    }
+    let down = slo(&forecast, "recreate", "availability");
+    assert!((down.bad / RATE - 20.0).abs() < 2.0, "{} requests in 20 s", down.bad);
+    let budget = 1e-4 * down.events / 120.0 * 30.0 * 86_400.0;
+    assert!((down.budget / budget - 1.0).abs() < 1e-9 && down.burnt == Some(down.bad / down.budget));
+    assert_eq!(down.left, down.burnt.map(|burnt| 1.0 - 0.1 - burnt));
+    // From the deploy command on nobody is answered, or not in time.
+    let slow = slo(&forecast, "recreate", "fast");
+    assert!((slow.bad / RATE - 90.0).abs() < 2.0, "{} requests in 90 s", slow.bad);
+    let slices = slo(&forecast, "recreate", "slices");
+    let in_window = 30.0 * 8_640.0;
+    assert!((2.0..=3.0).contains(&slices.bad), "20 s are two slices, and the end of the shutdown is in a third");
+    assert_eq!((slices.events, slices.burnt), (12.0, Some(slices.bad / slices.budget)));
+    assert!((slices.budget / (1e-3 * in_window) - 1.0).abs() < 1e-9);
+}
+
+/// 2 % of the budget are gone after 5.184 s without an answer: at 35.2 s.
+#[test]
+fn an_alert_fires_when_its_rule_sees_the_outage() {
+    for (telemetry, expected) in [
+        ("scrape: 1s", 36.0),
+        ("scrape: 15s", 45.0),
+        ("scrape: 15s, delay: 7s", 52.0),
+        ("scrape: 15s, delay: 7s, evaluate: 1m", 60.0),
+    ] {
+        let forecast = recreated(telemetry);
+        let page = &strategy(&forecast, "recreate").alerts()[0];
+        let fires = page.fires_s.expect("it fires");
+        assert!((fires - expected).abs() <= 1.0, "{telemetry}: {fires} s, expected {expected} s");
+        assert!(strategy(&forecast, "stay").alerts()[0].fires_s.is_none());
+    }
+}
