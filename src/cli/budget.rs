@@ -45,14 +45,8 @@ fn question(arguments: &Budget, wrong: &mut Vec<String>) -> Option<Question> {
     if let Some(problem) = window.and_then(|window| too_short(window, policy)) {
         wrong.push(problem);
     }
-    let objective = objective?;
     Some(Question {
-        objective: Objective {
-            objective,
-            window: window?,
-            requests: None,
-            timeslice: TimeSlice { length: Span::from_secs(60), target: objective },
-        },
+        objective: promise(objective?, window?),
         rate: rate?,
         errors: errors?,
         share: share?,
@@ -67,12 +61,23 @@ fn read<T>(flag: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>, wr
 
 /// A share that leaves a budget.
 fn objective(text: &str, wrong: &mut Vec<String>) -> Option<Share> {
+    let empty = || format!("--objective: found {text}, which leaves no budget to burn, expected less than 100%");
     let percent = text.trim().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
     if percent.is_some_and(|percent| percent >= 100.0) {
-        wrong.push(format!("--objective: found {text}, which leaves no budget to burn, expected less than 100%"));
+        wrong.push(empty());
         return None;
     }
-    read("--objective", text, quantity::share, wrong)
+    let share = read("--objective", text, quantity::share, wrong)?;
+    if promise(share, Span::ZERO).is_empty() {
+        wrong.push(empty());
+        return None;
+    }
+    Some(share)
+}
+
+fn promise(objective: Share, window: Span) -> Objective {
+    let timeslice = TimeSlice { length: Span::from_secs(60), target: objective };
+    Objective { objective, window, requests: None, timeslice }
 }
 
 fn too_short(window: Span, policy: AlertPolicy) -> Option<String> {

@@ -66,11 +66,11 @@ impl Asked {
         };
         let plan = watched.map(|watch| given.changed(arguments, watch)).or_else(|| {
             steps.map(|steps| Watch {
-                steps,
                 judge,
                 floor,
                 interval: given.interval,
-                window: given.interval,
+                window: looks_back(&judge, &steps, given.interval),
+                steps,
                 limit: arguments.limit.unwrap_or(0),
                 holds: false,
                 waits: false,
@@ -155,6 +155,12 @@ impl Asked {
     fn ratio(&self, share: f64) -> f64 {
         control_ratio(share, self.fresh_control)
     }
+}
+
+/// Each check has its own requests, but points of a metric are gathered from the start on.
+fn looks_back(judge: &Judge, steps: &[(Share, Span)], interval: Span) -> Span {
+    let by_points = matches!(judge, Judge::MannWhitney(_));
+    if by_points { steps.iter().fold(Span::ZERO, |sum, (_, hold)| sum + *hold) } else { interval }
 }
 
 fn outcome(case: &Case, checks: Checks) -> Outcome {

@@ -190,7 +190,7 @@ fn target(fields: &Fields<'_>) -> Option<Share> {
 /// The share that a number from 0 to below `whole` is of it.
 fn below(item: &Item<'_>, whole: f64) -> Option<Share> {
     let number = item.number()?;
-    let share = Share::new((number / whole * 1e12).round() / 1e12).filter(|_| number < whole);
+    let share = Share::new((number / whole * 1e12).round() / 1e12).filter(|share| *share < Share::ALL);
     share.or_else(|| item.refuse(&format!("a number from 0 to below {whole}")))
 }
 

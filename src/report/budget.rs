@@ -69,9 +69,14 @@ fn budget(bill: &Bill) -> String {
         percent(objective.objective.value()),
         objective.window,
         figure(bill.asked.rate.per_second()),
-        count(bill.budget_requests),
+        requests(bill.budget_requests),
         figure(bill.budget_min),
     )
+}
+
+/// Of a few, parts count.
+fn requests(number: f64) -> String {
+    if number < 10.0 { figure(number) } else { count(number) }
 }
 
 fn incident(bill: &Bill) -> String {
@@ -85,7 +90,7 @@ fn incident(bill: &Bill) -> String {
         percent(asked.errors.value()),
         percent(asked.share.value()),
         asked.lasts,
-        count(bill.failed_requests),
+        requests(bill.failed_requests),
         percent(bill.burnt),
         figure(bill.burn_rate),
     )

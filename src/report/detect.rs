@@ -119,8 +119,8 @@ fn needed(page: &Page) -> String {
         _ => "",
     };
     format!(
-        "{title}{rule} {verb} {} requests on the canary{when} and {control} on the control to tell {bad} % errors from {baseline} % with probability {power} %. A canary of {} % at {} requests/s has them after {}.",
-        count(need.canary as f64),
+        "{title}{rule} {verb} {} on the canary{when} and {control} on the control to tell {bad} % errors from {baseline} % with probability {power} %. A canary of {} % at {} requests/s has them after {}.",
+        if need.canary == 1 { "1 request".to_owned() } else { format!("{} requests", count(need.canary as f64)) },
         percent(page.share),
         figure(page.rate),
         duration(time_s),

@@ -2,7 +2,7 @@
 //! and how much of the budget was gone when the verdict came.
 
 use crate::core::alert::{AlertRule, Incident};
-use crate::core::judge::{Judge, percent};
+use crate::core::judge::{Judge, percent, ranks};
 use crate::core::promise::Promise;
 use crate::core::rollout::Phase;
 use crate::core::time::Moment;
@@ -12,6 +12,8 @@ use crate::measure::forecast::{Note, StrategyForecast};
 use crate::scenario::plan::Scenario;
 use crate::sim::notes::note;
 
+/// A judge that does not condemn so many failures has nothing to do with numbers: a limit of 100 %.
+const MANY: u64 = 1_000_000;
 /// Below so many windows, a second look is not worth a word.
 const LOOKS_MIN: f64 = 2.0;
 
@@ -80,10 +82,19 @@ fn canary_blind(name: &str, watch: &Watch, rate: f64) -> Option<Note> {
     let looks_back = if watch.judge.counts_from_the_start() { *hold } else { watch.window.min(*hold) };
     let expected = rate * share.value() * looks_back.seconds();
     let control = expected * control_ratio(share.value(), false);
-    let by_points = matches!(watch.judge, Judge::MannWhitney(_));
+    if let Judge::MannWhitney(rules) = watch.judge {
+        let points = (looks_back.nanos() / watch.interval.nanos()) as usize;
+        return (!ranks::can_differ(points, points, rules.confidence)).then(|| {
+            let text = format!(
+                "{name}: a window of {looks_back} has {points} points, too few for {} % confidence: its gate says nothing",
+                percent(rules.confidence)
+            );
+            note("canary-blind", text)
+        });
+    }
     let too_few = if expected < watch.floor as f64 {
         format!("fewer than the {} without which its gate says nothing", watch.floor)
-    } else if !by_points && !can_fail(&watch.judge, expected as u64, control as u64) {
+    } else if !can_fail(&watch.judge, expected as u64, control as u64) && can_fail(&watch.judge, MANY, MANY) {
         "too few for its gate to condemn it if all of them failed".to_owned()
     } else {
         return None;

@@ -84,6 +84,7 @@ fn budget_tells_all_that_is_wrong_at_once() {
         "budget --objective 105% --window 1d --rate 0/s --errors 120% --share -1% --for 0s",
         &["--objective: found 105%", "--window: found 1d", "--rate: found no traffic", "--errors", "--share", "--for"],
     );
+    refused("budget --objective 99.9999999999999% --rate 1/s --errors 1% --for 1m", &["no budget to burn"]);
     refused("budget --objective 99.9 --rate 5 --errors x --for 1", &["percent sign", "--rate", "--errors", "--for"]);
 }
 
@@ -189,4 +190,17 @@ fn detect_writes_its_plots() {
         .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned())
         .collect();
     assert_eq!(names.iter().filter(|name| name.ends_with(".svg")).count(), 2, "{names:?}");
+}
+
+/// Every command in docs/judges.md, and what stands below it.
+#[test]
+fn the_page_on_judges_shows_what_the_program_prints() {
+    let page = include_str!("../../docs/judges.md");
+    let blocks: Vec<&str> = page.split("```text\n$ rollcast ").skip(1).collect();
+    assert!(blocks.len() >= 2);
+    for block in blocks {
+        let (command, rest) = block.split_once('\n').expect("a command is a line");
+        let shown = rest.split_once("\n```").expect("a block has an end").0;
+        assert_eq!(text(&rollcast(command).stdout).trim_end(), shown, "{command}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Objectives in the full engine: plain arithmetic of a recreate that takes the service down.
 
-use crate::lab::{forecast, strategy};
-use rollcast::measure::forecast::{Forecast, SloForecast};
+use crate::lab::{forecast, story, strategy};
+use rollcast::measure::forecast::{Ending, Forecast, SloForecast};
 
 const RATE: f64 = 400.0;
 
@@ -60,4 +60,41 @@ fn an_alert_fires_when_its_rule_sees_the_outage() {
         assert!((fires - expected).abs() <= 1.0, "{telemetry}: {fires} s, expected {expected} s");
         assert!(strategy(&forecast, "stay").alerts()[0].fires_s.is_none());
     }
+}
+
+fn ids(forecast: &Forecast) -> Vec<&str> {
+    forecast.notes.iter().map(|note| note.id.as_str()).collect()
+}
+
+#[test]
+fn five_judges_catch_the_same_canary_and_one_of_them_peeks() {
+    let forecast = story("canary-judges", &[]);
+    for name in ["limit", "fisher", "planned", "sequence", "budget"] {
+        let strategy = strategy(&forecast, name);
+        assert_eq!(strategy.ending, Ending::RolledBack, "{name}");
+        assert!(
+            strategy.metrics.detect_s.is_some_and(|after| after < 180.0),
+            "{name}: {:?}",
+            strategy.metrics.detect_s
+        );
+        let month = &strategy.slos[0];
+        assert_eq!((month.window_s, month.elapsed_s), (28.0 * 86_400.0, Some(11.0 * 86_400.0)));
+        assert!(month.bearable_burn_rate.is_some_and(|rate| (0.8..0.83).contains(&rate)), "half of it for 17 days");
+    }
+    let ids = ids(&forecast);
+    let told = |id: &str| ids.iter().filter(|known| **known == id).count();
+    assert_eq!((told("peeking"), told("detected"), told("service-alert-blind")), (1, 1, 1), "{ids:?}");
+    assert_eq!((told("canary-blind"), told("unreachable-alert")), (0, 0), "{ids:?}");
+}
+
+#[test]
+fn watchers_that_cannot_see_are_pointed_out() {
+    let few = "{ canary: { steps: [ { share: 5%, hold: 1m } ], gate: { error-rate: 1%, samples: 5000 } } }";
+    let blind = story("canary-judges", &[("strategies", few), ("slo", "{ objective: 90% }")]);
+    let ids = ids(&blind);
+    assert!(ids.contains(&"canary-blind") && ids.contains(&"unreachable-alert"), "{ids:?}");
+    assert!(!ids.contains(&"peeking") && !ids.contains(&"detected"), "{ids:?}");
+    let points = "{ canary: { steps: [ { share: 5%, hold: 1m } ], gate: { judge: mann-whitney, window: 40s } } }";
+    let blind = story("canary-judges", &[("strategies", points)]);
+    assert!(self::ids(&blind).contains(&"canary-blind"), "four points are too few");
 }

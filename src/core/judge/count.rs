@@ -22,6 +22,18 @@ impl Count {
         (self.events > 0).then(|| self.bad as f64 / self.events as f64)
     }
 
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Count) -> Count {
+        Count { bad: self.bad + other.bad, events: self.events + other.events }
+    }
+
+    /// What came after `earlier`, which counts from the same start.
+    #[must_use]
+    pub fn minus(self, earlier: Count) -> Count {
+        Count { bad: self.bad - earlier.bad, events: self.events - earlier.events }
+    }
+
     /// Good ones.
     pub fn good(self) -> u64 {
         self.events - self.bad

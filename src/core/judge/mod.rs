@@ -143,35 +143,44 @@ impl Judge {
                     say(Finding::Probability { test: "z", statistic, p_value, alpha: alpha.value() }),
                 )
             }
-            Judge::MannWhitney(rules) => {
-                let known = |points: &[f64]| points.iter().filter(|value| !value.is_nan()).count();
-                let (new, old) = (known(seen.points.0), known(seen.points.1));
-                // Kayenta would call a single point high; no order of so few is evidence at its own confidence.
-                if !ranks::can_differ(new, old, rules.confidence) {
-                    return Verdict::Inconclusive(say(Finding::FewPoints { new, old, confidence: rules.confidence }));
-                }
-                let Classified { class, shift, effect } = rules.classify(seen.points.0, seen.points.1);
-                let points = (new as u64, old as u64);
-                let evidence = say(Finding::Ranks { class, shift, effect, points, tolerance: rules.tolerance });
-                match class {
-                    Class::Pass => Verdict::Pass(evidence),
-                    Class::High | Class::Low | Class::NodataFail => Verdict::Fail(evidence),
-                    Class::Nodata => Verdict::Inconclusive(evidence),
-                }
-            }
-            Judge::Sprt(test) => {
-                let walk = test.walk(canary);
-                let evidence = say(Finding::Walk(walk));
-                if walk.ratio >= walk.reject {
-                    Verdict::Fail(evidence)
-                } else if walk.ratio <= walk.accept {
-                    Verdict::Pass(evidence)
-                } else {
-                    Verdict::Inconclusive(evidence)
-                }
-            }
+            Judge::MannWhitney(rules) => by_points(&rules, seen.points, say),
+            Judge::Sprt(test) => test.verdict(canary, say),
             Judge::Looks(test) => test.verdict(seen, say),
             Judge::Anytime(rule) => rule.verdict(canary, control, say),
+        }
+    }
+}
+
+/// What Kayenta says of the points of a metric, where there are enough of them.
+fn by_points(rules: &Rules, (new, old): (&[f64], &[f64]), say: impl Fn(Finding) -> Evidence) -> Verdict {
+    let known = |points: &[f64]| points.iter().filter(|value| !value.is_nan()).count();
+    let (known_new, known_old) = (known(new), known(old));
+    // Kayenta would call a single point high; no order of so few is evidence at its own confidence.
+    if !ranks::can_differ(known_new, known_old, rules.confidence) {
+        let found = Finding::FewPoints { new: known_new, old: known_old, confidence: rules.confidence };
+        return Verdict::Inconclusive(say(found));
+    }
+    let Classified { class, shift, effect } = rules.classify(new, old);
+    let points = (known_new as u64, known_old as u64);
+    let evidence = say(Finding::Ranks { class, shift, effect, points, tolerance: rules.tolerance });
+    match class {
+        Class::Pass => Verdict::Pass(evidence),
+        Class::High | Class::Low | Class::NodataFail => Verdict::Fail(evidence),
+        Class::Nodata => Verdict::Inconclusive(evidence),
+    }
+}
+
+impl Sprt {
+    /// Fails at its upper limit, passes at its lower one.
+    fn verdict(&self, canary: Count, say: impl Fn(Finding) -> Evidence) -> Verdict {
+        let walk = self.walk(canary);
+        let evidence = say(Finding::Walk(walk));
+        if walk.ratio >= walk.reject {
+            Verdict::Fail(evidence)
+        } else if walk.ratio <= walk.accept {
+            Verdict::Pass(evidence)
+        } else {
+            Verdict::Inconclusive(evidence)
         }
     }
 }

@@ -8,11 +8,12 @@ use rayon::prelude::*;
 
 /// Replays of one case: a probability near a half is known to ± 0.7 points.
 const TRIALS: u32 = 20_000;
-/// Of a judge that sorts all pairs of points.
-const TRIALS_OF_RANKS: u32 = 2_000;
+/// Of a judge that sorts all pairs of points, or looks for the ends of two intervals.
+const TRIALS_OF_SLOW: u32 = 2_000;
 
 pub(super) fn replay(case: &Case, checks: &Checks, rate: f64) -> (Odds, Method) {
-    let trials = if matches!(case.judge, Judge::MannWhitney(_)) { TRIALS_OF_RANKS } else { TRIALS };
+    let is_slow = matches!(case.judge, Judge::MannWhitney(_) | Judge::Anytime(_));
+    let trials = if is_slow { TRIALS_OF_SLOW } else { TRIALS };
     let seed = Seed(rate.to_bits());
     let runs: Vec<Run> =
         (0..trials).into_par_iter().map(|trial| run(case, checks, rate, seed.stream("detect", trial.into()))).collect();
@@ -54,7 +55,9 @@ fn run(case: &Case, checks: &Checks, rate: f64, mut stream: Stream) -> Run {
     let (mut failed, mut index, mut before_s) = (0, 0, 0.0);
     while let Some(check) = checks.list.get(index) {
         let mut draw = |trials, rate| Count::new(hits(&mut stream, trials, rate), trials);
-        seen.push((draw(check.canary, rate), draw(check.control, case.baseline)));
+        let (canary, control) = (draw(check.canary, rate), draw(check.control, case.baseline));
+        let (canary_before, control_before) = seen.last().copied().unwrap_or_default();
+        seen.push((canary_before.plus(canary), control_before.plus(control)));
         run.at_s += check.at_s - before_s;
         let is_over = run.end == End::Passed && matches!(case.judge, Judge::Sprt(_));
         // Points that come at the same time are judged together.
@@ -91,40 +94,43 @@ fn hits(stream: &mut Stream, trials: u64, rate: f64) -> u64 {
     Binomial::new(trials, rate).expect("a rate is a share").sample(stream)
 }
 
-fn verdict(case: &Case, checks: &Checks, seen: &[(Count, Count)]) -> Verdict {
-    let from_the_start = case.judge.counts_from_the_start() || matches!(case.judge, Judge::MannWhitney(_));
-    let first = if from_the_start { 0 } else { seen.len().saturating_sub(checks.window) };
-    let sum = |side: fn(&(Count, Count)) -> Count| {
-        let counts = seen[first..].iter().map(side);
-        counts.fold(Count::default(), |sum, count| Count::new(sum.bad + count.bad, sum.events + count.events))
-    };
-    let points = |side: fn(&(Count, Count)) -> Count| -> Vec<f64> {
-        if !matches!(case.judge, Judge::MannWhitney(_)) {
-            return Vec::new();
-        }
-        seen.iter().map(|counts| side(counts).rate().unwrap_or(f64::NAN)).collect()
-    };
-    let (new, old) = (points(|counts| counts.0), points(|counts| counts.1));
-    let look = Seen {
-        canary: sum(|counts| counts.0),
-        control: sum(|counts| counts.1),
-        look: seen.len() as u32,
-        points: (&new, &old),
-    };
+/// Of counts so far, at each check.
+fn verdict(case: &Case, checks: &Checks, so_far: &[(Count, Count)]) -> Verdict {
+    let by_points = matches!(case.judge, Judge::MannWhitney(_));
+    let looks_back = if case.judge.counts_from_the_start() { usize::MAX } else { checks.window };
+    let first = so_far.len().saturating_sub(looks_back);
+    let (canary, control) = since(so_far, so_far.len() - 1, first.checked_sub(1));
+    let each = (first..so_far.len()).filter(|_| by_points).map(|index| since(so_far, index, index.checked_sub(1)));
+    let rate = |count: Count| count.rate().unwrap_or(f64::NAN);
+    let (new, old): (Vec<f64>, Vec<f64>) = each.map(|(canary, control)| (rate(canary), rate(control))).unzip();
+    let look = Seen { canary, control, look: so_far.len() as u32, points: (&new, &old) };
     case.judge.judge(&look, case.floor)
+}
+
+/// What was counted up to check `index` and after check `before`.
+fn since(so_far: &[(Count, Count)], index: usize, before: Option<usize>) -> (Count, Count) {
+    let (canary, control) = so_far[index];
+    let (canary_before, control_before) = before.map(|before| so_far[before]).unwrap_or_default();
+    (canary.minus(canary_before), control.minus(control_before))
 }
 
 /// A single verdict after `points` checks of this size: the probability to condemn, by replay.
 pub(super) fn at_the_end(case: &Case, check: Check, points: usize, rate: f64) -> f64 {
-    let checks = Checks { list: vec![check; points], limit: 0, window: 1, holds: false, until_decided: false };
+    let checks = Checks { list: vec![check; points], limit: 0, window: usize::MAX, holds: false, until_decided: false };
     let seed = Seed(rate.to_bits() ^ points as u64);
     let fails = |trial: u32| {
         let mut stream = seed.stream("detect", trial.into());
         let mut draw = |trials, rate| Count::new(hits(&mut stream, trials, rate), trials);
-        let seen: Vec<_> =
-            checks.list.iter().map(|check| (draw(check.canary, rate), draw(check.control, case.baseline))).collect();
+        let mut so_far = (Count::default(), Count::default());
+        let seen: Vec<_> = (0..points)
+            .map(|_| {
+                so_far.0 = so_far.0.plus(draw(check.canary, rate));
+                so_far.1 = so_far.1.plus(draw(check.control, case.baseline));
+                so_far
+            })
+            .collect();
         verdict(case, &checks, &seen).is_fail()
     };
-    let failed = (0..TRIALS_OF_RANKS).into_par_iter().filter(|trial| fails(*trial)).count();
-    failed as f64 / f64::from(TRIALS_OF_RANKS)
+    let failed = (0..TRIALS_OF_SLOW).into_par_iter().filter(|trial| fails(*trial)).count();
+    failed as f64 / f64::from(TRIALS_OF_SLOW)
 }

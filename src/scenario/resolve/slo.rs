@@ -63,10 +63,7 @@ fn own(file: &mut File, at: &KeyPath, check: &mut Check<'_>) -> Promise {
 }
 
 fn further(file: &File, name: &str, entry: &Further, at: &KeyPath, check: &mut Check<'_>) -> Promise {
-    if entry.objective.value() >= 100.0 {
-        let text = "found 100%, expected a percentage below, since nothing could be spent of an empty budget";
-        check.complain(&[&at.key("objective")], text);
-    }
+    let objective_at = at.key("objective");
     let at = at.key("window");
     let (window, elapsed) = place(file, entry.window, &at, check);
     let promise = Promise {
@@ -86,6 +83,13 @@ fn further(file: &File, name: &str, entry: &Further, at: &KeyPath, check: &mut C
         alerts: policy(entry.alerts),
         spent: entry.spent.share(),
     };
+    if promise.objective.is_empty() {
+        let text = format!(
+            "found {}%, expected a percentage below 100%, since nothing could be spent of an empty budget",
+            entry.objective.value()
+        );
+        check.complain(&[&objective_at], text);
+    }
     check_windows(file, &promise, &at, check);
     promise
 }
