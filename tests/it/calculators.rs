@@ -173,6 +173,7 @@ fn detect_tells_all_that_is_wrong_at_once() {
     refused("detect --baseline 0% --bad 1% --rate 1/s --judge sprt", &["--baseline: found 0%"]);
     refused("detect --baseline 0.1% --bad 1% --share 100% --rate 1/s", &["--share: found 100%"]);
     refused(&format!("{DETECT} --steps 5%:1s,x"), &["'5%:1s'", "'x'"]);
+    refused(&format!("{DETECT} --judge pocock --steps 1000"), &["--looks: found 1000 checks"]);
     refused("detect --baseline 0.1% --bad 5% --rate 100/s --scenario missing.yaml", &["missing.yaml"]);
     refused(
         "detect --baseline 0.1% --bad 5% --rate 100/s --scenario quickstart.yaml --strategy recreate",

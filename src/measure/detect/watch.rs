@@ -33,10 +33,15 @@ pub fn control_ratio(share: f64, is_fresh: bool) -> f64 {
     if is_fresh { 1.0 } else { (1.0 - share) / share }
 }
 
+/// How many checks come in these steps, one every `interval`.
+pub fn number_of(steps: &[(Share, Span)], interval: Span) -> u64 {
+    steps.iter().map(|(_, hold)| hold.nanos() / interval.nanos().max(1)).sum()
+}
+
 impl Watch {
     /// How many checks there are.
     pub fn number(&self) -> u64 {
-        self.steps.iter().map(|(_, hold)| hold.nanos() / self.interval.nanos().max(1)).sum()
+        number_of(&self.steps, self.interval)
     }
 
     /// The checks of a service with `rate` requests a second; for the control see [`control_ratio`].
