@@ -43,6 +43,7 @@ impl Moment {
     }
 
     /// The time from `earlier` to `self`; zero if `earlier` is in fact later.
+    #[inline]
     pub const fn since(self, earlier: Moment) -> Span {
         Span(self.0.saturating_sub(earlier.0))
     }
@@ -117,6 +118,7 @@ impl Span {
 impl Add<Span> for Moment {
     type Output = Moment;
 
+    #[inline]
     fn add(self, span: Span) -> Moment {
         Moment(self.0.saturating_add(span.0))
     }

@@ -226,14 +226,14 @@ impl Meter {
     }
 
     /// A client sent a user request.
-    #[inline]
+    #[inline(always)]
     pub fn offered(&mut self) {
         self.second.offered += 1;
         self.in_flight += 1;
     }
 
     /// A user request has its final answer.
-    #[inline]
+    #[inline(always)]
     pub fn settled(&mut self, settled: Settled) {
         self.in_flight -= 1;
         self.second.good += u32::from(settled.good);
@@ -277,13 +277,13 @@ impl Meter {
     }
 
     /// The version that is brought out.
-    #[inline]
+    #[inline(always)]
     pub fn new_version(&self) -> Option<VersionId> {
         self.new
     }
 
     /// An attempt on `version`, of a user or a copy, ended.
-    #[inline]
+    #[inline(always)]
     pub fn attempted(&mut self, version: VersionId, attempt: Attempt) {
         let new = Some(version) == self.new;
         self.second_hidden.answered |= u8::from(attempt.answered) << u8::from(new);
@@ -324,7 +324,7 @@ impl Meter {
     }
 
     /// Attempts waiting in queues changed by `delta`.
-    #[inline]
+    #[inline(always)]
     pub fn queued(&mut self, delta: i32) {
         self.queued = self.queued.checked_add_signed(delta).expect("as many leave a queue as entered it");
     }
@@ -353,7 +353,7 @@ impl Meter {
     }
 
     /// A slot of an available instance became busy (+1) or free (−1).
-    #[inline]
+    #[inline(always)]
     pub fn busy(&mut self, now: Moment, delta: i64) {
         self.busy.add(now, delta);
     }
@@ -451,7 +451,7 @@ impl Meter {
     }
 
     /// The first attempt of a request is sent to `version`.
-    #[inline]
+    #[inline(always)]
     pub fn routed(&mut self, version: VersionId) {
         self.drift.routed(Some(version) == self.new);
     }

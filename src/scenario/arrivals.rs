@@ -31,7 +31,7 @@ impl<'a> Arrivals<'a> {
 impl Iterator for Arrivals<'_> {
     type Item = Request;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Request> {
         match self {
             Arrivals::Rate(rated) => rated.next().map(|at| Request { at, size: 1.0 }),
@@ -59,7 +59,7 @@ impl<'a> Rated<'a> {
         Rated { spacing, stream, segments: segments.iter(), stretch: Stretch::NOTHING }
     }
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Moment> {
         let mut area = match self.spacing {
             Spacing::Poisson => exponential(&mut self.stream),
@@ -107,7 +107,7 @@ impl Stretch {
     }
 
     /// The moment at which `area` requests more were expected, which is not more than is left.
-    #[inline]
+    #[inline(always)]
     fn spend(&mut self, area: f64) -> Moment {
         self.left -= area;
         self.offset_s += self.time_for(area);
@@ -115,7 +115,7 @@ impl Stretch {
     }
 
     /// Seconds in which `area` requests are expected: solves rate·t + slope·t²/2 = area.
-    #[inline]
+    #[inline(always)]
     fn time_for(&mut self, area: f64) -> f64 {
         if self.slope == 0.0 {
             return area / self.rate;

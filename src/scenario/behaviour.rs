@@ -60,7 +60,7 @@ impl Behaviour {
 
     /// The luck of an attempt on this version. The draws are in the same order for every version, so that the same
     /// request meets the same luck wherever it goes.
-    #[inline]
+    #[inline(always)]
     pub fn luck(&self, stream: &mut Stream, size: f64) -> Luck {
         let fate = unit(stream.next_u64());
         let work_ns = self.service.draw(stream, size);
@@ -69,7 +69,7 @@ impl Behaviour {
 
     /// Whether an attempt with this `fate` meets an error. The shares of several reasons come on top of each other, as
     /// those of independent events do.
-    #[inline]
+    #[inline(always)]
     pub fn errs(&self, fate: f64, met: Circumstances) -> bool {
         if met.age < self.errors.after {
             return false;
@@ -101,7 +101,7 @@ impl Behaviour {
     }
 
     /// Service time of an error, where it differs from that of a good answer.
-    #[inline]
+    #[inline(always)]
     pub fn error_latency(&self) -> Option<Span> {
         self.errors.latency
     }
@@ -118,7 +118,7 @@ impl Behaviour {
 }
 
 /// What service times are multiplied with `age` after an instance became ready: `slowdown` at first, 1 after `lasts`.
-#[inline]
+#[inline(always)]
 pub fn slowdown(warm_up: &WarmUp, age: Span) -> f64 {
     if age >= warm_up.lasts {
         return 1.0;

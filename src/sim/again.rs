@@ -32,11 +32,14 @@ impl World<'_> {
     }
 
     /// Gives free places to those who wait; `freed` is where an attempt has just ended.
-    #[inline]
+    #[inline(always)]
     pub fn call_waiting(&mut self, proxy: u16, freed: Option<InstanceId>) {
-        if !self.limited {
-            return;
+        if self.limited {
+            self.call_all(proxy, freed);
         }
+    }
+
+    fn call_all(&mut self, proxy: u16, freed: Option<InstanceId>) {
         while let Some((ticket, pick)) = self.proxies[usize::from(proxy)].call_next(self.now, freed) {
             let id = FlightId(ticket.0);
             self.meter.queued(-1);
@@ -99,7 +102,8 @@ impl World<'_> {
         if !self.means(id, serial) || self.flights[id].abandoned {
             return;
         }
-        let Flight { pick, twin, proxy, .. } = self.flights[id];
+        let Flight { pick, proxy, .. } = self.flights[id];
+        let twin = self.flights[id].twin();
         self.attempted(pick, true, false);
         let next = self.finish(id, Ending::TimedOut);
         let request = self.flights.fork(id);
@@ -109,7 +113,7 @@ impl World<'_> {
         self.flights[request].place = Place::Travelling;
         match (twin, next) {
             (Some(twin), _) => {
-                self.flights[twin].twin = Some(request);
+                self.flights[twin].set_twin(Some(request));
                 self.end_one_of_two(request, twin, next);
             }
             (None, Next::RetryAfter(wait)) => self.retry(request, wait),
@@ -128,8 +132,8 @@ impl World<'_> {
         let Ok(pick) = self.proxies[usize::from(proxy)].pick_hedge(self.now, &ask) else { return };
         self.meter.retried();
         let second = self.flights.fork(id);
-        self.flights[id].twin = Some(second);
-        self.flights[second].twin = Some(id);
+        self.flights[id].set_twin(Some(second));
+        self.flights[second].set_twin(Some(id));
         let mut stream = self.luck_of(second);
         self.start(second, pick, &mut stream);
     }
@@ -153,7 +157,7 @@ impl World<'_> {
         if self.flights[id].tried.count() > self.flights[twin].tried.count() {
             self.flights[twin].tried = self.flights[id].tried;
         }
-        self.flights[twin].twin = None;
+        self.flights[twin].set_twin(None);
         self.flights.remove(id);
     }
 }

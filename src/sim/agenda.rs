@@ -1,14 +1,15 @@
 //! What is to happen, in order of time; what is due at the same moment happens in the order in which it was planned.
 //!
 //! Each kind of event waits where it costs least. The next arrival is one number. Attempts on the network all take the
-//! same time, so they form a queue. Services end at any time: a heap of small keys. Everything rare shares another heap.
+//! same time, so they form a queue. Services end at any time: a wheel of small keys. Everything rare shares a heap.
 
 use crate::core::amount::Share;
 use crate::core::ids::{InstanceId, UserId};
 use crate::core::rollout::Sample;
-use crate::core::time::Moment;
+use crate::core::time::{Moment, Span};
 use crate::sim::flight::FlightId;
 use crate::sim::heap::Heap;
+use crate::sim::wheel::{Timed, Wheel};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
@@ -22,7 +23,7 @@ pub const FLIGHTS_MAX: u32 = 1 << FLIGHT_BITS;
 const ORDER_MAX: u64 = 1 << (64 - FLIGHT_BITS - KIND_BITS);
 
 /// What happens next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// The source has a request.
     Arrival,
@@ -32,8 +33,8 @@ pub enum Due {
     AtProxy(FlightId),
     /// A service ends; stale unless the flight still carries this number.
     Served(FlightId, u64),
-    /// Something rare.
-    Rare(Event),
+    /// Something rare, which [`Agenda::rare`] hands out.
+    Rare,
 }
 
 /// What happens rarely.
@@ -120,26 +121,18 @@ enum Kind {
 }
 
 impl Key {
-    /// Later than everything.
-    const NEVER: Key = Key(u128::MAX);
-
-    #[inline]
+    #[inline(always)]
     fn new(at: Moment, order: u64, kind: Kind, flight: FlightId) -> Key {
         let low = order << (FLIGHT_BITS + KIND_BITS) | (kind as u64) << FLIGHT_BITS | u64::from(flight.0);
         Key(u128::from(at.nanos()) << 64 | u128::from(low))
     }
 
-    #[inline]
-    fn at(self) -> Moment {
-        Moment::from_nanos((self.0 >> 64) as u64)
-    }
-
-    #[inline]
+    #[inline(always)]
     fn order(self) -> u64 {
         self.0 as u64 >> (FLIGHT_BITS + KIND_BITS)
     }
 
-    #[inline]
+    #[inline(always)]
     fn kind(self) -> Kind {
         match self.0 as u64 >> FLIGHT_BITS & ((1 << KIND_BITS) - 1) {
             0 => Kind::Arrival,
@@ -150,9 +143,18 @@ impl Key {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn flight(self) -> FlightId {
         FlightId(self.0 as u32 & (FLIGHTS_MAX - 1))
+    }
+}
+
+impl Timed for Key {
+    const NEVER: Key = Key(u128::MAX);
+
+    #[inline(always)]
+    fn at(self) -> Moment {
+        Moment::from_nanos((self.0 >> 64) as u64)
     }
 }
 
@@ -182,6 +184,31 @@ impl Ord for Planned {
     }
 }
 
+/// Keys that come in their order; the first is at hand.
+#[derive(Debug)]
+struct Line {
+    first: Key,
+    others: VecDeque<Key>,
+}
+
+impl Line {
+    const EMPTY: Line = Line { first: Key::NEVER, others: VecDeque::new() };
+
+    #[inline]
+    fn push(&mut self, key: Key) {
+        if self.first == Key::NEVER {
+            self.first = key;
+        } else {
+            self.others.push_back(key);
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.first = self.others.pop_front().unwrap_or(Key::NEVER);
+    }
+}
+
 /// No flight.
 const NOBODY: FlightId = FlightId(0);
 
@@ -190,27 +217,31 @@ const NOBODY: FlightId = FlightId(0);
 pub struct Agenda {
     order: u64,
     arrival: Key,
-    to_instance: VecDeque<Key>,
-    to_proxy: VecDeque<Key>,
-    services: Heap<Key>,
+    to_instance: Line,
+    to_proxy: Line,
+    services: Wheel<Key>,
     rare: Heap<Planned>,
+    /// What is first of `rare`.
+    rare_first: Key,
 }
 
 impl Agenda {
-    /// Nothing is planned.
-    pub fn new() -> Agenda {
+    /// Nothing is planned. There will be about `services` at once, and few take longer than `longest`; where that is wrong,
+    /// it only costs time.
+    pub fn new(services: u64, longest: Span) -> Agenda {
         Agenda {
             order: 0,
             arrival: Key::NEVER,
-            to_instance: VecDeque::new(),
-            to_proxy: VecDeque::new(),
-            services: Heap::new(),
+            to_instance: Line::EMPTY,
+            to_proxy: Line::EMPTY,
+            services: Wheel::new(services, longest),
             rare: Heap::new(),
+            rare_first: Key::NEVER,
         }
     }
 
     /// The next request arrives at `at`; `None`: no more come.
-    #[inline]
+    #[inline(always)]
     pub fn plan_arrival(&mut self, at: Option<Moment>) {
         self.arrival = match at {
             Some(at) => self.next_key(at, Kind::Arrival, NOBODY),
@@ -219,21 +250,21 @@ impl Agenda {
     }
 
     /// An attempt reaches its instance at `at`, which never lies before an earlier call's.
-    #[inline]
+    #[inline(always)]
     pub fn plan_at_instance(&mut self, at: Moment, flight: FlightId) {
         let key = self.next_key(at, Kind::AtInstance, flight);
-        self.to_instance.push_back(key);
+        self.to_instance.push(key);
     }
 
     /// News reaches the proxy at `at`, which never lies before an earlier call's.
-    #[inline]
+    #[inline(always)]
     pub fn plan_at_proxy(&mut self, at: Moment, flight: FlightId) {
         let key = self.next_key(at, Kind::AtProxy, flight);
-        self.to_proxy.push_back(key);
+        self.to_proxy.push(key);
     }
 
     /// A service ends at `at`; returns the number by which to tell it from a stale one.
-    #[inline]
+    #[inline(always)]
     pub fn plan_served(&mut self, at: Moment, flight: FlightId) -> u64 {
         let key = self.next_key(at, Kind::Served, flight);
         self.services.push(key);
@@ -243,22 +274,31 @@ impl Agenda {
     /// Something rare happens at `at`.
     pub fn plan(&mut self, at: Moment, event: Event) {
         let key = self.next_key(at, Kind::Rare, NOBODY);
-        self.rare.push(Planned { key, event });
+        self.push_rare(key, event);
     }
 
     /// Something happens at `at` before everything else of that moment: a second ends where the next one begins.
     pub fn plan_first(&mut self, at: Moment, event: Event) {
-        self.rare.push(Planned { key: Key::new(at, 0, Kind::Rare, NOBODY), event });
+        self.push_rare(Key::new(at, 0, Kind::Rare, NOBODY), event);
+    }
+
+    fn push_rare(&mut self, key: Key, event: Event) {
+        self.rare.push(Planned { key, event });
+        self.rare_first = self.rare_first.min(key);
+    }
+
+    /// Takes out the event that [`Due::Rare`] stands for.
+    pub fn rare(&mut self) -> Event {
+        let planned = self.rare.pop().expect("its key was just seen at the top");
+        self.rare_first = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
+        planned.event
     }
 
     /// Takes out what is due next, unless it is due at `end` or later.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, end: Moment) -> Option<(Moment, Due)> {
-        let to_instance = self.to_instance.front().copied().unwrap_or(Key::NEVER);
-        let to_proxy = self.to_proxy.front().copied().unwrap_or(Key::NEVER);
-        let served = self.services.peek().copied().unwrap_or(Key::NEVER);
-        let rare = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
-        let first = served.min(to_instance).min(to_proxy).min(self.arrival).min(rare);
+        let moves = self.to_instance.first.min(self.to_proxy.first);
+        let first = self.services.peek().min(self.arrival).min(moves).min(self.rare_first);
         if first.at() >= end {
             return None;
         }
@@ -266,7 +306,7 @@ impl Agenda {
     }
 
     /// Takes out what `first`, the smallest key of all, stands for.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, first: Key) -> Due {
         match first.kind() {
             Kind::Served => {
@@ -278,18 +318,18 @@ impl Agenda {
                 Due::Arrival
             }
             Kind::AtInstance => {
-                self.to_instance.pop_front();
+                self.to_instance.pop();
                 Due::AtInstance(first.flight())
             }
             Kind::AtProxy => {
-                self.to_proxy.pop_front();
+                self.to_proxy.pop();
                 Due::AtProxy(first.flight())
             }
-            Kind::Rare => Due::Rare(self.rare.pop().expect("its key was just seen at the top").event),
+            Kind::Rare => Due::Rare,
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn next_key(&mut self, at: Moment, kind: Kind, flight: FlightId) -> Key {
         self.order += 1;
         assert!(self.order < ORDER_MAX, "a run has fewer than {ORDER_MAX} events");
@@ -305,7 +345,7 @@ mod tests {
     #[test]
     fn ties_go_in_the_order_of_planning_whatever_the_kind() {
         let at = Moment::START + Span::from_secs(1);
-        let mut agenda = Agenda::new();
+        let mut agenda = Agenda::new(1, Span::from_secs(1));
         agenda.plan(at, Event::Tick);
         agenda.plan_at_proxy(at, FlightId(3));
         agenda.plan_served(at, FlightId(4));
@@ -316,7 +356,10 @@ mod tests {
         while let Some((moment, due)) = agenda.next(at + Span::from_nanos(1)) {
             assert_eq!(moment, at);
             seen.push(match due {
-                Due::Rare(_) => 't',
+                Due::Rare => {
+                    agenda.rare();
+                    't'
+                }
                 Due::AtProxy(_) => 'p',
                 Due::Served(FlightId(4), _) => 's',
                 Due::Served(..) => 'S',
@@ -329,9 +372,9 @@ mod tests {
 
     #[test]
     fn nothing_at_or_after_the_end_is_taken() {
-        let mut agenda = Agenda::new();
+        let mut agenda = Agenda::new(1, Span::from_secs(1));
         agenda.plan(Moment::START + Span::from_secs(2), Event::Tick);
         assert!(agenda.next(Moment::START + Span::from_secs(2)).is_none());
-        assert!(agenda.next(Moment::START + Span::from_secs(3)).is_some());
+        assert_eq!(agenda.next(Moment::START + Span::from_secs(3)), Some((Moment::START + Span::from_secs(2), Due::Rare)));
     }
 }

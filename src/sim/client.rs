@@ -21,7 +21,7 @@ impl World<'_> {
     }
 
     /// The open-loop source sends a request.
-    #[inline]
+    #[inline(always)]
     pub fn arrive(&mut self) {
         let request = self.arriving.expect("an arrival was planned for it");
         self.await_arrival();
@@ -53,24 +53,25 @@ impl World<'_> {
     }
 
     /// A client sends the request that is called `number`; who asks is drawn unless given.
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, number: u64, size: f32, user: Option<UserId>) {
         self.arrived += 1;
         self.meter.offered();
         let mut stream = self.luck.stream(number);
         let drawn = UserId(below(stream.next_u64(), self.scenario.traffic.users));
-        let mut flight = Flight::new(number, self.now, user.unwrap_or(drawn), size);
+        let user = user.unwrap_or(drawn);
         let proxy = below(stream.next_u64(), u32::from(self.scenario.proxies.count));
-        flight.dice = stream.next_u64();
-        let front = if self.links.is_empty() { proxy as u16 } else { self.front_of(flight.user, proxy as u16) };
-        flight.proxy = self.fronts[usize::from(front)];
-        let id = self.flights.add(flight);
+        let dice = stream.next_u64();
+        let front = if self.links.is_empty() { proxy as u16 } else { self.front_of(user, proxy as u16) };
+        let proxy = self.fronts[usize::from(front)];
+        let id = self.flights.add(Flight::new(number, self.now, user, size, dice, proxy));
+        let original = self.mirroring.then(|| self.flights[id]);
         if let Some(patience) = self.patience {
             self.flights.expire(id, self.now + patience);
         }
         self.attempt(id, &mut stream);
-        if self.mirroring {
-            self.mirror(front, flight);
+        if let Some(original) = original {
+            self.mirror(front, original);
         }
     }
 
@@ -106,7 +107,7 @@ impl World<'_> {
     }
 
     /// The user request has its final answer.
-    #[inline]
+    #[inline(always)]
     pub fn settle(&mut self, id: FlightId, good: bool) {
         self.flights.cancel_expiry(id);
         self.settled += 1;

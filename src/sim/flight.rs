@@ -5,6 +5,7 @@ use crate::core::ids::{InstanceId, UserId, VersionId};
 use crate::core::proxy::{Ending, Pick, Tried, Turn};
 use crate::core::time::Moment;
 use crate::sim::agenda::FLIGHTS_MAX;
+use std::collections::VecDeque;
 
 /// Index of a [`Flight`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +20,6 @@ pub struct Flight {
     pub number: u64,
     /// When the client sent it first.
     pub sent: Moment,
-    /// When the client gives up.
-    pub expires: Moment,
     /// Tells the end of the present service from a stale one.
     pub service: u64,
     /// Service time of the present attempt at a warm instance, in nanoseconds.
@@ -49,15 +48,15 @@ pub struct Flight {
     pub abandoned: bool,
     /// A copy for a version that is tried out; nobody waits for it from the start.
     pub mirror: bool,
-    /// Another attempt for the same request, under way at the same time.
-    pub twin: Option<FlightId>,
+    /// Another attempt for the same request, under way at the same time, or `NONE`.
+    twin: u32,
+    /// Tells its deadline from those of others that had its place before; 0: its client does not give up.
+    deadline: u32,
     /// Its place in the queue of its proxy; meaningful while it waits there.
     pub turn: Turn,
     /// Tells the present attempt, wait or back-off from an earlier one.
     pub serial: u64,
     queue_next: u32,
-    deadline_next: u32,
-    deadline_previous: u32,
 }
 
 /// Where an attempt is.
@@ -77,32 +76,42 @@ pub enum Place {
 
 impl Flight {
     /// A request that was just sent.
-    pub fn new(number: u64, sent: Moment, user: UserId, size: f32) -> Flight {
+    #[inline(always)]
+    pub fn new(number: u64, sent: Moment, user: UserId, size: f32, dice: u64, proxy: u16) -> Flight {
         Flight {
             number,
             sent,
-            expires: Moment::NEVER,
             service: 0,
             work_ns: 0,
-            dice: 0,
+            dice,
             fate: 0.0,
             size,
             user,
             pick: Pick { instance: InstanceId(NONE), version: VersionId(0), retry: false, at: sent },
             tried: Tried::NONE,
-            proxy: 0,
+            proxy,
             place: Place::Travelling,
             ending: Ending::Served,
             exposed: false,
             abandoned: false,
             mirror: false,
-            twin: None,
+            twin: NONE,
+            deadline: 0,
             turn: Turn(0),
             serial: 0,
             queue_next: NONE,
-            deadline_next: NONE,
-            deadline_previous: NONE,
         }
+    }
+
+    /// Another attempt for the same request, under way at the same time.
+    #[inline(always)]
+    pub fn twin(&self) -> Option<FlightId> {
+        (self.twin != NONE).then_some(FlightId(self.twin))
+    }
+
+    /// Sets or forgets it.
+    pub fn set_twin(&mut self, twin: Option<FlightId>) {
+        self.twin = twin.map_or(NONE, |twin| twin.0);
     }
 
     /// A copy of a request that was just sent; nobody waits for it.
@@ -111,23 +120,35 @@ impl Flight {
     }
 }
 
-/// All flights, and the order in which their clients give up: equal time-outs make that the order of sending.
+/// When a client gives up, unless the flight carries another number by then.
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    at: Moment,
+    flight: FlightId,
+    number: u32,
+}
+
+/// All flights, and the order in which their clients give up: equal time-outs make that the order of sending. Most clients
+/// do not, and nobody takes their deadlines out of the line: they are passed over when their turn comes.
 #[derive(Debug)]
 pub struct Flights {
     all: Vec<Flight>,
     free: Vec<u32>,
-    first_deadline: u32,
-    last_deadline: u32,
+    deadlines: VecDeque<Deadline>,
+    deadlines_set: u32,
 }
+
+/// So many deadlines that are no longer meant may be in line beside those that are.
+const STALE_MAX: usize = 1024;
 
 impl Flights {
     /// None yet.
     pub fn new() -> Flights {
-        Flights { all: Vec::new(), free: Vec::new(), first_deadline: NONE, last_deadline: NONE }
+        Flights { all: Vec::new(), free: Vec::new(), deadlines: VecDeque::new(), deadlines_set: 0 }
     }
 
     /// Gives a flight a place.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, flight: Flight) -> FlightId {
         if let Some(index) = self.free.pop() {
             self.all[index as usize] = flight;
@@ -140,78 +161,64 @@ impl Flights {
     }
 
     /// The place may be used again.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&mut self, id: FlightId) {
         // Timers that still run for it are stale from now on.
         self[id].serial = 0;
         self.free.push(id.0);
     }
 
-    /// Lets the client give up at `expires`, which never lies before an earlier call's.
-    #[inline]
-    pub fn expire(&mut self, id: FlightId, expires: Moment) {
-        let previous = self.last_deadline;
-        let flight = &mut self[id];
-        flight.expires = expires;
-        flight.deadline_previous = previous;
-        flight.deadline_next = NONE;
-        self.last_deadline = id.0;
-        match previous {
-            NONE => self.first_deadline = id.0,
-            previous => self.all[previous as usize].deadline_next = id.0,
+    /// Lets the client give up at `at`, which never lies before an earlier call's.
+    #[inline(always)]
+    pub fn expire(&mut self, id: FlightId, at: Moment) {
+        if self.deadlines.len() > STALE_MAX + 2 * self.all.len() {
+            self.forget_stale();
         }
+        self.deadlines_set = self.deadlines_set.wrapping_add(1).max(1);
+        let number = self.deadlines_set;
+        self[id].deadline = number;
+        self.deadlines.push_back(Deadline { at, flight: id, number });
     }
 
-    /// The client has its answer: it no longer gives up. Does nothing if it had no time-out.
-    #[inline]
+    #[cold]
+    fn forget_stale(&mut self) {
+        let all = &self.all;
+        self.deadlines.retain(|deadline| all[deadline.flight.0 as usize].deadline == deadline.number);
+    }
+
+    /// The client has its answer: it no longer gives up.
+    #[inline(always)]
     pub fn cancel_expiry(&mut self, id: FlightId) {
-        let Flight { expires, deadline_previous, deadline_next, .. } = self[id];
-        if expires == Moment::NEVER {
-            return;
-        }
-        match deadline_previous {
-            NONE => self.first_deadline = deadline_next,
-            previous => self.all[previous as usize].deadline_next = deadline_next,
-        }
-        match deadline_next {
-            NONE => self.last_deadline = deadline_previous,
-            next => self.all[next as usize].deadline_previous = deadline_previous,
-        }
-        self[id].expires = Moment::NEVER;
+        self[id].deadline = 0;
     }
 
     /// The client that waits for `from` waits for `to` from now on.
     pub fn hand_over(&mut self, from: FlightId, to: FlightId) {
-        let Flight { expires, deadline_previous, deadline_next, .. } = self[from];
-        if expires == Moment::NEVER {
+        let number = std::mem::take(&mut self[from].deadline);
+        if number == 0 {
             return;
         }
-        match deadline_previous {
-            NONE => self.first_deadline = to.0,
-            previous => self.all[previous as usize].deadline_next = to.0,
-        }
-        match deadline_next {
-            NONE => self.last_deadline = to.0,
-            next => self.all[next as usize].deadline_previous = to.0,
-        }
-        self[to].expires = expires;
-        self[to].deadline_previous = deadline_previous;
-        self[to].deadline_next = deadline_next;
-        self[from].expires = Moment::NEVER;
+        let deadline = self.deadlines.iter_mut().find(|deadline| deadline.number == number && deadline.flight == from);
+        deadline.expect("whoever has a deadline is in line").flight = to;
+        self[to].deadline = number;
     }
 
     /// A second entry for the request of `id`, which does not wait for it.
     pub fn fork(&mut self, id: FlightId) -> FlightId {
-        self.add(Flight { expires: Moment::NEVER, ..self[id] })
+        self.add(Flight { deadline: 0, ..self[id] })
     }
 
-    /// The client that gives up first, and when.
-    #[inline]
-    pub fn next_expiry(&self) -> Option<(Moment, FlightId)> {
-        match self.first_deadline {
-            NONE => None,
-            index => Some((self.all[index as usize].expires, FlightId(index))),
-        }
+    /// No client gives up before this.
+    #[inline(always)]
+    pub fn no_expiry_before(&self) -> Moment {
+        self.deadlines.front().map_or(Moment::NEVER, |deadline| deadline.at)
+    }
+
+    /// Takes the first deadline out of the line, and says whose it is, if it is still meant.
+    #[inline(always)]
+    pub fn pass_deadline(&mut self) -> Option<FlightId> {
+        let Deadline { flight, number, .. } = self.deadlines.pop_front()?;
+        (self[flight].deadline == number).then_some(flight)
     }
 
     /// The attempts that `instance` has in its queue or slots.
@@ -231,14 +238,14 @@ impl Flights {
 impl std::ops::Index<FlightId> for Flights {
     type Output = Flight;
 
-    #[inline]
+    #[inline(always)]
     fn index(&self, id: FlightId) -> &Flight {
         &self.all[id.0 as usize]
     }
 }
 
 impl std::ops::IndexMut<FlightId> for Flights {
-    #[inline]
+    #[inline(always)]
     fn index_mut(&mut self, id: FlightId) -> &mut Flight {
         &mut self.all[id.0 as usize]
     }
@@ -257,19 +264,19 @@ impl Queue {
     pub const EMPTY: Queue = Queue { first: NONE, last: NONE, length: 0 };
 
     /// How many wait.
-    #[inline]
+    #[inline(always)]
     pub fn len(&self) -> u32 {
         self.length
     }
 
     /// Whether nobody waits.
-    #[inline]
+    #[inline(always)]
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
     /// Joins the queue at its end.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, flights: &mut Flights, id: FlightId) {
         flights[id].queue_next = NONE;
         match self.last {
@@ -281,7 +288,7 @@ impl Queue {
     }
 
     /// Takes the first out.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self, flights: &Flights) -> Option<FlightId> {
         if self.first == NONE {
             return None;
@@ -305,12 +312,20 @@ mod tests {
         let mut flights = Flights::new();
         let ids = (0..count)
             .map(|user| {
-                let id = flights.add(Flight::new(u64::from(user), Moment::START, UserId(user), 1.0));
+                let id = flights.add(Flight::new(u64::from(user), Moment::START, UserId(user), 1.0, 0, 0));
                 flights.expire(id, Moment::START + Span::from_secs(u64::from(user)));
                 id
             })
             .collect();
         (flights, ids)
+    }
+
+    fn those_who_give_up(flights: &mut Flights) -> Vec<FlightId> {
+        let mut given_up = Vec::new();
+        while flights.no_expiry_before() < Moment::NEVER {
+            given_up.extend(flights.pass_deadline());
+        }
+        given_up
     }
 
     #[test]
@@ -319,14 +334,30 @@ mod tests {
             let (mut flights, ids) = flights(4);
             flights.cancel_expiry(ids[cancelled]);
             flights.cancel_expiry(ids[cancelled]);
-            let mut left = Vec::new();
-            while let Some((_, id)) = flights.next_expiry() {
-                flights.cancel_expiry(id);
-                left.push(id);
-            }
             let expected: Vec<FlightId> = ids.iter().copied().filter(|&id| id != ids[cancelled]).collect();
-            assert_eq!(left, expected);
+            assert_eq!(those_who_give_up(&mut flights), expected);
         }
+    }
+
+    #[test]
+    fn a_deadline_goes_to_the_other_attempt_and_keeps_its_place() {
+        let (mut flights, ids) = flights(3);
+        let other = flights.fork(ids[1]);
+        flights.hand_over(ids[1], other);
+        flights.hand_over(ids[1], ids[0]);
+        assert_eq!(those_who_give_up(&mut flights), [ids[0], other, ids[2]]);
+    }
+
+    #[test]
+    fn deadlines_that_are_not_meant_any_more_do_not_pile_up() {
+        let (mut flights, ids) = flights(2);
+        flights.cancel_expiry(ids[0]);
+        for second in 2..100_000 {
+            flights.cancel_expiry(ids[1]);
+            flights.expire(ids[1], Moment::START + Span::from_secs(second));
+        }
+        assert!(flights.deadlines.len() < 2 * STALE_MAX, "{} are in line", flights.deadlines.len());
+        assert_eq!(those_who_give_up(&mut flights), [ids[1]]);
     }
 
     #[test]
@@ -346,7 +377,7 @@ mod tests {
         let (mut flights, ids) = flights(2);
         flights.cancel_expiry(ids[0]);
         flights.remove(ids[0]);
-        let again = flights.add(Flight::new(9, Moment::START, UserId(0), 1.0));
+        let again = flights.add(Flight::new(9, Moment::START, UserId(0), 1.0, 0, 0));
         assert_eq!(again, ids[0]);
     }
 }

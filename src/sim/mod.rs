@@ -20,6 +20,7 @@ mod request;
 mod server;
 mod sharing;
 mod watched;
+mod wheel;
 mod world;
 
 pub use crate::scenario::{origin, runs};

@@ -13,7 +13,7 @@ use crate::sim::world::World;
 
 impl World<'_> {
     /// The proxy sends the request to an instance, lets it wait, or finds none.
-    #[inline]
+    #[inline(always)]
     pub fn attempt(&mut self, id: FlightId, stream: &mut Stream) {
         let flight = &self.flights[id];
         let ask = Ask::of(flight.user, flight.dice, flight.tried);
@@ -42,7 +42,7 @@ impl World<'_> {
     }
 
     /// An attempt of a user's request leaves its proxy.
-    #[inline]
+    #[inline(always)]
     pub fn start(&mut self, id: FlightId, pick: Pick, stream: &mut Stream) {
         let flight = &mut self.flights[id];
         let pick = self.flag.map_or(pick, |flag| flag.show(flight.user, pick));
@@ -54,7 +54,7 @@ impl World<'_> {
     }
 
     /// An attempt, of a user or a copy, is on its way.
-    #[inline]
+    #[inline(always)]
     pub fn dispatch(&mut self, id: FlightId, pick: Pick, stream: &mut Stream) {
         let flight = &mut self.flights[id];
         let luck = self.behaviours[pick.version.index()].luck(stream, f64::from(flight.size));
@@ -75,7 +75,7 @@ impl World<'_> {
     }
 
     /// An attempt reaches its instance: into a slot, into the queue, or away again.
-    #[inline]
+    #[inline(always)]
     pub fn reach_instance(&mut self, id: FlightId) {
         let instance = self.flights[id].pick.instance;
         let server = &mut self.servers[instance.index()];
@@ -116,7 +116,7 @@ impl World<'_> {
     }
 
     /// An attempt takes a slot that is free.
-    #[inline]
+    #[inline(always)]
     fn serve(&mut self, id: FlightId) {
         let work = self.begin_service(id);
         let flight = &mut self.flights[id];
@@ -132,7 +132,7 @@ impl World<'_> {
     }
 
     /// How an attempt will end, and how long its service takes if it has a slot for itself.
-    #[inline]
+    #[inline(always)]
     pub fn begin_service(&mut self, id: FlightId) -> Span {
         let flight = &mut self.flights[id];
         let server = &self.servers[flight.pick.instance.index()];
@@ -153,7 +153,7 @@ impl World<'_> {
     }
 
     /// A service ends, unless it was cut before.
-    #[inline]
+    #[inline(always)]
     pub fn served(&mut self, id: FlightId, service: u64) {
         if self.sharing {
             self.shared_end(id, service);
@@ -188,7 +188,7 @@ impl World<'_> {
     }
 
     /// The attempt is over at the instance; the news travels to the proxy.
-    #[inline]
+    #[inline(always)]
     pub fn return_to_proxy(&mut self, id: FlightId, ending: Ending) {
         let flight = &mut self.flights[id];
         flight.place = Place::Travelling;
@@ -204,9 +204,11 @@ impl World<'_> {
     }
 
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
-    #[inline]
+    #[inline(always)]
     pub fn reach_proxy(&mut self, id: FlightId) {
-        let Flight { ending, pick, proxy, abandoned, mirror, twin, .. } = self.flights[id];
+        let flight = &self.flights[id];
+        let Flight { ending, pick, proxy, abandoned, mirror, .. } = *flight;
+        let twin = flight.twin();
         if abandoned {
             if mirror {
                 self.end_mirror(id);
@@ -228,14 +230,14 @@ impl World<'_> {
     }
 
     /// An attempt is over for its proxy: `failed` by the instance's fault, and whether a user gets an answer from it.
-    #[inline]
+    #[inline(always)]
     pub fn attempted(&mut self, pick: Pick, failed: bool, answered: bool) {
         let slow = self.slow_above.is_some_and(|above| self.now.since(pick.at) > above);
         self.meter.attempted(pick.version, Attempt { failed, answered, slow });
     }
 
     /// With an answer, an instance says how loaded it is, if the balancer cares.
-    #[inline]
+    #[inline(always)]
     pub fn report(&mut self, proxy: u16, instance: InstanceId) {
         if !self.reports {
             return;
@@ -251,7 +253,7 @@ impl World<'_> {
     }
 
     /// The client gets the answer of this attempt.
-    #[inline]
+    #[inline(always)]
     pub fn answer(&mut self, id: FlightId, good: bool) {
         if self.with_cookies {
             let Flight { user, pick, ending, .. } = self.flights[id];
@@ -264,7 +266,7 @@ impl World<'_> {
     }
 
     /// Tells the proxy of the end of an attempt.
-    #[inline]
+    #[inline(always)]
     pub fn finish(&mut self, id: FlightId, ending: Ending) -> Next {
         if self.pins {
             return self.finish_on_link(id, ending);
@@ -280,7 +282,9 @@ impl World<'_> {
 
     /// The client gives up. Its proxy closes the connection; the instance does not notice and works on.
     pub fn expire(&mut self, id: FlightId) {
-        let Flight { place, proxy, twin, turn, pick, .. } = self.flights[id];
+        let flight = &self.flights[id];
+        let Flight { place, proxy, turn, pick, .. } = *flight;
+        let twin = flight.twin();
         match place {
             Place::Travelling | Place::Queued | Place::InService => {
                 self.abandon(id, true);
@@ -331,7 +335,7 @@ impl World<'_> {
     }
 
     /// Plans what the proxy wants to be woken for.
-    #[inline]
+    #[inline(always)]
     pub fn plan_proxy_due(&mut self, proxy: u16) {
         if self.timed_proxies {
             let due = self.proxies[usize::from(proxy)].proxy().deadline();

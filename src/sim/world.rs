@@ -133,7 +133,7 @@ impl<'a> World<'a> {
             scenario,
             now: Moment::START,
             end: Moment::START + scenario.horizon,
-            agenda: Agenda::new(),
+            agenda: Agenda::new(u64::from(scenario.fleet.size) * u64::from(scenario.fleet.slots), longest(scenario)),
             flights: Flights::new(),
             proxies: (0..scenario.proxies.count)
                 .map(|number| Front::new(Moment::START, policy.clone(), split, seed, number, witness.clone()))
@@ -254,15 +254,19 @@ impl<'a> World<'a> {
         self.plan_crash(instance, unit(stream.next_u64()));
     }
 
-    #[inline]
+    /// The next client gives up, or the next event of the agenda happens; at the same moment the client is first.
+    #[inline(always)]
     fn happen_next(&mut self) -> Option<Moment> {
-        let expiry = self.flights.next_expiry();
-        let limit = expiry.map_or(self.end, |(at, _)| at.min(self.end));
-        let Some((at, due)) = self.agenda.next(limit) else {
-            let (at, flight) = expiry.filter(|&(at, _)| at < self.end)?;
-            self.advance(at);
-            self.expire(flight);
-            return Some(at);
+        let expiry = self.flights.no_expiry_before();
+        let Some((at, due)) = self.agenda.next(expiry.min(self.end)) else {
+            if expiry >= self.end {
+                return None;
+            }
+            if let Some(flight) = self.flights.pass_deadline() {
+                self.advance(expiry);
+                self.expire(flight);
+            }
+            return Some(expiry);
         };
         self.advance(at);
         match due {
@@ -270,12 +274,15 @@ impl<'a> World<'a> {
             Due::AtInstance(flight) => self.reach_instance(flight),
             Due::AtProxy(flight) => self.reach_proxy(flight),
             Due::Served(flight, service) => self.served(flight, service),
-            Due::Rare(event) => self.happen(event),
+            Due::Rare => {
+                let event = self.agenda.rare();
+                self.happen(event);
+            }
         }
         Some(at)
     }
 
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self, to: Moment) {
         assert!(to >= self.now, "time went backwards");
         self.now = to;
@@ -330,6 +337,15 @@ impl<'a> World<'a> {
         }
         self.agenda.plan(self.now + telemetry.scrape, Event::Scrape);
     }
+}
+
+/// Few services take longer: the longest of some that are drawn for this alone.
+fn longest(scenario: &Scenario) -> Span {
+    const DRAWS: u64 = 100;
+    let service = Sampler::new(&scenario.versions[scenario.running.index()].service);
+    let mut stream = scenario.seed.stream("longest", 0);
+    let draws = (0..DRAWS).map(|_| service.draw(&mut stream, 1.0));
+    Span::from_nanos(draws.max().unwrap_or(0))
 }
 
 fn closed(scenario: &Scenario, seed: Seed) -> Option<Closed> {

@@ -39,12 +39,12 @@ impl Front {
     }
 
     /// The proxy itself, for questions that change nothing.
-    #[inline]
+    #[inline(always)]
     pub fn proxy(&self) -> &Proxy {
         &self.proxy
     }
 
-    #[inline]
+    #[inline(always)]
     fn tell(&self, at: Moment, what: impl FnOnce() -> (Question, Answer)) {
         if let Some(witness) = &self.witness {
             let (question, answer) = what();
@@ -74,7 +74,7 @@ impl Front {
     ///
     /// # Errors
     /// As there.
-    #[inline]
+    #[inline(always)]
     pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
         let answer = self.proxy.pick(now, ask);
         self.tell(now, || (Question::Pick { ask: Asked::of(ask) }, Answer::Pick(answer)));
@@ -82,7 +82,7 @@ impl Front {
     }
 
     /// [`Proxy::enter`]
-    #[inline]
+    #[inline(always)]
     pub fn enter(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, ticket: Ticket) -> Entry {
         let answer = self.proxy.enter(now, ask, cookie, ticket);
         self.tell(now, || (Question::Enter { ask: Asked::of(ask), cookie, ticket }, Answer::Entry(answer)));
@@ -110,7 +110,7 @@ impl Front {
     }
 
     /// [`Proxy::finish`]
-    #[inline]
+    #[inline(always)]
     pub fn finish(&mut self, now: Moment, pick: Pick, ending: Ending, attempts: u8, dice: u64) -> Next {
         let answer = self.proxy.finish(now, pick, ending, attempts, dice);
         self.tell(now, || (Question::Finish { pick, ending, attempts, dice }, Answer::Next(answer)));

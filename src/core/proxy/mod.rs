@@ -193,7 +193,7 @@ impl Proxy {
     /// # Errors
     /// [`Refusal::NoInstance`] when the pool that the request is routed to has nobody to offer, [`Refusal::Full`] when
     /// it would have but for a limit. A retry that nobody takes is forgotten.
-    #[inline]
+    #[inline(always)]
     pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
         let kind = self.note_request(now, ask);
         self.choose(now, ask, None, kind).map_err(|miss| {
@@ -205,7 +205,7 @@ impl Proxy {
     }
 
     /// As [`Proxy::pick`], for a request that waits if it must and may; `cookie` is the instance that its cookie names.
-    #[inline]
+    #[inline(always)]
     pub fn enter(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, ticket: Ticket) -> Entry {
         let kind = self.note_request(now, ask);
         match self.choose(now, ask, cookie, kind) {
@@ -222,7 +222,7 @@ impl Proxy {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn note_request(&mut self, now: Moment, ask: &Ask<'_>) -> Kind {
         if ask.tried.count() > 0 {
             return Kind::Retry;
@@ -268,7 +268,7 @@ impl Proxy {
         self.end(now, pick, ending, dice);
     }
 
-    #[inline]
+    #[inline(always)]
     fn choose(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Result<Pick, Miss> {
         if self.active >= self.policy.limits.requests {
             return Err(Miss::Full { side: self.route.choose(ask), only: None });
@@ -282,13 +282,23 @@ impl Proxy {
             };
         }
         let side = self.route.choose(ask);
-        let again = kind == Kind::Retry && self.policy.retries.target == Target::Any;
-        let tried = if again { Tried::NONE } else { ask.tried };
-        match self.sides[side].choose(now, &Ask { tried, ..*ask }) {
+        let found = if kind == Kind::Retry && self.policy.retries.target == Target::Any {
+            self.sides[side].choose(now, &Ask { tried: Tried::NONE, ..*ask })
+        } else {
+            self.sides[side].choose(now, ask)
+        };
+        match found {
             Some(spot) => Ok(self.send(now, side, spot, ask.user, kind)),
-            None if self.limited() && self.sides[side].is_full(now, &tried) => Err(Miss::Full { side, only: None }),
-            None => Err(Miss::Nobody),
+            None => Err(self.miss(now, side, ask, kind)),
         }
+    }
+
+    /// Why nobody of this side was found.
+    fn miss(&self, now: Moment, side: usize, ask: &Ask<'_>, kind: Kind) -> Miss {
+        let again = kind == Kind::Retry && self.policy.retries.target == Target::Any;
+        let tried = if again { &Tried::NONE } else { &ask.tried };
+        let full = self.limited() && self.sides[side].is_full(now, tried);
+        if full { Miss::Full { side, only: None } } else { Miss::Nobody }
     }
 
     /// Whether instances can be full at all.
@@ -322,7 +332,7 @@ impl Proxy {
         Some((side, instance))
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, now: Moment, side: usize, spot: Spot, user: UserId, kind: Kind) -> Pick {
         let (instance, version) = self.sides[side].send(now, spot);
         debug_assert!(self.may_get(instance), "nothing is picked that is not listed");
@@ -347,7 +357,7 @@ impl Proxy {
 
     /// Takes note of how an attempt ended, and says whether the request should be tried again. `attempts` is how many
     /// the request has had, this one included; `dice` are random bits that belong to this ending.
-    #[inline]
+    #[inline(always)]
     pub fn finish(&mut self, now: Moment, pick: Pick, ending: Ending, attempts: u8, dice: u64) -> Next {
         self.end(now, pick, ending, dice);
         self.retrying -= u32::from(pick.retry);
@@ -364,7 +374,7 @@ impl Proxy {
     }
 
     /// What every ending tells of an instance.
-    #[inline]
+    #[inline(always)]
     fn end(&mut self, now: Moment, pick: Pick, ending: Ending, dice: u64) {
         self.active -= 1;
         let side = self.route.side(pick.version);

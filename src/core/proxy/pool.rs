@@ -59,6 +59,15 @@ impl Member {
         !self.bars.meets(Bars::ANY) && self.effective == self.weight && !self.fails.any() && self.active < self.limit
     }
 
+    /// An attempt is active no longer, unless it was from before: an instance that left and came back starts at zero, and
+    /// then sees its old attempts end.
+    #[inline]
+    fn let_go(&mut self) -> bool {
+        let counted = self.active > 0;
+        self.active -= u32::from(counted);
+        counted
+    }
+
     /// Whether it belongs to the structures of a balancer that forgets those known to be out, or of weight 0.
     #[inline]
     pub fn in_play(&self) -> bool {
@@ -84,7 +93,7 @@ pub(super) struct Eligible<'a> {
 }
 
 impl<'a> Eligible<'a> {
-    #[inline]
+    #[inline(always)]
     pub fn admits(&self, member: &Member) -> bool {
         !member.bars.meets(self.shut)
             && (!self.limited || self.has_room(member))
@@ -92,7 +101,7 @@ impl<'a> Eligible<'a> {
             && (self.tried.count() == 0 || !self.tried.has(member.instance))
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self, member: &Member) -> bool {
         let ramped = |slow: SlowStart| {
             !slow.slows(member.since, self.now)
@@ -163,6 +172,8 @@ pub struct Pool {
     limit: u32,
     /// How that limit grows after a start; `None` where it does not.
     ramp: Option<SlowStart>,
+    /// Whether failed attempts or a limit can set a member aside.
+    wary: bool,
     /// Health is disregarded: everybody is in play.
     open: bool,
     /// Members that do not drain, and those of them who are healthy.
@@ -180,6 +191,7 @@ impl Pool {
             passive: None,
             limit: u32::MAX,
             ramp: None,
+            wary: false,
             open: false,
             census: (0, 0),
         }
@@ -188,7 +200,7 @@ impl Pool {
     /// The same, in which failed attempts count as `passive` says, and members take up to `limit` attempts at once.
     pub fn guarded(self, passive: Option<Passive>, limit: u32) -> Pool {
         let ramp = self.balancer.slow_start().filter(|slow| limit < u32::MAX && slow.limit(limit, Span::ZERO) < limit);
-        Pool { passive, limit, ramp, ..self }
+        Pool { passive, limit, ramp, wary: passive.is_some() || limit < u32::MAX, ..self }
     }
 
     /// The plain rule of the same name, for comparison.
@@ -243,14 +255,14 @@ impl Pool {
     }
 
     /// Chooses a member for one attempt, which is active from now on.
-    #[inline]
+    #[inline(always)]
     pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Option<(InstanceId, VersionId)> {
         let place = self.choose(now, ask)?;
         Some(self.send(now, place))
     }
 
     /// The place of the member that the balancer picks.
-    #[inline]
+    #[inline(always)]
     pub(super) fn choose(&mut self, now: Moment, ask: &Ask<'_>) -> Option<usize> {
         let passive = if self.open { None } else { self.passive() };
         self.balance(now, ask, passive)
@@ -261,7 +273,7 @@ impl Pool {
         self.balance(now, ask, None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn balance(&mut self, now: Moment, ask: &Ask<'_>, passive: Option<Passive>) -> Option<usize> {
         let shut = self.shut();
         let eligible =
@@ -271,21 +283,27 @@ impl Pool {
     }
 
     /// The member at `place` gets an attempt.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send(&mut self, now: Moment, place: usize) -> (InstanceId, VersionId) {
-        let passive = self.passive();
         let member = &mut self.members[place];
         member.active += 1;
-        let full = member.active == member.limit;
-        if let Some(passive) = passive {
-            member.fails.picked(now, passive);
-        }
         let answer = (member.instance, member.version);
+        let full = self.wary && self.try_out(now, place);
         self.balancer.moved(&mut self.members, place, now);
         if full {
             self.balancer.change(&mut self.members, Change::Reviewed(place), now);
         }
         answer
+    }
+
+    /// Takes note that a member is tried out, if it is. Answers whether it is full now.
+    fn try_out(&mut self, now: Moment, place: usize) -> bool {
+        let passive = self.passive();
+        let member = &mut self.members[place];
+        if let Some(passive) = passive {
+            member.fails.picked(now, passive);
+        }
+        member.active == member.limit
     }
 
     /// Whether `admits` lets somebody in, and the first of those.
@@ -302,7 +320,7 @@ impl Pool {
     }
 
     /// The place of `instance`, if it is a member.
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&self, instance: InstanceId) -> Option<usize> {
         match self.places.get(instance.index()) {
             None | Some(&NOWHERE) => None,
@@ -316,15 +334,23 @@ impl Pool {
     }
 
     /// An attempt on `instance` ended. It may have left the endpoints since.
-    #[inline]
+    #[inline(always)]
     pub(super) fn finish(&mut self, instance: InstanceId, end: &End) {
         let Some(place) = self.place(instance) else { return };
+        if self.wary {
+            self.finish_warily(place, end);
+        } else {
+            let counted = self.members[place].let_go();
+            self.balancer.ended(&mut self.members, place, end, counted);
+        }
+    }
+
+    /// The same, where failures count or a place becomes free.
+    fn finish_warily(&mut self, place: usize, end: &End) {
         let passive = self.passive();
         let member = &mut self.members[place];
         let was_clean = member.is_clean();
-        // An instance that left and came back starts at zero, and then sees its old attempts end.
-        let counted = member.active > 0;
-        member.active -= u32::from(counted);
+        let counted = member.let_go();
         match passive {
             None => {}
             Some(_) if !end.fault => member.fails.succeeded(),
@@ -334,10 +360,7 @@ impl Pool {
             }
         }
         let is_clean = member.is_clean();
-        if counted {
-            self.balancer.moved(&mut self.members, place, end.now);
-        }
-        self.balancer.learn(&mut self.members, place, end);
+        self.balancer.ended(&mut self.members, place, end, counted);
         if was_clean != is_clean {
             self.balancer.change(&mut self.members, Change::Reviewed(place), end.now);
         }
@@ -422,7 +445,7 @@ impl Pool {
     }
 
     /// Whoever has one of these is out.
-    #[inline]
+    #[inline(always)]
     fn shut(&self) -> Bars {
         if self.open { Bars::DRAINING } else { Bars::ANY }
     }
@@ -467,7 +490,7 @@ impl Pool {
     }
 
     /// nginx never marks the only server of an upstream as failed.
-    #[inline]
+    #[inline(always)]
     fn passive(&self) -> Option<Passive> {
         if self.members.len() > 1 { self.passive } else { None }
     }

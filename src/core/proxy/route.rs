@@ -32,7 +32,7 @@ impl Route {
     }
 
     /// The pool that instances of `version` belong to.
-    #[inline]
+    #[inline(always)]
     pub fn side(&self, version: VersionId) -> usize {
         match self {
             Route::Shared => REST,
@@ -59,7 +59,7 @@ impl Route {
     }
 
     /// The pool that this request goes to.
-    #[inline]
+    #[inline(always)]
     pub fn choose(&mut self, ask: &Ask<'_>) -> usize {
         match self {
             Route::Shared => REST,
@@ -79,7 +79,7 @@ impl Route {
 }
 
 /// Where a user stands between 0 and 1; users move to the new version in this order as its share grows.
-#[inline]
+#[inline(always)]
 pub fn place_of(user: UserId) -> f64 {
     let spread = (u64::from(user.0) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let spread = (spread ^ (spread >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);

@@ -108,7 +108,7 @@ impl Side {
     }
 
     /// The one that gets an attempt, by level, health and rule.
-    #[inline]
+    #[inline(always)]
     pub fn choose(&mut self, now: Moment, ask: &Ask<'_>) -> Option<Spot> {
         let found = if self.plain {
             self.levels[0].choose(now, ask).map(|place| Spot { level: 0, place })
@@ -172,15 +172,17 @@ impl Side {
     }
 
     /// The one at `spot` gets an attempt.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, now: Moment, spot: Spot) -> (InstanceId, VersionId) {
         self.levels[spot.level].send(now, spot.place)
     }
 
     /// An attempt on `instance` ended. It may have left the endpoints since.
-    #[inline]
+    #[inline(always)]
     pub fn finish(&mut self, instance: InstanceId, end: &End) {
-        for level in &mut self.levels[..self.used] {
+        let (first, others) = self.levels.split_first_mut().expect("there are several levels");
+        first.finish(instance, end);
+        for level in &mut others[..self.used - 1] {
             level.finish(instance, end);
         }
     }

@@ -3,12 +3,11 @@
 //!
 //! Cold start: a newcomer has nothing active, so it takes everything until it is level with the others.
 //!
-//! The plain rule scans the fleet twice. [`Least`] gives the same answers from one [`Tournament`] for each weight: the
-//! order is by active attempts, then by current weight within a level, and what everyone on a level gains in a tie is
-//! kept once for the level. Only those whom failures, checks or a cut weight set aside are walked one by one.
+//! The plain rule scans the fleet twice. [`Least`] gives the same answers from one [`Class`] for each weight. Only those
+//! whom failures, checks or a cut weight set aside are walked one by one.
 
 use super::smooth::gain;
-use super::tournament::Tournament;
+use super::class::Class;
 use crate::core::proxy::pool::{Eligible, Member};
 use std::cmp::Ordering;
 
@@ -70,56 +69,13 @@ fn load(a: Load, b: Load) -> Ordering {
     (i64::from(a.0) * b.1).cmp(&(i64::from(b.0) * a.1))
 }
 
-/// The same rule over tournaments.
+/// The same rule over classes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Least {
     classes: Vec<Class>,
     /// By place: the class it stands in, or `None` if it is set aside.
     homes: Vec<Option<u16>>,
     aside: Vec<u32>,
-}
-
-/// Members of one weight.
-#[derive(Clone, Debug)]
-struct Class {
-    weight: i64,
-    tree: Tournament,
-    /// By active attempts.
-    levels: Vec<Level>,
-    /// What the picked member has yet to pay; it does when its attempt counts, so that its key changes once.
-    owed: i64,
-}
-
-/// Members of one weight with equally many active attempts.
-#[derive(Clone, Copy, Debug, Default)]
-struct Level {
-    /// What everyone on it has gained so far; what the tree holds is relative to this.
-    offset: i64,
-    count: i64,
-}
-
-/// What a key of the tree says.
-#[derive(Clone, Copy)]
-struct Entry {
-    active: u32,
-    /// Current weight, relative to the level.
-    value: i64,
-    place: u32,
-}
-
-impl Entry {
-    /// Fewest active first, then largest value, then first listed.
-    #[inline]
-    fn key(self) -> u128 {
-        let descending = !(self.value as u64 ^ (1 << 63));
-        u128::from(self.active) << 96 | u128::from(descending) << 32 | u128::from(self.place)
-    }
-
-    #[inline]
-    fn read(key: u128) -> Entry {
-        let value = (!((key >> 32) as u64) ^ (1 << 63)) as i64;
-        Entry { active: (key >> 96) as u32, value, place: key as u32 }
-    }
 }
 
 /// The best so far of those who tie.
@@ -149,7 +105,7 @@ impl Least {
         self.welcome(members);
     }
 
-    /// Writes what the trees know back into the members, which may then be moved about.
+    /// Writes what the classes know back into the members, which may then be moved about.
     pub fn settle(&mut self, members: &mut [Member]) {
         for place in 0..self.homes.len() {
             self.take_out(members, place);
@@ -210,9 +166,9 @@ impl Least {
         let mut turn = Turn { current: i64::MIN, place: u32::MAX, total: 0 };
         let several = self.tied(members, eligible, least) > 1;
         for class in &mut self.classes {
-            if let Some(first) = class.first().filter(|first| tied((first.active, class.weight))) {
-                turn.total += class.gain(first.active, several);
-                turn.offer(class.current(first.place as usize), first.place);
+            if let Some(first) = class.first().filter(|&first| tied((class.active(first), class.weight))) {
+                turn.total += class.gain(first, several);
+                turn.offer(class.current(first), first as u32);
             }
         }
         for &place in &self.aside {
@@ -224,14 +180,14 @@ impl Least {
         }
         let place = turn.place as usize;
         match self.homes[place] {
-            Some(home) => self.classes[usize::from(home)].owed = turn.total,
+            Some(home) => self.classes[usize::from(home)].owe(turn.total),
             None => members[place].current -= turn.total,
         }
         Some(place)
     }
 
     fn least(&self, members: &[Member], eligible: Eligible<'_>) -> Option<Load> {
-        let classes = self.classes.iter().filter_map(|class| Some((class.first()?.active, class.weight)));
+        let classes = self.classes.iter().filter_map(|class| Some((class.active(class.first()?), class.weight)));
         let aside = self.aside.iter().map(|&place| &members[place as usize]);
         classes.chain(aside.filter(|member| eligible.admits(member)).map(of)).min_by(|&a, &b| load(a, b))
     }
@@ -239,8 +195,8 @@ impl Least {
     fn tied(&self, members: &[Member], eligible: Eligible<'_>, least: Load) -> i64 {
         let tied = |load_of| load(load_of, least) == Ordering::Equal;
         let level = |class: &Class| {
-            let first = class.first().filter(|first| tied((first.active, class.weight)));
-            first.map_or(0, |first| class.levels[first.active as usize].count)
+            let first = class.first().filter(|&first| tied((class.active(first), class.weight)));
+            first.map_or(0, |first| class.count(first))
         };
         let aside = self.aside.iter().map(|&place| &members[place as usize]);
         let aside = aside.filter(|member| tied(of(member)) && eligible.admits(member)).count();
@@ -269,76 +225,10 @@ impl Least {
     fn put_in(&mut self, members: &[Member], place: usize) {
         let member = &members[place];
         let home = self.classes.iter().position(|class| class.weight == member.weight).unwrap_or_else(|| {
-            let tree = Tournament::new(members.len());
-            self.classes.push(Class { weight: member.weight, tree, levels: Vec::new(), owed: 0 });
+            self.classes.push(Class::new(member.weight, members.len()));
             self.classes.len() - 1
         });
         self.classes[home].join(place, member.active, member.current);
         self.homes[place] = Some(home as u16);
-    }
-}
-
-impl Class {
-    #[inline]
-    fn first(&self) -> Option<Entry> {
-        self.tree.best().map(Entry::read)
-    }
-
-    /// The whole rule where everyone is alike.
-    #[inline]
-    fn pick(&mut self) -> Option<usize> {
-        let first = self.first()?;
-        let total = self.gain(first.active, self.levels[first.active as usize].count > 1);
-        self.owed = total;
-        Some(first.place as usize)
-    }
-
-    /// In a tie everyone on the level gains its weight; returns what they gained together.
-    #[inline]
-    fn gain(&mut self, active: u32, several: bool) -> i64 {
-        if !several {
-            return 0;
-        }
-        let level = &mut self.levels[active as usize];
-        level.offset += self.weight;
-        self.weight * level.count
-    }
-
-    #[inline]
-    fn entry(&self, place: usize) -> Entry {
-        Entry::read(self.tree.key(place).expect("whoever has a home stands in its tree"))
-    }
-
-    fn current(&self, place: usize) -> i64 {
-        let entry = self.entry(place);
-        entry.value + self.levels[entry.active as usize].offset
-    }
-
-    #[inline]
-    fn relevel(&mut self, place: usize, active: u32) {
-        let entry = self.entry(place);
-        let level = &mut self.levels[entry.active as usize];
-        level.count -= 1;
-        let current = entry.value + level.offset - std::mem::take(&mut self.owed);
-        self.join(place, active, current);
-    }
-
-    #[inline]
-    fn join(&mut self, place: usize, active: u32, current: i64) {
-        let index = active as usize;
-        if self.levels.len() <= index {
-            self.levels.resize(index + 1, Level::default());
-        }
-        let level = &mut self.levels[index];
-        level.count += 1;
-        self.tree.set(place, Entry { active, value: current - level.offset, place: place as u32 }.key());
-    }
-
-    fn leave(&mut self, place: usize) -> i64 {
-        let current = self.current(place);
-        let entry = self.entry(place);
-        self.levels[entry.active as usize].count -= 1;
-        self.tree.remove(place);
-        current
     }
 }

@@ -3,6 +3,7 @@
 //! An algorithm is driven by one [`Pool`](super::Pool): it is told of every change of the members, asked for every
 //! attempt, and told when attempts begin and end. All chance comes from the stream in [`Turn`].
 
+mod class;
 mod finagle;
 mod first;
 mod haproxy;
@@ -92,6 +93,15 @@ pub(super) trait Algorithm {
     #[inline]
     fn learn(&mut self, _: &mut [Member], _: usize, _: &End) {}
 
+    /// Both of it; `counted`: whether the number of active attempts has changed.
+    #[inline]
+    fn ended(&mut self, members: &mut [Member], place: usize, end: &End, counted: bool) {
+        if counted {
+            self.moved(members, place, end.now);
+        }
+        self.learn(members, place, end);
+    }
+
     /// A member said how loaded it is.
     fn report(&mut self, _: &mut [Member], _: usize, _: &Report, _: Moment) {}
 
@@ -136,6 +146,11 @@ macro_rules! balancers {
             #[inline]
             fn learn(&mut self, members: &mut [Member], place: usize, end: &End) {
                 match self { $($(#[$attribute])* Balancer::$variant(state) => state.learn(members, place, end),)* }
+            }
+
+            #[inline]
+            fn ended(&mut self, members: &mut [Member], place: usize, end: &End, counted: bool) {
+                match self { $($(#[$attribute])* Balancer::$variant(state) => state.ended(members, place, end, counted),)* }
             }
 
             fn report(&mut self, members: &mut [Member], place: usize, report: &Report, now: Moment) {

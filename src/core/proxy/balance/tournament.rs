@@ -41,15 +41,17 @@ impl Tournament {
     /// Gives `place` another key, or lets it take part.
     #[inline]
     pub fn set(&mut self, place: usize, key: u128) {
+        let nodes = self.nodes.as_mut_slice();
         let mut at = self.leaves + place;
-        self.nodes[at] = key;
+        let mut winner = key;
+        nodes[at] = winner;
         while at > 1 {
+            winner = winner.min(nodes[at ^ 1]);
             at /= 2;
-            let winner = self.nodes[2 * at].min(self.nodes[2 * at + 1]);
-            if self.nodes[at] == winner {
+            if nodes[at] == winner {
                 return;
             }
-            self.nodes[at] = winner;
+            nodes[at] = winner;
         }
     }
 

@@ -1,0 +1,242 @@
+//! A calendar wheel: many entries at times to come, the next one at hand.
+//!
+//! Time is cut into slices of equal width; a ring of slices holds what is due within one turn, unordered. A slice is put in
+//! order when its time has come, and most slices hold an entry or two, so that neither adding nor taking depends on how
+//! many wait. What lies beyond the turn waits in a heap beside the wheel. Brown, "Calendar queues" (1988).
+
+use crate::core::time::{Moment, Span};
+use crate::sim::heap::Heap;
+
+/// Slices of the ring: their heads fit into half of a first-level cache.
+const SLICES: usize = 4096;
+/// Fewer would put several entries into one slice, more would leave many slices empty.
+const SLICES_PER_ENTRY: u64 = 4;
+const WORDS: usize = SLICES / 64;
+/// More entries than this are not kept in order by insertion: what comes then goes to the heap.
+const IN_ORDER_MAX: usize = 64;
+const NONE: u32 = u32::MAX;
+
+/// What can be put in order of time. No two are equal, so that order never depends on layout.
+pub trait Timed: Copy + Ord {
+    /// Later than every entry.
+    const NEVER: Self;
+
+    /// When it is due.
+    fn at(self) -> Moment;
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry<T> {
+    key: T,
+    next: u32,
+}
+
+/// Smallest first.
+#[derive(Clone, Debug)]
+pub struct Wheel<T> {
+    /// A slice is 2^`shift` nanoseconds wide.
+    shift: u32,
+    /// The slice that is in order; whatever is due in it or before is not on the ring any more.
+    current: u64,
+    /// Of the current slice and those before it, the last one first.
+    in_order: Vec<T>,
+    /// By slice: the first of its entries.
+    heads: Vec<u32>,
+    /// One bit for each slice with entries.
+    occupied: Vec<u64>,
+    /// Entries on the ring.
+    ringed: usize,
+    entries: Vec<Entry<T>>,
+    free: u32,
+    far: Heap<T>,
+    /// The smallest of all.
+    first: T,
+}
+
+impl<T: Timed> Wheel<T> {
+    /// A wheel for about `many` entries at once that are due within `turn`, or later if need be.
+    pub fn new(many: u64, turn: Span) -> Wheel<T> {
+        let width = turn.nanos() / many.saturating_mul(SLICES_PER_ENTRY).clamp(64, SLICES as u64);
+        Wheel {
+            shift: width.max(1).ilog2(),
+            current: 0,
+            in_order: Vec::new(),
+            heads: vec![NONE; SLICES],
+            occupied: vec![0; WORDS],
+            ringed: 0,
+            entries: Vec::new(),
+            free: NONE,
+            far: Heap::new(),
+            first: T::NEVER,
+        }
+    }
+
+    /// Adds an entry.
+    #[inline]
+    pub fn push(&mut self, key: T) {
+        self.first = self.first.min(key);
+        let slice = key.at().nanos() >> self.shift;
+        let ahead = slice.wrapping_sub(self.current);
+        if ahead.wrapping_sub(1) < SLICES as u64 - 1 {
+            self.put_on_ring(slice as usize % SLICES, key);
+        } else {
+            self.push_near_or_far(slice, key);
+        }
+    }
+
+    #[inline]
+    fn put_on_ring(&mut self, place: usize, key: T) {
+        let entry = Entry { key, next: self.heads[place] };
+        let index = self.free;
+        if index == NONE {
+            self.heads[place] = self.entries.len() as u32;
+            self.entries.push(entry);
+        } else {
+            let spot = &mut self.entries[index as usize];
+            self.free = spot.next;
+            *spot = entry;
+            self.heads[place] = index;
+        }
+        self.occupied[place / 64] |= 1 << (place % 64);
+        self.ringed += 1;
+        if self.in_order.is_empty() {
+            self.turn();
+        }
+    }
+
+    #[inline(never)]
+    fn push_near_or_far(&mut self, slice: u64, key: T) {
+        if slice > self.current || self.in_order.len() >= IN_ORDER_MAX {
+            self.far.push(key);
+        } else {
+            let place = self.in_order.partition_point(|&other| other > key);
+            self.in_order.insert(place, key);
+        }
+    }
+
+    /// The smallest entry, or `T::NEVER`.
+    #[inline]
+    pub fn peek(&self) -> T {
+        self.first
+    }
+
+    /// Takes the smallest entry out; there is one.
+    #[inline]
+    pub fn pop(&mut self) -> T {
+        let first = self.first;
+        if self.in_order.last() == Some(&first) {
+            self.in_order.pop();
+            if self.in_order.is_empty() {
+                self.turn();
+            }
+        } else {
+            self.far.pop();
+        }
+        let near = self.in_order.last().copied().unwrap_or(T::NEVER);
+        self.first = self.far.peek().map_or(near, |&far| near.min(far));
+        first
+    }
+
+    /// Goes on to the next slice with entries, if there is one.
+    #[inline]
+    fn turn(&mut self) {
+        if self.ringed == 0 {
+            return;
+        }
+        self.current += self.distance();
+        let place = self.current as usize % SLICES;
+        self.occupied[place / 64] &= !(1 << (place % 64));
+        let mut index = std::mem::replace(&mut self.heads[place], NONE);
+        while index != NONE {
+            let entry = &mut self.entries[index as usize];
+            self.in_order.push(entry.key);
+            let next = std::mem::replace(&mut entry.next, self.free);
+            self.free = index;
+            index = next;
+            self.ringed -= 1;
+        }
+        if self.in_order.len() > 1 {
+            self.in_order.sort_unstable_by(|one, other| other.cmp(one));
+        }
+    }
+
+    /// How far ahead the next slice with entries is; there is one.
+    #[inline]
+    fn distance(&self) -> u64 {
+        let start = (self.current as usize + 1) % SLICES;
+        let first = self.occupied[start / 64] >> (start % 64);
+        if first != 0 {
+            return u64::from(first.trailing_zeros()) + 1;
+        }
+        let mut ahead = 64 - start % 64;
+        loop {
+            let word = self.occupied[(start + ahead) % SLICES / 64];
+            if word != 0 {
+                return (ahead + word.trailing_zeros() as usize) as u64 + 1;
+            }
+            ahead += 64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    impl Timed for (u64, u32) {
+        const NEVER: (u64, u32) = (u64::MAX, u32::MAX);
+
+        fn at(self) -> Moment {
+            Moment::from_nanos(self.0)
+        }
+    }
+
+    /// What the engine does: whatever is added lies at or after what was taken last.
+    fn check(width: u64, steps: Vec<Option<u64>>) -> Result<(), TestCaseError> {
+        let (mut wheel, mut heap) = (Wheel::new(16, Span::from_nanos(width * 64)), Heap::new());
+        assert_eq!(1 << wheel.shift, width);
+        let mut now = 0;
+        for (number, step) in (0_u32..).zip(steps) {
+            match step {
+                Some(after) => {
+                    wheel.push((now + after, number));
+                    heap.push((now + after, number));
+                }
+                None => {
+                    let Some(first) = heap.pop() else { continue };
+                    prop_assert_eq!(wheel.pop(), first);
+                    now = first.0;
+                }
+            }
+            prop_assert_eq!(wheel.peek(), heap.peek().copied().unwrap_or(Timed::NEVER));
+        }
+        while let Some(left) = heap.pop() {
+            prop_assert_eq!(wheel.pop(), left);
+        }
+        prop_assert_eq!(wheel.peek(), Timed::NEVER);
+        Ok(())
+    }
+
+    /// Within a slice, within a turn, and beyond it, where 2^20 ns are a turn at 2^8 ns.
+    fn step() -> impl Strategy<Value = Option<u64>> {
+        prop_oneof![
+            3 => Just(None),
+            2 => (0_u64..300).prop_map(Some),
+            2 => (0_u64..1 << 20).prop_map(Some),
+            1 => (0_u64..1 << 23).prop_map(Some),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn entries_leave_in_the_order_of_a_heap(steps in prop::collection::vec(step(), 0..600)) {
+            check(1 << 8, steps)?;
+        }
+
+        #[test]
+        fn a_crowd_in_one_slice_keeps_its_order(steps in prop::collection::vec(prop::option::of(0_u64..40), 0..600)) {
+            check(1 << 30, steps)?;
+        }
+    }
+}
