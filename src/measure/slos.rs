@@ -11,10 +11,21 @@ pub(super) fn slos(promises: &[Promise], looks: &[Look], meter: &Meter, first: u
     promises.iter().map(|promise| slo(promise, &account(promise, meter, first), looks, end)).collect()
 }
 
+/// Share of the budget of `promise` that is burnt where it is counted in time slices, however it is counted otherwise.
+pub(super) fn burnt_in_slices(promise: &Promise, meter: &Meter, first: usize) -> Option<f64> {
+    let by_slice = Promise { counted: Counted::TimeSlices, ..promise.clone() };
+    let account = account(&by_slice, meter, first);
+    burnt(account.bad(), by_slice.objective.budget(by_slice.events(account.rate())))
+}
+
+fn burnt(bad: f64, budget: f64) -> Option<f64> {
+    (budget > 0.0).then(|| bad / budget)
+}
+
 fn slo(promise: &Promise, account: &Account, looks: &[Look], end: Moment) -> SloForecast {
     let objective = &promise.objective;
     let budget = objective.budget(promise.events(account.rate()));
-    let burnt = (budget > 0.0).then(|| account.bad() / budget);
+    let burnt = burnt(account.bad(), budget);
     let left = burnt.map(|burnt| 1.0 - promise.spent.value() - burnt);
     let alerts = account.alerts(promise, looks);
     SloForecast {

@@ -1,13 +1,13 @@
 //! From what the meter kept to the metrics, as `docs/metrics.md` defines them.
 
-use crate::core::promise::{Counted, Promise};
+use crate::core::promise::Promise;
 use crate::core::slo::Objective;
 use crate::core::time::{Moment, Span};
 use crate::measure::burn::Look;
 use crate::measure::forecast::{Ending, Second, StrategyForecast};
 use crate::measure::meter::{Hidden, Meter};
 use crate::measure::metric::Metrics;
-use crate::measure::slos::slos;
+use crate::measure::slos::{burnt_in_slices, slos};
 use hdrhistogram::Histogram;
 
 /// Seconds over which peak utilisation is taken.
@@ -36,12 +36,10 @@ pub struct Terms {
 pub fn summarise(name: &str, meter: Meter, terms: &Terms) -> StrategyForecast {
     let first = whole_second_after(meter.began);
     let objective = terms.objective();
-    let by_slice = Promise { counted: Counted::TimeSlices, ..terms.promises[0].clone() };
-    let by_slice = slos(&[by_slice], &[], &meter, first, terms.end);
     let slos = slos(&terms.promises, &terms.looks, &meter, first, terms.end);
     let fired = slos.iter().flat_map(|slo| &slo.alerts).filter(|alert| alert.fires_s.is_some()).count();
     let mut metrics = Metrics {
-        budget_burnt_timeslices: by_slice[0].burnt,
+        budget_burnt_timeslices: burnt_in_slices(&terms.promises[0], &meter, first),
         burn_rate_max: slos[0].burn_rate_max,
         alerts: Some(fired as f64),
         ..Metrics::default()

@@ -1,6 +1,8 @@
 //! The statistics behind the judges against scipy: `tests/judges/reference.py` made `reference.json`.
 
-use rollcast::core::judge::{Count, binomial, fisher, normal, proportions, ranks};
+use rollcast::core::judge::{
+    Count, GroupSequential, Shape, Sides, anytime, binomial, fisher, normal, proportions, ranks,
+};
 use serde_json::Value;
 
 fn reference(part: &str) -> Vec<Value> {
@@ -87,5 +89,25 @@ fn ranks_with_and_without_ties() {
         assert!((found.estimate - number(&case, "estimate")).abs() < 1e-9, "{found:?} {case}");
         assert!((found.low - number(&case, "low")).abs() < 1e-6, "{found:?} {case}");
         assert!((found.high - number(&case, "high")).abs() < 1e-6, "{found:?} {case}");
+    }
+}
+
+#[test]
+fn confidence_sequences() {
+    for case in reference("sequences") {
+        let (low, high) = anytime::interval(count(&case, "count"), number(&case, "alpha"));
+        assert_close(low, number(&case, "low"), 1e-8, &case);
+        assert_close(high, number(&case, "high"), 1e-8, &case);
+    }
+}
+
+#[test]
+fn constants_of_planned_looks() {
+    for case in reference("planned") {
+        let shape = if case["shape"] == "pocock" { Shape::Pocock } else { Shape::OBrienFleming };
+        let (looks, alpha) = (whole(&case, "looks") as u32, number(&case, "alpha"));
+        let found = GroupSequential::new(shape, looks, alpha, Sides::One).constant();
+        // The joint law is integrated at random, to about four digits.
+        assert!((found - number(&case, "constant")).abs() < 5e-4, "{found} {case}");
     }
 }

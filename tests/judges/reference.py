@@ -7,7 +7,7 @@
 import json
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 from scipy.optimize import brentq
 
 
@@ -111,5 +111,32 @@ def normal_interval(x, y, differences, confidence):
     return root(bound), root(-bound)
 
 
-parts = [normal, quantiles, binomial, intervals, fisher, two_proportions, ranks]
+def sequences():
+    """Where a beta(1/2, 1/2) mixture of binomial likelihoods is 1/alpha times that at a rate."""
+    out = []
+    for bad, events, alpha in [(0, 100, 0.025), (7, 900, 0.01), (20, 20, 0.05), (150, 100000, 0.025), (1, 30, 0.025)]:
+        good = events - bad
+        mixture = special.betaln(bad + 0.5, good + 0.5) - special.betaln(0.5, 0.5)
+        over = lambda p: mixture - special.xlogy(bad, p) - special.xlog1py(good, -p) + np.log(alpha)
+        rate = bad / events
+        low = brentq(over, 1e-300, rate, xtol=1e-15) if bad > 0 else 0.0
+        high = brentq(over, rate, 1 - 1e-16, xtol=1e-15) if good > 0 else 1.0
+        out.append({"count": [bad, events], "alpha": alpha, "low": low, "high": high})
+    return out
+
+
+def planned():
+    """One-sided constants from the joint normal law of all looks, without a recursion."""
+    out = []
+    for shape, looks, alpha in [("pocock", 2, 0.05), ("pocock", 5, 0.05), ("obrien-fleming", 3, 0.025), ("obrien-fleming", 5, 0.05)]:
+        k = np.arange(1, looks + 1)
+        law = stats.multivariate_normal(np.zeros(looks), np.sqrt(np.minimum.outer(k, k) / np.maximum.outer(k, k)),
+                                        maxpts=10**6 * looks, abseps=1e-7, releps=1e-7, seed=7)
+        limits = lambda c: c * np.ones(looks) if shape == "pocock" else c * np.sqrt(looks / k)
+        constant = brentq(lambda c: 1 - law.cdf(limits(c)) - alpha, 1.0, 4.0, xtol=1e-5)
+        out.append({"shape": shape, "looks": looks, "alpha": alpha, "constant": constant})
+    return out
+
+
+parts = [normal, quantiles, binomial, intervals, fisher, two_proportions, ranks, sequences, planned]
 print(json.dumps({part.__name__: part() for part in parts}, indent=1, default=float))
