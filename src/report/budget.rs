@@ -21,7 +21,6 @@ struct Page {
 
 #[derive(Serialize)]
 struct Alert {
-    severity: &'static str,
     long_s: f64,
     short_s: f64,
     factor: f64,
@@ -34,7 +33,6 @@ struct Alert {
 pub fn json(bill: &Bill) -> String {
     let objective = &bill.asked.objective;
     let alert = |(rule, firing): &(AlertRule, Option<Firing>)| Alert {
-        severity: rule.severity.label(),
         long_s: rule.long.seconds(),
         short_s: rule.short.seconds(),
         factor: rule.factor(objective.window),

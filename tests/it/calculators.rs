@@ -46,6 +46,7 @@ fn budget_has_the_promised_fields_and_null_for_never() {
     fields.sort_unstable();
     assert_eq!(fields, expected);
     for alert in found["alerts"].as_array().expect("a list") {
+        assert_eq!(keys(alert), ["clears_s", "error_ratio", "factor", "fires_s", "long_s", "short_s"]);
         for key in ["long_s", "short_s", "factor", "error_ratio"] {
             number(alert, key);
         }

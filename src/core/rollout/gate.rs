@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ruling {
     gate: Gate,
-    /// What the judge says; with [`Ruling::spent`] it is not asked.
+    /// What the judge says; it is not asked once the budget is spent.
     pub verdict: Verdict,
     /// Bad attempts that the new version made, and how many it may: where it has burnt its part of the budget.
     spent: Option<(u64, f64)>,

@@ -1,8 +1,8 @@
 //! Canary power: how likely a judge catches a defect, how often it condemns a healthy release, and what that takes.
 //!
 //! Requests fail independently, and a check sees exactly the requests that its interval brings at the mean rate. Then
-//! everything follows from the binomial distribution: of one check by enumeration ([`once`]), of several by dynamic
-//! programming over the failures so far ([`walk`]). What has too many states for that is replayed ([`replay`]).
+//! everything follows from the binomial distribution: of one check by enumeration (`once`), of several by dynamic
+//! programming over the failures so far (`walk`). What has too many states for that is replayed (`replay`).
 
 mod need;
 mod once;

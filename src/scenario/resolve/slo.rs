@@ -158,14 +158,45 @@ fn refuse_own(at: &KeyPath, check: &mut Check<'_>) {
 
 /// The objectives of the file, the first about good answers before all others; and what of it has no effect.
 fn imported(file: &File, at: &KeyPath, check: &mut Check<'_>) -> (Vec<Promise>, Vec<String>) {
-    let from = at.key("from");
-    let found = file.slo.from.as_ref().and_then(|name| {
-        let (path, text) = text_of(&name.0, "an OpenSLO file", &from, check)?;
-        let known = check.problems.len();
-        let slos = manifest::read_slos(&text, &path, check.problems);
-        (check.problems.len() == known).then_some(slos)
-    });
-    let slos = found.unwrap_or_default();
+    let slos = read(file, at, check);
+    check_names(file, &slos, at, check);
+    let mut left_out: Vec<String> = slos.iter().flat_map(not_simulated).collect();
+    let mut promises = Vec::new();
+    for slo in &slos {
+        let within = within(file, slo);
+        if slo.by_threshold && within.is_none() {
+            left_out.push(format!(
+                "{}: an objective by thresholdMetric, left out since slo.latency does not say which latency it means",
+                slo.name
+            ));
+        } else {
+            promises.push(open_promise(file, slo, within, at, check));
+        }
+    }
+    let main = promises.iter().position(|promise| promise.good == Good::Answered);
+    if main.is_none() && !slos.is_empty() {
+        left_out.push(format!("no objective of the file is about good answers: {OWN} is {OBJECTIVE} % over 30d"));
+    }
+    let mut first = main.map_or_else(|| usual(file), |place| promises.remove(place));
+    first.spent = file.slo.spent.share();
+    first.objective.requests = file.slo.requests.map(|requests| requests.0);
+    promises.insert(0, first);
+    left_out.sort();
+    left_out.dedup();
+    (promises, left_out)
+}
+
+/// The objectives in the file; none after a problem.
+fn read(file: &File, at: &KeyPath, check: &mut Check<'_>) -> Vec<OpenSlo> {
+    let Some(name) = &file.slo.from else { return Vec::new() };
+    let Some((path, text)) = text_of(&name.0, "an OpenSLO file", &at.key("from"), check) else { return Vec::new() };
+    let known = check.problems.len();
+    let slos = manifest::read_slos(&text, &path, check.problems);
+    if check.problems.len() == known { slos } else { Vec::new() }
+}
+
+/// Whoever is told a latency has to be there.
+fn check_names(file: &File, slos: &[OpenSlo], at: &KeyPath, check: &mut Check<'_>) {
     for (name, _) in &file.slo.latency.0 {
         if !slos.is_empty() && !slos.iter().any(|slo| slo.name == *name) {
             let names: Vec<String> = slos.iter().map(|slo| quote(&slo.name)).collect();
@@ -174,35 +205,6 @@ fn imported(file: &File, at: &KeyPath, check: &mut Check<'_>) -> (Vec<Promise>, 
             check.complain(&[&at.key("latency").key(name)], text);
         }
     }
-    let mut left_out: Vec<String> = Vec::new();
-    let mut promises = Vec::new();
-    for slo in &slos {
-        left_out.extend(not_simulated(slo));
-        match (within(file, slo), slo.by_threshold) {
-            (None, true) => left_out.push(format!(
-                "{}: an objective by thresholdMetric, left out since slo.latency does not say which latency it means",
-                slo.name
-            )),
-            (within, _) => promises.push(open_promise(file, slo, within, at, check)),
-        }
-    }
-    let main = promises.iter().position(|promise| promise.good == Good::Answered);
-    let first = main.map_or_else(
-        || {
-            if !slos.is_empty() {
-                left_out
-                    .push(format!("no objective of the file is about good answers: {OWN} is {OBJECTIVE} % over 30d"));
-            }
-            usual(file)
-        },
-        |place| promises.remove(place),
-    );
-    promises.insert(0, first);
-    promises[0].spent = file.slo.spent.share();
-    promises[0].objective.requests = file.slo.requests.map(|requests| requests.0);
-    left_out.sort();
-    left_out.dedup();
-    (promises, left_out)
 }
 
 fn within(file: &File, slo: &OpenSlo) -> Option<Span> {
