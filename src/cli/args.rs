@@ -469,7 +469,7 @@ pub struct Validate {
     /// Another program in the place of our proxies, configured from the scenario: the one that is installed
     #[arg(long, value_name = "PROGRAM", value_enum)]
     pub against: Option<Against>,
-    /// Multiplies what is tolerated, or says it of one metric: 2, retries=25%
+    /// Multiplies what is tolerated, or says it of one metric: `2`, `latency_ms_p99=25%`, `instance_share=3`
     #[arg(long, value_name = "FACTOR or METRIC=TOLERANCE", value_parser = Asked::parse)]
     pub tolerance: Vec<Asked>,
     /// Divide boots, holds, grace periods, horizons and the like; requests keep their times

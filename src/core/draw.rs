@@ -3,7 +3,7 @@
 //! Generator: xoshiro256++ (Blackman and Vigna, 2019), seeded through SplitMix64 as its authors advise.
 
 use rand::SeedableRng;
-use rand_xoshiro::Xoshiro256PlusPlus;
+use rand::rngs::Xoshiro256PlusPlus;
 
 /// A stream of random numbers; implements [`rand::Rng`].
 pub type Stream = Xoshiro256PlusPlus;
@@ -54,6 +54,7 @@ const fn mix(mut z: u64) -> u64 {
 }
 
 /// Other 64 random bits from `bits`: the `index`th of a series that belongs to them.
+#[inline]
 pub fn further(bits: u64, index: u64) -> u64 {
     mix(bits.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }

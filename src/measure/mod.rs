@@ -3,6 +3,7 @@
 //! A driver tells the [`meter::Meter`] what happens, in order of time; [`summary::summarise`] turns that into the metrics
 //! of `docs/metrics.md`. Nothing here knows a clock or an engine.
 
+pub mod batches;
 pub mod budget;
 pub mod burn;
 pub mod claim;

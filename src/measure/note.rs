@@ -1,6 +1,7 @@
 //! What the reader of a forecast should know about it.
 
-use crate::measure::forecast::{Ending, Forecast, Note, StrategyForecast};
+use crate::measure::batches::BatchMeans;
+use crate::measure::forecast::{Ending, Forecast, Note, Second, StrategyForecast};
 use crate::measure::metric::Metrics;
 use crate::measure::replications::Series;
 use crate::measure::steady::unsettled_until;
@@ -20,11 +21,11 @@ pub fn notes(forecast: &Forecast, requests_given: bool) -> Vec<Note> {
     notes
 }
 
-/// What limits a result of several replications; nothing of a single run.
+/// What limits a result of several replications, or how well a single run knows its means.
 pub fn replications(forecast: &Forecast, series: &Series) -> Vec<Note> {
     let count = forecast.replications();
     if count < 2 {
-        return Vec::new();
+        return single_run(forecast).into_iter().collect();
     }
     let mut notes = vec![note(
         "first-replication",
@@ -95,6 +96,29 @@ fn warm_up_short(forecast: &Forecast) -> Option<Note> {
         forecast.warm_up_s
     );
     Some(note("warm-up-short", text))
+}
+
+/// How well the one run of a service that nobody changes knows its means.
+fn single_run(forecast: &Forecast) -> Option<Note> {
+    let [stay] = forecast.strategies.as_slice() else { return None };
+    let measured = stay.timeline.get(forecast.warm_up_s.ceil() as usize..)?;
+    let all = |value: fn(&Second) -> u32| measured.iter().map(|second| f64::from(value(second))).sum::<f64>();
+    let takes_s = all(|second| second.in_flight) / all(|second| second.offered).max(1.0);
+    // A ratio is as uncertain as what is left over of the one when the other is taken away so many times.
+    let left = |second: &Second| f64::from(second.in_flight) - takes_s * f64::from(second.offered);
+    let left = BatchMeans::of(&measured.iter().map(left).collect::<Vec<_>>())?;
+    let half_s = left.interval.half() * measured.len() as f64 / all(|second| second.offered).max(1.0);
+    (takes_s > 0.0).then(|| {
+        let text = format!(
+            "a request takes {:.3} ms on average, 95 % interval {:.3} to {:.3} ms (Little's law; {} batches of {} s)",
+            1e3 * takes_s,
+            1e3 * (takes_s - half_s),
+            1e3 * (takes_s + half_s),
+            left.batches,
+            left.length,
+        );
+        note("batch-means", text)
+    })
 }
 
 fn note(id: &str, text: String) -> Note {

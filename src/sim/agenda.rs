@@ -375,6 +375,9 @@ mod tests {
         let mut agenda = Agenda::new(1, Span::from_secs(1));
         agenda.plan(Moment::START + Span::from_secs(2), Event::Tick);
         assert!(agenda.next(Moment::START + Span::from_secs(2)).is_none());
-        assert_eq!(agenda.next(Moment::START + Span::from_secs(3)), Some((Moment::START + Span::from_secs(2), Due::Rare)));
+        assert_eq!(
+            agenda.next(Moment::START + Span::from_secs(3)),
+            Some((Moment::START + Span::from_secs(2), Due::Rare))
+        );
     }
 }

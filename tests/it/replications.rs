@@ -1,7 +1,8 @@
 //! Several replications: whether their intervals hold what they promise, and what the same luck for all is worth.
 
 use crate::lab::{metrics, replicated, scenarios, value};
-use rollcast::measure::forecast::{Forecast, Sample};
+use rollcast::measure::batches::BatchMeans;
+use rollcast::measure::forecast::{Forecast, Sample, Second};
 use rollcast::measure::replications::Series;
 use rollcast::measure::stats::{Interval, variance};
 use rollcast::scenario::load_with;
@@ -34,6 +35,29 @@ fn ninety_five_in_a_hundred_intervals_hold_the_true_mean() {
     let held = (1..=400).filter(|seed| holds(*seed)).count();
     println!("{held} of 400 intervals hold {truth} ms");
     assert!((368..=392).contains(&held), "{held} of 400 intervals hold {truth} ms, expected 92 to 98 %");
+}
+
+/// One long run knows its mean too: L = λ W, with W after Erlang.
+#[test]
+fn batch_means_of_a_single_run_hold_erlangs_mean() {
+    let truth = 7.0 + erlang_c(10, 0.7) * 0.7 / (1.0 - 0.7);
+    let interval = |seed: u32| {
+        let yaml = format!(
+            "name: batches\nseed: {seed}\nwarm-up: 10s\nhorizon: 40m\n\
+             traffic: {{ open: {{ stages: [ {{ rate: 70/s, for: 40m }} ] }} }}\n\
+             network: {{ delay: 0s }}\nfleet: {{ size: 1, slots: 10, queue: unlimited }}\n\
+             versions: {{ v1: {{ service: {{ exponential: {{ mean: 100ms }} }} }} }}\n"
+        );
+        let forecast = replicated(&yaml, &Series::Fixed(1));
+        let in_flight = |second: &Second| f64::from(second.in_flight);
+        let series: Vec<f64> = forecast.strategies[0].timeline[10..].iter().map(in_flight).collect();
+        let note = forecast.notes.iter().any(|note| note.id == "batch-means");
+        BatchMeans::of(&series).inspect(|_| assert!(note, "the report says so")).map(|means| means.interval)
+    };
+    let found: Vec<Interval> = (1..=100).filter_map(interval).collect();
+    let hold = found.iter().filter(|interval| (interval.low..=interval.high).contains(&truth)).count();
+    assert!(found.len() >= 90, "{} of 100 runs are long enough", found.len());
+    assert!(hold * 100 >= found.len() * 88, "{hold} of {} intervals hold {truth}", found.len());
 }
 
 fn bad(samples: &[Sample]) -> Vec<f64> {

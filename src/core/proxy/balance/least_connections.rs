@@ -6,8 +6,8 @@
 //! The plain rule scans the fleet twice. [`Least`] gives the same answers from one [`Class`] for each weight. Only those
 //! whom failures, checks or a cut weight set aside are walked one by one.
 
-use super::smooth::gain;
 use super::class::Class;
+use super::smooth::gain;
 use crate::core::proxy::pool::{Eligible, Member};
 use std::cmp::Ordering;
 
