@@ -2,6 +2,7 @@
 
 use crate::core::alert::AlertPolicy;
 use crate::core::amount::{Rate, Share};
+use crate::core::judge::Kind;
 use crate::core::time::Span;
 use crate::manifest::{Metric, Target};
 use crate::measure::claim::Claim;
@@ -38,6 +39,8 @@ pub enum Command {
     Check(Check),
     /// Say what an incident costs of an error budget, and which alerts see it
     Budget(Budget),
+    /// Say how likely a judge catches a defect of a canary, how often it condemns a healthy one, and what that takes
+    Detect(Detect),
     /// Show whom a balancer picks, request by request
     Pick(Pick),
     /// Say what a controller is going to do with a manifest: every sync, the rounding, and what is likely not meant
@@ -216,29 +219,110 @@ pub struct Export {
 #[derive(Args, Debug)]
 pub struct Budget {
     /// Share of good requests promised
-    #[arg(long, value_name = "SHARE", default_value = "99.9%", value_parser = quantity::share)]
-    pub objective: Share,
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "99.9%")]
+    pub objective: String,
     /// Period over which it is promised
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = quantity::span)]
-    pub window: Span,
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", default_value = "30d")]
+    pub window: String,
     /// Requests of the whole service, e.g. 1000/s
-    #[arg(long, value_name = "RATE", value_parser = quantity::rate)]
-    pub rate: Rate,
+    #[arg(long, allow_hyphen_values = true, value_name = "RATE")]
+    pub rate: String,
     /// Share of requests that fails where the defect is met
-    #[arg(long, value_name = "SHARE", value_parser = quantity::share)]
-    pub errors: Share,
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE")]
+    pub errors: String,
     /// Share of the traffic that meets it
-    #[arg(long, value_name = "SHARE", default_value = "100%", value_parser = quantity::share)]
-    pub share: Share,
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "100%")]
+    pub share: String,
     /// For how long, e.g. 30m
-    #[arg(long = "for", value_name = "TIME", value_parser = quantity::span)]
-    pub lasts: Span,
+    #[arg(long = "for", allow_hyphen_values = true, value_name = "TIME")]
+    pub lasts: String,
     /// Which alerts watch
     #[arg(long, value_name = "POLICY", default_value = "google-30d", value_parser = PossibleValuesParser::new(AlertPolicy::ALL.map(|(name, _)| name)))]
     pub alerts: String,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples: rollcast detect --baseline 0.1% --bad 1% --share 5% --rate 100/s --judge fisher\n          rollcast detect --baseline 0.1% --bad 1% --share 5% --rate 10/s --judge threshold --steps 10 --interval 60s --limit 1\n          rollcast detect rollout.yaml analysis.yaml --baseline 0.1% --bad 1% --rate 100/s"
+)]
+pub struct Detect {
+    /// Manifests of an Argo Rollout with its AnalysisTemplates, or of a Flagger Canary, that say when the canary is checked
+    #[arg(value_name = "FILE", conflicts_with = "scenario")]
+    pub manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+    /// Scenario whose strategy says when the canary is checked
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+    /// Which of its strategies [default: the only one]
+    #[arg(long, value_name = "NAME", requires = "scenario")]
+    pub strategy: Option<String>,
+    /// Share of bad requests of the old version, and of a new one that is as good
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE")]
+    pub baseline: String,
+    /// Share of bad requests of a new version with the defect
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE")]
+    pub bad: String,
+    /// The canary's share of the traffic [default: 5%, or that of the first step]
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE")]
+    pub share: Option<String>,
+    /// Requests of the whole service, e.g. 100/s
+    #[arg(long, allow_hyphen_values = true, value_name = "RATE")]
+    pub rate: String,
+    /// Who judges [default: fisher, or the judge of the strategy]
+    #[arg(long, value_name = "JUDGE", value_parser = PossibleValuesParser::new(Kind::ALL.map(|(name, _)| name)))]
+    pub judge: Option<String>,
+    /// Probability that is allowed for condemning a healthy version
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "5%")]
+    pub alpha: String,
+    /// Probability that is wanted for condemning the bad one
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "80%")]
+    pub power: String,
+    /// For the judge threshold: highest share of bad requests that passes
+    #[arg(long, allow_hyphen_values = true, value_name = "SHARE", default_value = "1%")]
+    pub threshold: String,
+    /// For the judge relative: so many times the control's share of bad requests pass
+    #[arg(long, value_name = "NUMBER", default_value_t = 2.0, value_parser = factor)]
+    pub factor: f64,
+    /// For the judges pocock and obrien-fleming: planned looks [default: 5, or the number of --steps]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub looks: Option<u32>,
+    /// Fewer canary requests than this in a check are no evidence
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub samples: u32,
+    /// Whom the canary is compared with: the whole old fleet, or a fresh baseline of the canary's size
+    #[arg(long, value_name = "CONTROL", value_enum, default_value_t = DetectControl::Fleet)]
+    pub control: DetectControl,
+    /// When the canary is checked: a number of checks at --share, or shares with the time each is held: 5%:10m,25%:10m
+    #[arg(long, value_name = "STEPS")]
+    pub steps: Option<String>,
+    /// From one check to the next [default: 60s, or as the strategy says]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
+    pub interval: Option<String>,
+    /// Failed checks that are tolerated [default: 0, or as the strategy says]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub limit: Option<u32>,
+    /// Write the curves, the answer and the question into the folder 'detect' in this one
+    #[arg(long, short, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Columns of the text [default: those of the terminal, or 100]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
+}
+
+/// Whom a canary is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DetectControl {
+    /// The whole old fleet.
+    Fleet,
+    /// As many old instances as the canary has new ones, as fresh as those.
+    Baseline,
 }
 
 #[derive(Args, Debug)]
@@ -427,6 +511,11 @@ fn precision(text: &str) -> Result<Share, String> {
 fn metric(text: &str) -> Result<(String, Metric), String> {
     let found = text.split_once('=').and_then(|(name, measure)| Some((name.to_owned(), Metric::parse(measure)?)));
     found.ok_or_else(|| format!("expected NAME=MEASURE, where MEASURE is {}", Metric::EXPECTED))
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor: &f64| factor.is_finite() && *factor >= 1.0);
+    factor.ok_or_else(|| "expected a number of 1 or more".to_owned())
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -26,7 +26,7 @@ pub fn run(arguments: &Export) -> Result<(), Failure> {
 }
 
 /// The strategy of that name, or the only one.
-fn chosen<'a>(scenario: &'a Scenario, name: Option<&str>) -> Result<&'a Named, Failure> {
+pub(super) fn chosen<'a>(scenario: &'a Scenario, name: Option<&str>) -> Result<&'a Named, Failure> {
     let names: Vec<&str> = scenario.strategies.iter().map(|named| named.name.as_str()).collect();
     let (found, asked) = match (name, scenario.strategies.as_slice()) {
         (Some(name), all) => (all.iter().find(|named| named.name == name), format!("'{name}'")),

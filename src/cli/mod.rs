@@ -4,6 +4,7 @@ mod args;
 mod budget;
 mod check;
 mod compare;
+mod detect;
 mod export;
 mod gate;
 mod interrupt;
@@ -98,6 +99,7 @@ pub fn run() -> Result<(), Failure> {
         Command::Merge(arguments) => merge::run(&arguments),
         Command::Live(arguments) => live::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
+        Command::Detect(arguments) => detect::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Pick(arguments) => pick::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),

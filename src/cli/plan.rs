@@ -91,8 +91,8 @@ fn with_replicas(arguments: &Plan, manifest: &Manifest) -> Manifest {
 fn load_of(arguments: &Plan, scenario: Option<&Scenario>, service: Option<&Service>) -> Load {
     let known = scenario.map_or(Load::default(), |scenario| Load {
         rate: None,
-        objective: scenario.slo.objective.objective,
-        window: scenario.slo.objective.window,
+        objective: scenario.slo.first().objective.objective,
+        window: scenario.slo.first().objective.window,
     });
     Load { rate: arguments.rate.or(service.and_then(mean_rate)), ..known }
 }

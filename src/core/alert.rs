@@ -57,16 +57,25 @@ pub enum AlertPolicy {
     Sloth28d,
     /// Pyrra's four rules, whose windows scale with that of the objective.
     Pyrra,
+    /// The same, with thresholds that follow the traffic: a rule fires at its share of the whole window's budget, however
+    /// many requests there are just now.
+    PyrraDynamic,
 }
 
 impl AlertPolicy {
     /// Every policy and its name.
-    pub const ALL: [(&'static str, AlertPolicy); 4] = [
+    pub const ALL: [(&'static str, AlertPolicy); 5] = [
         ("google-30d", AlertPolicy::Google30d),
         ("sloth-30d", AlertPolicy::Sloth30d),
         ("sloth-28d", AlertPolicy::Sloth28d),
         ("pyrra", AlertPolicy::Pyrra),
+        ("pyrra-dynamic", AlertPolicy::PyrraDynamic),
     ];
+
+    /// Whether thresholds follow the traffic; otherwise they are burn rates.
+    pub const fn follows_traffic(self) -> bool {
+        matches!(self, AlertPolicy::PyrraDynamic)
+    }
 
     /// The rules for an objective over `window`, the most urgent first.
     pub fn rules(self, window: Span) -> Vec<AlertRule> {
@@ -83,34 +92,58 @@ impl AlertPolicy {
                 rule(Ticket, 0.1, DAY, 2 * HOUR),
                 rule(Ticket, 0.1, 3 * DAY, 6 * HOUR),
             ],
-            AlertPolicy::Pyrra => vec![
-                pyrra(window, Page, 1.0 / 48.0, (HOUR, 5 * MINUTE), 2 * MINUTE),
-                pyrra(window, Page, 1.0 / 16.0, (6 * HOUR, 30 * MINUTE), 15 * MINUTE),
-                pyrra(window, Ticket, 1.0 / 14.0, (DAY, 2 * HOUR), HOUR),
-                pyrra(window, Ticket, 1.0 / 7.0, (4 * DAY, 6 * HOUR), 3 * HOUR),
-            ],
+            AlertPolicy::Pyrra | AlertPolicy::PyrraDynamic => {
+                let scaled = |severity, budget, windows, hold| self.pyrra(window, (severity, budget), windows, hold);
+                vec![
+                    scaled(Page, 1.0 / 48.0, (HOUR, 5 * MINUTE), 2 * MINUTE),
+                    scaled(Page, 1.0 / 16.0, (6 * HOUR, 30 * MINUTE), 15 * MINUTE),
+                    scaled(Ticket, 1.0 / 14.0, (DAY, 2 * HOUR), HOUR),
+                    scaled(Ticket, 1.0 / 7.0, (4 * DAY, 6 * HOUR), 3 * HOUR),
+                ]
+            }
         }
+    }
+
+    /// Pyrra gives its rules for 28 days, and scales windows and holds to others, rounded to minutes. Its burn rates stay as
+    /// they are, so that a rounded window stands for a share of the budget that is as much smaller or larger; its shares of
+    /// the dynamic rules stay.
+    fn pyrra(
+        self,
+        window: Span,
+        (severity, share): (Severity, f64),
+        (long, short): (u64, u64),
+        hold: u64,
+    ) -> AlertRule {
+        let exact = |seconds: u64| seconds as f64 * window.seconds() / (28 * DAY) as f64;
+        let scaled = |seconds: u64| ((exact(seconds) / MINUTE as f64).round() as u64).max(1) * MINUTE;
+        let rounded = if self.follows_traffic() { 1.0 } else { scaled(long) as f64 / exact(long) };
+        let hold = Span::from_secs(scaled(hold));
+        AlertRule { hold, ..rule(severity, (share * rounded).min(1.0), scaled(long), scaled(short)) }
     }
 }
 
 fn rule(severity: Severity, budget: f64, long: u64, short: u64) -> AlertRule {
-    let budget = Share::new(budget).expect("a constant below 100 %");
+    let budget = Share::new(budget).expect("rules are shares of the budget");
     AlertRule { severity, budget, long: Span::from_secs(long), short: Span::from_secs(short), hold: Span::ZERO }
-}
-
-/// Pyrra gives its rules for 28 days, and scales windows and holds to others, rounded to minutes.
-fn pyrra(window: Span, severity: Severity, budget: f64, (long, short): (u64, u64), hold: u64) -> AlertRule {
-    let scaled = |seconds: u64| {
-        let minutes = seconds as f64 * window.seconds() / (28 * DAY) as f64 / MINUTE as f64;
-        (minutes.round() as u64).max(1) * MINUTE
-    };
-    AlertRule { hold: Span::from_secs(scaled(hold)), ..rule(severity, budget, scaled(long), scaled(short)) }
 }
 
 impl AlertRule {
     /// The burn rate above which the rule fires, for a budget over `window`.
     pub fn factor(&self, window: Span) -> f64 {
         self.budget.value() * window.seconds() / self.long.seconds()
+    }
+
+    /// Whether it asks for more errors than there can be.
+    pub fn never_fires(&self, objective: &Objective) -> bool {
+        self.error_ratio(objective) > 1.0
+    }
+
+    /// The share of bad requests in a window with `events` of them above which that window burns too fast, where
+    /// thresholds follow the traffic (Pyrra): `in_window` requests are in the window of the objective, and the short window
+    /// answers for as large a part of the share as it is of the long one.
+    pub fn error_ratio_at(&self, objective: &Objective, window: Span, events: f64, in_window: f64) -> f64 {
+        let part = window.seconds() / self.long.seconds();
+        in_window / events * self.budget.value() * part * objective.allowance()
     }
 
     /// The share of bad requests in its long window above which the rule fires; above 1 it never can.
@@ -153,7 +186,7 @@ impl Incident {
         let needed = |window: Span| threshold * window.seconds() / self.error_ratio;
         let (long, short) = (rule.long.seconds(), rule.short.seconds());
         let lasts = self.lasts.seconds();
-        if self.error_ratio <= threshold || needed(rule.long) > lasts {
+        if self.error_ratio <= threshold || needed(rule.long) >= lasts {
             return None;
         }
         let starts = needed(rule.long).max(needed(rule.short));
@@ -188,13 +221,15 @@ mod tests {
 
     #[test]
     fn factors_follow_from_share_and_windows() {
-        let cases: [(AlertPolicy, u64, &[f64]); 6] = [
+        let cases: [(AlertPolicy, u64, &[f64]); 8] = [
             (AlertPolicy::Google30d, 30, &[14.4, 6.0, 1.0]),
             (AlertPolicy::Google30d, 7, &[3.36, 1.4, 7.0 / 30.0]),
             (AlertPolicy::Sloth30d, 30, &[14.4, 6.0, 3.0, 1.0]),
             (AlertPolicy::Sloth28d, 28, &[13.44, 5.6, 2.8, 14.0 / 15.0]),
             (AlertPolicy::Pyrra, 28, &[14.0, 7.0, 2.0, 1.0]),
             (AlertPolicy::Pyrra, 14, &[14.0, 7.0, 2.0, 1.0]),
+            (AlertPolicy::Pyrra, 30, &[14.0, 7.0, 2.0, 1.0]),
+            (AlertPolicy::PyrraDynamic, 28, &[14.0, 7.0, 2.0, 1.0]),
         ];
         for (policy, days, expected) in cases {
             let found = factors(policy, days);
@@ -231,6 +266,19 @@ mod tests {
                 let fires = incident.fires(rule, &objective).map(|firing| firing.fires_s);
                 assert!(fires.zip(expected).is_none_or(|(a, b)| close(a, b)), "{error_ratio}: {fires:?}");
                 assert_eq!(fires.is_some(), expected.is_some(), "{error_ratio}");
+            }
+        }
+    }
+
+    #[test]
+    fn thresholds_that_follow_the_traffic_are_the_fixed_ones_at_mean_traffic() {
+        let objective = objective(99.9, 28);
+        let in_window = 28.0 * 86_400.0;
+        for rule in AlertPolicy::PyrraDynamic.rules(objective.window) {
+            for window in [rule.long, rule.short] {
+                let at = |rate: f64| rule.error_ratio_at(&objective, window, rate * window.seconds(), in_window);
+                assert!(close(at(1.0), rule.error_ratio(&objective)), "{rule:?}");
+                assert!(close(at(0.1), 10.0 * rule.error_ratio(&objective)), "at night it takes more");
             }
         }
     }

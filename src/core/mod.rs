@@ -9,6 +9,8 @@ pub mod draw;
 pub mod fleet;
 pub mod ids;
 pub mod journal;
+pub mod judge;
+pub mod promise;
 pub mod proxy;
 pub mod rollout;
 pub mod slo;

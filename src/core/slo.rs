@@ -32,6 +32,11 @@ impl Objective {
         ((1.0 - self.objective.value()) * 1e12).round() / 1e12
     }
 
+    /// Whether it allows nothing: there is no budget to burn.
+    pub fn is_empty(&self) -> bool {
+        self.allowance() <= 0.0
+    }
+
     /// Bad requests allowed when the window has `requests`.
     pub fn budget(&self, requests: f64) -> f64 {
         self.allowance() * requests

@@ -104,6 +104,11 @@ impl Span {
         self.0 == 0
     }
 
+    /// So many times this long; no longer than the longest.
+    pub const fn times(self, number: u64) -> Span {
+        Span(self.0.saturating_mul(number))
+    }
+
     /// `self` times `factor`, rounded to the nearest nanosecond.
     pub fn scaled(self, factor: f64) -> Span {
         Span((self.0 as f64 * factor + 0.5) as u64)

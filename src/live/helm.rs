@@ -130,12 +130,16 @@ pub(super) async fn scrape(site: Arc<Site>) {
             let [old, new] = books.meter.tallies();
             Sample { at: now, new, old }
         });
+        let is_lost = telemetry.is_lost(site.scenario.seed, next);
+        next += telemetry.scrape;
+        if is_lost {
+            continue;
+        }
         let later = Arc::clone(&site);
         tokio::spawn(async move {
-            later.clock.until(sample.at + telemetry.delay).await;
+            later.clock.until(telemetry.seen(sample.at)).await;
             later.tell(Input::Sample(sample));
         });
-        next += telemetry.scrape;
     }
 }
 

@@ -103,7 +103,7 @@ async fn play(
     for socket in &sockets {
         servers.push(Server::new(scenario.running, socket.local_addr()?));
     }
-    let meter = Meter::new(to, scenario.traffic.users, scenario.fleet.slots);
+    let meter = Meter::new(to, scenario.traffic.users, scenario.fleet.slots).with_limits(scenario.slo.limits());
     let site = Arc::new(Site {
         clock: Clock::start()?,
         scenario: scenario.clone(),

@@ -20,6 +20,7 @@ mod hcl;
 mod kruise;
 mod ledger;
 mod nomad;
+mod openslo;
 mod options;
 mod pod;
 
@@ -33,6 +34,8 @@ use crate::yaml::tree::{self, Node};
 
 pub use crate::yaml::{Problem, Problems};
 pub use export::{Exported, Refusal, Target, export};
+pub(crate) use openslo::read_slos;
+pub use openslo::{OpenSlo, OpenWindow};
 pub use options::{Metric, Options};
 
 /// Reads every manifest in a file. Problems name it `file`.

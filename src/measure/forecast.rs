@@ -71,8 +71,8 @@ pub struct StrategyForecast {
     pub risk: Option<Risk>,
     /// What the controller announced, in order; of the first replication.
     pub phases: Vec<Phase>,
-    /// Every burn-rate alert of the policy, fired or not; of the first replication.
-    pub alerts: Vec<Alert>,
+    /// Every objective of the service, in the order of the scenario; of the first replication.
+    pub slos: Vec<SloForecast>,
     /// One row per second from the start of the run (warm-up included); of the first replication.
     pub timeline: Vec<Second>,
 }
@@ -136,6 +136,48 @@ pub struct Phase {
     pub phase: String,
     /// Why, with the evidence.
     pub reason: String,
+}
+
+impl StrategyForecast {
+    /// The alerts of the first objective.
+    pub fn alerts(&self) -> &[Alert] {
+        self.slos.first().map_or(&[], |slo| &slo.alerts)
+    }
+}
+
+/// What a run does to one objective.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SloForecast {
+    /// As the scenario calls it.
+    pub name: String,
+    /// Share of good events promised.
+    pub objective: f64,
+    /// A request is good when it is answered well within this time; `None`: whenever it is answered well.
+    pub within_s: Option<f64>,
+    /// What the budget is made of: `requests` or `time-slices`.
+    pub counted: &'static str,
+    /// Length of its window.
+    pub window_s: f64,
+    /// How much of a calendar window had passed when the run began; `None`: the window rolls.
+    pub elapsed_s: Option<f64>,
+    /// Requests, or slices, of the measured time.
+    pub events: f64,
+    /// Of those, bad.
+    pub bad: f64,
+    /// Bad events that the objective allows in its window.
+    pub budget: f64,
+    /// Share of the budget that was spent before the run.
+    pub spent: f64,
+    /// Share of the budget that the run burnt; `None` without events.
+    pub burnt: Option<f64>,
+    /// Share that is left; below zero where more was burnt than there was.
+    pub left: Option<f64>,
+    /// Burn rate that the rest of a calendar window bears; `None` of a window that rolls.
+    pub bearable_burn_rate: Option<f64>,
+    /// Largest burn rate over the long window of any alert.
+    pub burn_rate_max: Option<f64>,
+    /// Every burn-rate alert of the policy, fired or not.
+    pub alerts: Vec<Alert>,
 }
 
 /// One burn-rate alert: it fires while both windows burn faster than `factor`.

@@ -92,6 +92,14 @@ pub struct Hidden {
     pub slots_s: f64,
 }
 
+/// Good answers within a limit.
+#[derive(Clone, Debug)]
+struct Fast {
+    limit: Span,
+    second: u32,
+    seconds: Vec<u32>,
+}
+
 /// When the rollout reached what it is judged by.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Milestones {
@@ -127,6 +135,8 @@ pub struct Meter {
     second_hidden: Hidden,
     pub(super) timeline: Vec<Second>,
     pub(super) hidden: Vec<Hidden>,
+    /// Good answers within each limit that an objective sets, by second.
+    fast: Vec<Fast>,
     in_flight: u32,
     queued: u32,
     counts: [Instances; 2],
@@ -169,6 +179,7 @@ impl Meter {
             second_hidden: Hidden::default(),
             timeline: Vec::new(),
             hidden: Vec::new(),
+            fast: Vec::new(),
             in_flight: 0,
             queued: 0,
             counts: [Instances::default(); 2],
@@ -190,6 +201,19 @@ impl Meter {
             phases: Vec::new(),
             ending: if new.is_some() { Ending::Unfinished } else { Ending::NoRollout },
         }
+    }
+
+    /// It also counts good answers within each of these limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: impl Iterator<Item = Span>) -> Meter {
+        self.fast = limits.map(|limit| Fast { limit, second: 0, seconds: Vec::new() }).collect();
+        self
+    }
+
+    /// Good answers within `limit`, by second; none where nobody asked for that limit.
+    pub(super) fn within(&self, limit: Span) -> &[u32] {
+        let found = self.fast.iter().find(|fast| fast.limit == limit);
+        found.map_or(&[], |fast| &fast.seconds)
     }
 
     /// The warm-up is over: what follows counts.
@@ -214,6 +238,9 @@ impl Meter {
         self.in_flight -= 1;
         self.second.good += u32::from(settled.good);
         self.second.bad += u32::from(!settled.good);
+        for fast in &mut self.fast {
+            fast.second += u32::from(settled.good && settled.latency <= fast.limit);
+        }
         if !self.measuring {
             return;
         }
@@ -455,6 +482,9 @@ impl Meter {
         self.take_levels(now);
         self.timeline.push(second);
         self.hidden.push(hidden);
+        for fast in &mut self.fast {
+            fast.seconds.push(std::mem::take(&mut fast.second));
+        }
         self.second = Second { weight: self.second.weight, ..Second::default() };
         self.second_hidden = Hidden::default();
     }

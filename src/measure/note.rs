@@ -170,13 +170,13 @@ fn budget_window(forecast: &Forecast, requests_given: bool) -> Option<Note> {
 }
 
 fn alert_history(forecast: &Forecast) -> Option<Note> {
-    let alerts = &forecast.strategies.first()?.alerts;
-    let longest = alerts.iter().map(|alert| alert.long_s).fold(0.0, f64::max);
+    let slos = &forecast.strategies.first()?.slos;
+    let longest = slos.iter().flat_map(|slo| &slo.alerts).map(|alert| alert.long_s).fold(0.0, f64::max);
     let measured = forecast.horizon_s - forecast.warm_up_s;
     (longest > measured).then(|| {
         let hours = longest / SECONDS_PER_HOUR;
         let text = format!(
-            "alerts look back up to {hours} h; before the measured time the service is taken to have been healthy at its mean rate"
+            "alerts look back up to {hours:.0} h; before the measured time the service is taken to have been healthy at its mean rate"
         );
         note("alert-history", text)
     })

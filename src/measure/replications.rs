@@ -175,7 +175,7 @@ mod tests {
             metrics: Metrics::default(),
             samples: Vec::new(),
             phases: Vec::new(),
-            alerts: Vec::new(),
+            slos: Vec::new(),
             timeline: Vec::new(),
         };
         strategy.fold(samples(bad));

@@ -1,21 +1,25 @@
 //! From what the meter kept to the metrics, as `docs/metrics.md` defines them.
 
+use crate::core::promise::Promise;
 use crate::core::slo::Objective;
 use crate::core::time::{Moment, Span};
-use crate::measure::burn::Account;
+use crate::measure::burn::Look;
 use crate::measure::forecast::{Ending, Second, StrategyForecast};
 use crate::measure::meter::{Hidden, Meter};
 use crate::measure::metric::Metrics;
+use crate::measure::slos::{burnt_in_slices, slos};
 use hdrhistogram::Histogram;
 
 /// Seconds over which peak utilisation is taken.
 const PEAK_WINDOW_S: usize = 10;
 
 /// What metrics need beside the facts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Terms {
-    /// The promise.
-    pub objective: Objective,
+    /// At least one; the metrics are about the first.
+    pub promises: Vec<Promise>,
+    /// When the rules of alerts are evaluated, and with what.
+    pub looks: Vec<Look>,
     /// A slice is down when fewer than this share of its requests were good.
     pub down_share: f64,
     /// Length of that slice, in whole seconds.
@@ -31,12 +35,13 @@ pub struct Terms {
 /// Turns what `meter` kept into the result of the strategy called `name`. `extra_cost` is left for the comparison.
 pub fn summarise(name: &str, meter: Meter, terms: &Terms) -> StrategyForecast {
     let first = whole_second_after(meter.began);
-    let account = Account::new(first as f64, meter.timeline.iter().skip(first).map(|row| (row.good, row.bad)));
-    let alerts = account.alerts(&terms.objective);
+    let objective = terms.objective();
+    let slos = slos(&terms.promises, &terms.looks, &meter, first, terms.end);
+    let fired = slos.iter().flat_map(|slo| &slo.alerts).filter(|alert| alert.fires_s.is_some()).count();
     let mut metrics = Metrics {
-        budget_burnt_timeslices: Some(account.timeslices_burnt(&terms.objective)),
-        burn_rate_max: alerts.iter().map(|alert| alert.burn_rate_max).reduce(f64::max),
-        alerts: Some(alerts.iter().filter(|alert| alert.fires_s.is_some()).count() as f64),
+        budget_burnt_timeslices: burnt_in_slices(&terms.promises[0], &meter, first),
+        burn_rate_max: slos[0].burn_rate_max,
+        alerts: Some(fired as f64),
         ..Metrics::default()
     };
     requests(&mut metrics, &meter, terms);
@@ -50,9 +55,15 @@ pub fn summarise(name: &str, meter: Meter, terms: &Terms) -> StrategyForecast {
         metrics,
         samples: Vec::new(),
         risk: None,
-        alerts,
-        timeline: meter.timeline.into_iter().map(|row| with_burn(row, &terms.objective)).collect(),
+        slos,
+        timeline: meter.timeline.into_iter().map(|row| with_burn(row, &objective)).collect(),
         phases: meter.phases,
+    }
+}
+
+impl Terms {
+    fn objective(&self) -> Objective {
+        self.promises[0].objective
     }
 }
 
@@ -71,11 +82,11 @@ fn requests(metrics: &mut Metrics, meter: &Meter, terms: &Terms) {
     let (good, bad) = (sums.good as f64, sums.bad as f64);
     let all = good + bad;
     let measured_s = terms.end.since(meter.began).seconds();
-    let in_window = terms.objective.requests.unwrap_or_else(|| all / measured_s * terms.objective.window.seconds());
+    let in_window = terms.promises[0].requests(all / measured_s);
     metrics.requests = Some(all);
     metrics.failed_requests = Some(bad);
     metrics.availability = (all > 0.0).then(|| good / all);
-    metrics.budget_burnt = (in_window > 0.0).then(|| bad / terms.objective.budget(in_window));
+    metrics.budget_burnt = (in_window > 0.0).then(|| bad / terms.objective().budget(in_window));
     metrics.shed_requests = Some(sums.shed as f64);
     metrics.retries = Some(sums.retries as f64);
     metrics.dropped_in_flight = Some(sums.dropped as f64);

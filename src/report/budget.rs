@@ -1,12 +1,11 @@
 //! `rollcast budget`: one incident against an error budget, as text and as JSON.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::core::alert::{AlertRule, Firing};
 use crate::measure::budget::Bill;
 use crate::report::number::{count, duration, figure, percent};
-use crate::report::table::STYLE;
+use crate::report::table::rows;
 use crate::report::text::wrap;
 
 #[derive(Serialize)]
@@ -22,7 +21,6 @@ struct Page {
 
 #[derive(Serialize)]
 struct Alert {
-    severity: &'static str,
     long_s: f64,
     short_s: f64,
     factor: f64,
@@ -35,7 +33,6 @@ struct Alert {
 pub fn json(bill: &Bill) -> String {
     let objective = &bill.asked.objective;
     let alert = |(rule, firing): &(AlertRule, Option<Firing>)| Alert {
-        severity: rule.severity.label(),
         long_s: rule.long.seconds(),
         short_s: rule.short.seconds(),
         factor: rule.factor(objective.window),
@@ -70,9 +67,14 @@ fn budget(bill: &Bill) -> String {
         percent(objective.objective.value()),
         objective.window,
         figure(bill.asked.rate.per_second()),
-        count(bill.budget_requests),
+        requests(bill.budget_requests),
         figure(bill.budget_min),
     )
+}
+
+/// Of a few, parts count.
+fn requests(number: f64) -> String {
+    if number < 10.0 { figure(number) } else { count(number) }
 }
 
 fn incident(bill: &Bill) -> String {
@@ -86,40 +88,34 @@ fn incident(bill: &Bill) -> String {
         percent(asked.errors.value()),
         percent(asked.share.value()),
         asked.lasts,
-        count(bill.failed_requests),
+        requests(bill.failed_requests),
         percent(bill.burnt),
         figure(bill.burn_rate),
     )
 }
 
 fn alerts(bill: &Bill) -> String {
-    let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
-    table.set_header([
+    let head = [
         "alert",
         "windows",
         "burn rate\nabove",
         "errors\nabove %",
-        "fires after",
-        "clears after",
+        "fires\nafter",
+        "clears\nafter",
         "budget gone\nby then %",
-    ]);
-    for (rule, firing) in &bill.alerts {
-        table.add_row(row(bill, rule, *firing));
-    }
-    for column in 2..7 {
-        table.column_mut(column).expect("the head has seven columns").set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+    ];
+    let each = bill.alerts.iter().map(|(rule, firing)| row(bill, rule, *firing).to_vec());
+    rows(head.map(str::to_owned).to_vec(), each.collect(), 2)
 }
 
 fn row(bill: &Bill, rule: &AlertRule, firing: Option<Firing>) -> [String; 7] {
     let objective = &bill.asked.objective;
     let gone =
         |firing: Firing| bill.burn_rate * firing.fires_s.min(bill.asked.lasts.seconds()) / objective.window.seconds();
+    let held = if rule.hold.is_zero() { String::new() } else { format!(", held {}", rule.hold) };
     [
         rule.severity.label().to_owned(),
-        format!("{} and {}", rule.long, rule.short),
+        format!("{} and {}{held}", rule.long, rule.short),
         figure(rule.factor(objective.window)),
         percent(rule.error_ratio(objective)),
         firing.map_or_else(|| "never".to_owned(), |firing| duration(firing.fires_s)),
@@ -131,7 +127,7 @@ fn row(bill: &Bill, rule: &AlertRule, firing: Option<Firing>) -> [String; 7] {
 /// A rule that asks for more errors than there can be.
 fn unreachable_rules(bill: &Bill) -> impl Iterator<Item = String> {
     let objective = &bill.asked.objective;
-    bill.alerts.iter().filter(|(rule, _)| rule.error_ratio(objective) > 1.0).map(|(rule, _)| {
+    bill.alerts.iter().filter(|(rule, _)| rule.never_fires(objective)).map(|(rule, _)| {
         let needed = percent(rule.error_ratio(objective));
         format!(
             "unreachable-alert: the {} over {} needs {needed} % errors and can never fire",

@@ -1,4 +1,4 @@
-//! The tables as CSV: `summary.csv`, `replications.csv`, `timeline.csv` and `phases.csv`. An unknown number is an empty field.
+//! The tables as CSV: `summary.csv`, `replications.csv`, `slos.csv`, `timeline.csv` and `phases.csv`. An unknown number is an empty field.
 
 use ::csv::Writer;
 
@@ -63,6 +63,55 @@ pub fn phases(forecast: &Forecast) -> Vec<u8> {
     });
     table(PHASES.map(str::to_owned).to_vec(), rows)
 }
+
+/// One row per strategy and objective.
+pub fn slos(forecast: &Forecast) -> Vec<u8> {
+    let rows = forecast.strategies.iter().flat_map(|strategy| {
+        strategy.slos.iter().map(|slo| {
+            let fired = slo.alerts.iter().filter(|alert| alert.fires_s.is_some());
+            let first = fired.clone().filter_map(|alert| alert.fires_s).reduce(f64::min);
+            let names = [strategy.name.clone(), slo.name.clone(), slo.counted.to_owned()];
+            let numbers = [
+                Some(slo.objective),
+                slo.within_s,
+                Some(slo.window_s),
+                slo.elapsed_s,
+                Some(slo.events),
+                Some(slo.bad),
+                Some(slo.budget),
+                Some(slo.spent),
+                slo.burnt,
+                slo.left,
+                slo.bearable_burn_rate,
+                slo.burn_rate_max,
+                Some(fired.count() as f64),
+                first,
+            ];
+            names.into_iter().chain(numbers.map(number)).collect()
+        })
+    });
+    table(SLOS.map(str::to_owned).to_vec(), rows)
+}
+
+const SLOS: [&str; 17] = [
+    "strategy",
+    "slo",
+    "method",
+    "objective",
+    "within_s",
+    "window_s",
+    "elapsed_s",
+    "events",
+    "bad",
+    "budget",
+    "spent",
+    "burnt",
+    "left",
+    "bearable_burn_rate",
+    "burn_rate_max",
+    "alerts",
+    "first_alert_s",
+];
 
 const TIMELINE: [&str; 15] = [
     "strategy",
@@ -139,14 +188,18 @@ mod tests {
     #[test]
     fn the_heads_are_stable() {
         let forecast = fixture::checkout();
-        let heads = [summary(&forecast), replications(&forecast), timeline(&forecast), phases(&forecast)].map(head);
+        let heads =
+            [summary(&forecast), replications(&forecast), slos(&forecast), timeline(&forecast), phases(&forecast)]
+                .map(head);
         insta::assert_snapshot!(heads.join("\n\n"));
     }
 
     #[test]
     fn every_row_is_as_long_as_its_head_whatever_the_names() {
         for forecast in [fixture::unusual(), fixture::repeated()] {
-            for bytes in [summary(&forecast), replications(&forecast), timeline(&forecast), phases(&forecast)] {
+            for bytes in
+                [summary(&forecast), replications(&forecast), slos(&forecast), timeline(&forecast), phases(&forecast)]
+            {
                 let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
                 assert!(reader.records().all(|row| row.is_ok()));
             }

@@ -1,7 +1,9 @@
 //! One made-up forecast for the tests of this room: a bad v2 on a service of ten instances, twenty minutes at about 400 requests
 //! per second, one strategy of each kind. The numbers hang together as those of a real run would.
 
-use crate::measure::forecast::{Alert, Ending, Forecast, Instances, Note, Phase, Sample, Second, StrategyForecast};
+use crate::measure::forecast::{
+    Alert, Ending, Forecast, Instances, Note, Phase, Sample, Second, SloForecast, StrategyForecast,
+};
 use crate::measure::metric::Metrics;
 
 const WARM_UP: usize = 60;
@@ -203,8 +205,55 @@ fn strategy(name: &str, ending: Ending, moment: impl Fn(usize) -> Moment) -> Str
     let alerts =
         vec![alert("page", 3_600.0, 300.0, 14.4, &timeline), alert("ticket", 21_600.0, 1_800.0, 6.0, &timeline)];
     let metrics = measured(&timeline);
+    let slos = vec![slo("availability", &metrics, alerts)];
     let (phases, samples) = (Vec::new(), Vec::new());
-    StrategyForecast { name: name.to_owned(), ending, metrics, samples, risk: None, phases, alerts, timeline }
+    StrategyForecast { name: name.to_owned(), ending, metrics, samples, risk: None, phases, slos, timeline }
+}
+
+fn slo(name: &str, metrics: &Metrics, alerts: Vec<Alert>) -> SloForecast {
+    let (events, bad) = (metrics.requests.unwrap_or(0.0), metrics.failed_requests.unwrap_or(0.0));
+    let burnt = metrics.budget_burnt;
+    SloForecast {
+        name: name.to_owned(),
+        objective: OBJECTIVE,
+        within_s: None,
+        counted: "requests",
+        window_s: WINDOW_DAYS * 86_400.0,
+        elapsed_s: None,
+        events,
+        bad,
+        budget: burnt.map_or(0.0, |burnt| bad / burnt),
+        spent: 0.0,
+        burnt,
+        left: burnt.map(|burnt| 1.0 - burnt),
+        bearable_burn_rate: None,
+        burn_rate_max: alerts.iter().map(|alert| alert.burn_rate_max).reduce(f64::max),
+        alerts,
+    }
+}
+
+/// `checkout` with a second objective, of latency, in a month of the calendar.
+pub(crate) fn promised() -> Forecast {
+    let mut forecast = checkout();
+    for strategy in &mut forecast.strategies {
+        let first = &strategy.slos[0];
+        let burnt = first.burnt.map(|burnt| 3.0 * burnt);
+        let further = SloForecast {
+            name: "fast".to_owned(),
+            objective: 0.99,
+            within_s: Some(0.3),
+            counted: "time-slices",
+            window_s: 28.0 * 86_400.0,
+            elapsed_s: Some(11.0 * 86_400.0),
+            spent: 0.4,
+            burnt,
+            left: burnt.map(|burnt| 0.6 - burnt),
+            bearable_burn_rate: burnt.map(|burnt| (0.6 - burnt).max(0.0) * 28.0 / 17.0),
+            ..first.clone()
+        };
+        strategy.slos.push(further);
+    }
+    forecast
 }
 
 fn second(at: usize, moment: &Moment) -> Second {

@@ -5,7 +5,7 @@
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use crate::measure::forecast::{Alert, Forecast, Phase, Releases, StrategyForecast};
+use crate::measure::forecast::{Alert, Forecast, Phase, Releases, SloForecast, StrategyForecast};
 use crate::measure::metric::Metrics;
 use crate::measure::replications::{COMPARED, Pair};
 use crate::measure::risk::{Cost, Risk};
@@ -62,6 +62,7 @@ struct Strategy<'f> {
     metrics: ByName,
     phases: Vec<PhaseRow<'f>>,
     alerts: Vec<AlertRow>,
+    slos: Vec<SloRow<'f>>,
 }
 
 /// The metrics in the order of the catalogue: what was measured, and beyond `stay`.
@@ -147,6 +148,25 @@ struct AlertRow {
 }
 
 #[derive(Serialize)]
+struct SloRow<'f> {
+    name: &'f str,
+    objective: Option<f64>,
+    within_s: Option<f64>,
+    method: &'static str,
+    window_s: Option<f64>,
+    elapsed_s: Option<f64>,
+    events: Option<f64>,
+    bad: Option<f64>,
+    budget: Option<f64>,
+    spent: Option<f64>,
+    burnt: Option<f64>,
+    left: Option<f64>,
+    bearable_burn_rate: Option<f64>,
+    burn_rate_max: Option<f64>,
+    alerts: Vec<AlertRow>,
+}
+
+#[derive(Serialize)]
 struct Note<'f> {
     id: &'f str,
     text: &'f str,
@@ -190,7 +210,8 @@ fn strategy<'f>(strategy: &'f StrategyForecast, stay: Option<&StrategyForecast>)
         risk: strategy.risk.as_ref().map(risk),
         metrics: by_name(strategy, stay),
         phases: strategy.phases.iter().map(phase).collect(),
-        alerts: strategy.alerts.iter().map(alert).collect(),
+        alerts: strategy.alerts().iter().map(alert).collect(),
+        slos: strategy.slos.iter().map(slo).collect(),
     }
 }
 
@@ -280,6 +301,26 @@ fn phase(phase: &Phase) -> PhaseRow<'_> {
     PhaseRow { at_s: known(Some(phase.at_s)), phase: &phase.phase, reason: &phase.reason }
 }
 
+fn slo(slo: &SloForecast) -> SloRow<'_> {
+    SloRow {
+        name: &slo.name,
+        objective: known(Some(slo.objective)),
+        within_s: known(slo.within_s),
+        method: slo.counted,
+        window_s: known(Some(slo.window_s)),
+        elapsed_s: known(slo.elapsed_s),
+        events: known(Some(slo.events)),
+        bad: known(Some(slo.bad)),
+        budget: known(Some(slo.budget)),
+        spent: known(Some(slo.spent)),
+        burnt: known(slo.burnt),
+        left: known(slo.left),
+        bearable_burn_rate: known(slo.bearable_burn_rate),
+        burn_rate_max: known(slo.burn_rate_max),
+        alerts: slo.alerts.iter().map(alert).collect(),
+    }
+}
+
 fn alert(alert: &Alert) -> AlertRow {
     AlertRow {
         severity: alert.severity,
@@ -311,10 +352,23 @@ mod tests {
         let metrics: Vec<_> = Metrics::CATALOGUE.iter().map(|info| info.name).collect();
         let phase = value!({"type": "object", "required": ["at_s", "phase", "reason"], "properties": {"at_s": {"type": "number"}}});
         let alert = ["severity", "long_s", "short_s", "factor", "burn_rate_max", "fires_s", "clears_s"];
-        let strategy = value!({"type": "object", "required": ["name", "ending", "metrics", "phases", "alerts"], "properties": {
+        let slo = [
+            "name",
+            "objective",
+            "within_s",
+            "method",
+            "window_s",
+            "budget",
+            "burnt",
+            "left",
+            "burn_rate_max",
+            "alerts",
+        ];
+        let strategy = value!({"type": "object", "required": ["name", "ending", "metrics", "phases", "alerts", "slos"], "properties": {
             "ending": {"enum": ["no rollout", "promoted", "rolled back", "failed", "concluded", "unfinished"]},
             "metrics": {"type": "object", "required": metrics, "additionalProperties": estimate},
             "phases": {"type": "array", "items": phase},
+            "slos": {"type": "array", "items": {"type": "object", "required": slo}},
             "alerts": {"type": "array", "items": {"type": "object", "required": alert}}}});
         value!({"type": "object", "required": ["schema", "scenario", "seed", "replications", "objective", "strategies", "pairs", "notes"],
             "properties": {

@@ -3,10 +3,12 @@
 
 pub mod budget;
 pub mod csv;
+pub mod detect;
 pub mod folder;
 pub mod json;
 pub mod plan;
 pub mod plot;
+pub mod power;
 pub mod sweep;
 pub mod terminal;
 pub mod validation;
@@ -15,6 +17,7 @@ pub mod verdict;
 mod number;
 mod repeated;
 mod risk;
+mod slos;
 mod table;
 mod text;
 
@@ -34,6 +37,7 @@ pub fn files(forecast: &Forecast, run_yaml: &str) -> Vec<(String, Vec<u8>)> {
         ("report.json", json(forecast).into_bytes()),
         ("summary.csv", csv::summary(forecast)),
         ("replications.csv", csv::replications(forecast)),
+        ("slos.csv", csv::slos(forecast)),
         ("phases.csv", csv::phases(forecast)),
         ("timeline.csv", csv::timeline(forecast)),
         ("timeline.svg", plot::timeline(forecast).into_bytes()),

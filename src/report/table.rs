@@ -48,10 +48,22 @@ pub(super) fn laid_out(
     table.trim_fmt()
 }
 
+/// A table of any rows: the first `words` columns hold text, the others numbers.
+pub(super) fn rows(head: Vec<String>, rows: Vec<Vec<String>>, words: usize) -> String {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).force_no_tty().set_header(head);
+    table.add_rows(rows);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if index == 0 { 0 } else { GAP as u16 }, 0));
+        column.set_cell_alignment(if index < words { CellAlignment::Left } else { CellAlignment::Right });
+    }
+    table.trim_fmt()
+}
+
 pub(super) const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 /// Spaces between two columns.
-const GAP: usize = 2;
+pub(super) const GAP: usize = 2;
 
 pub(super) struct Column {
     pub head: [&'static str; 2],

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::measure::forecast::{Alert, Forecast, StrategyForecast};
 use crate::report::number::{clock, duration, figure};
 use crate::report::risk;
+use crate::report::slos;
 use crate::report::table::{releases, table};
 use crate::report::text::{pad, plain, shorten, width as width_of, wrap};
 use crate::report::verdict::{Verdict, verdict};
@@ -17,6 +18,7 @@ pub fn terminal(forecast: &Forecast, width: usize, colour: bool) -> String {
     if !forecast.strategies.is_empty() {
         blocks.push(table(forecast, &verdict, width, colour));
     }
+    blocks.extend(slos::table(forecast, width));
     blocks.extend(risk::tables(forecast, &verdict, width, colour));
     blocks.extend(releases(forecast, &verdict, width, colour).map(|table| {
         let head = format!("Of {} replications: the median / what one in twenty exceeds", forecast.replications());
@@ -102,16 +104,21 @@ fn story(strategy: &StrategyForecast) -> Vec<Line> {
         what: plain(&phase.phase),
         why: plain(&phase.reason),
     });
-    let mut lines: Vec<_> = phases.chain(strategy.alerts.iter().filter_map(alert)).collect();
+    let several = strategy.slos.len() > 1;
+    let alerts = strategy.slos.iter().flat_map(|slo| {
+        let of = if several { format!("{}: ", plain(&slo.name)) } else { String::new() };
+        slo.alerts.iter().filter_map(move |found| alert(found, &of))
+    });
+    let mut lines: Vec<_> = phases.chain(alerts).collect();
     lines.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
     lines
 }
 
-fn alert(alert: &Alert) -> Option<Line> {
+fn alert(alert: &Alert, of: &str) -> Option<Line> {
     let Alert { severity, long_s, short_s, factor, .. } = *alert;
     let cleared = alert.clears_s.map_or(String::new(), |at| format!("; cleared at {}", clock(at)));
     let (long, short) = (duration(long_s), duration(short_s));
-    let why = format!("more than {} times the allowed rate over {long} and {short}{cleared}", figure(factor));
+    let why = format!("{of}more than {} times the allowed rate over {long} and {short}{cleared}", figure(factor));
     Some(Line { at_s: alert.fires_s?, what: format!("{}: {severity}", words::ALERT), why })
 }
 

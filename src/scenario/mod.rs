@@ -223,6 +223,7 @@ fn files(file: &mut File) -> impl Iterator<Item = &mut units::FileName> {
             names.push(&mut law.file);
         }
     }
+    names.extend(&mut file.slo.from);
     for (_, strategy) in &mut file.strategies.0 {
         if let file::Strategy::Manifest(manifest) = strategy {
             names.push(&mut manifest.from);

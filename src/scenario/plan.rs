@@ -3,13 +3,14 @@
 //! Whoever holds a [`Scenario`] may rely on what the comments here promise.
 
 use crate::core::amount::{Rate, Share};
-use crate::core::draw::Seed;
+use crate::core::draw::{Seed, unit};
 use crate::core::ids::VersionId;
+use crate::core::promise::{Good, Promise};
 use crate::core::proxy::Policy;
 use crate::core::rollout::Strategy;
-use crate::core::slo::Objective;
 use crate::core::time::{Moment, Span};
 use crate::manifest::Manifest;
+use rand::Rng;
 
 /// Everything a run needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -413,14 +414,31 @@ pub struct Branch {
 }
 
 /// What was promised to the users.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Slo {
-    /// The promise, and how it is counted.
-    pub objective: Objective,
+    /// At least one; the first is about good answers, and the metrics are about it.
+    pub promises: Vec<Promise>,
+    /// What of an imported file had no effect, in words.
+    pub left_out: Vec<String>,
     /// What one bad request costs, in the currency of the fleet's price.
     pub bad_request_price: f64,
     /// When the service counts as down.
     pub downtime: Downtime,
+}
+
+impl Slo {
+    /// The promise that the metrics, the plots and the budget of a gate are about.
+    pub fn first(&self) -> &Promise {
+        &self.promises[0]
+    }
+
+    /// Every time within which some promise wants an answer.
+    pub fn limits(&self) -> impl Iterator<Item = Span> {
+        self.promises.iter().filter_map(|promise| match promise.good {
+            Good::Answered => None,
+            Good::Within(limit) => Some(limit),
+        })
+    }
 }
 
 /// A slice is down when fewer than `share` of its user requests were good.
@@ -513,10 +531,28 @@ pub struct Reload {
 }
 
 /// How metrics reach a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Telemetry {
     /// Time between two samples.
     pub scrape: Span,
-    /// From a sample to the moment the gate sees it.
+    /// From a sample to the moment it can be queried.
     pub delay: Span,
+    /// The rules of a gate are evaluated so often, counted from the start of the run; zero: as soon as a sample is there.
+    pub evaluate: Span,
+    /// Share of the samples that are lost.
+    pub lost: Share,
+}
+
+impl Telemetry {
+    /// Whether the sample of this moment is lost: its luck belongs to the moment, and is the same for every strategy.
+    pub fn is_lost(&self, seed: Seed, at: Moment) -> bool {
+        self.lost > Share::NONE && unit(seed.stream("scrape", at.nanos()).next_u64()) < self.lost.value()
+    }
+
+    /// When a gate sees a sample that was taken at `at`: at the first evaluation after it can be queried.
+    pub fn seen(&self, at: Moment) -> Moment {
+        let there = at + self.delay;
+        let every = self.evaluate.nanos();
+        if every == 0 { there } else { Moment::from_nanos(there.nanos().div_ceil(every) * every) }
+    }
 }

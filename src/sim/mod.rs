@@ -19,6 +19,7 @@ mod replicate;
 mod request;
 mod server;
 mod sharing;
+mod watched;
 mod wheel;
 mod world;
 

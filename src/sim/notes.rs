@@ -4,6 +4,7 @@
 use crate::core::rollout::{Phase, Strategy};
 use crate::measure::forecast::{Note, StrategyForecast};
 use crate::scenario::plan::{Act, Layer, Preset, Scenario};
+use crate::sim::watched;
 use crate::sim::world::World;
 
 /// Below this, what sticky users do to a canary's share is not worth a word.
@@ -14,7 +15,8 @@ pub(super) fn notes(scenario: &Scenario, strategies: &[StrategyForecast]) -> Vec
     let preset = scenario.proxies.preset.map(|preset| note("preset", of_preset(preset)));
     let sticky = sticky(scenario, strategies);
     let idle = nobody_waited(scenario, strategies);
-    [preset, pinned(scenario), sticky, idle, flagged(scenario), uncopied(scenario)].into_iter().flatten().collect()
+    let known = [preset, pinned(scenario), sticky, idle, flagged(scenario), uncopied(scenario)];
+    known.into_iter().flatten().chain(watched::notes(scenario, strategies)).collect()
 }
 
 /// What the run of the strategy called `name` came upon.
@@ -39,7 +41,7 @@ fn quota(name: &str, world: &World<'_>) -> Option<Note> {
     Some(note("quota-reached", text))
 }
 
-fn note(id: &str, text: impl Into<String>) -> Note {
+pub(super) fn note(id: &str, text: impl Into<String>) -> Note {
     Note { id: id.to_owned(), text: text.into() }
 }
 

@@ -12,8 +12,8 @@ use crate::measure::replications::Series;
 use crate::measure::summary::{Terms, summarise};
 use crate::scenario::plan::Scenario;
 use crate::scenario::{Release, remarks, replication, runs};
-use crate::sim::notes;
 use crate::sim::world::World;
+use crate::sim::{notes, watched};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -209,11 +209,12 @@ fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings
         metrics.extra_cost = metrics.cost.zip(cost_of_stay).map(|(cost, stay)| cost - stay);
     }
     let name = |id: VersionId| scenario.versions[id.index()].name.clone();
+    let promise = scenario.slo.first().objective;
     let mut forecast = Forecast {
         scenario: scenario.name.clone(),
         seed: scenario.seed.0,
-        objective: scenario.slo.objective.objective.value(),
-        window_days: scenario.slo.objective.window.seconds() / SECONDS_PER_DAY,
+        objective: promise.objective.value(),
+        window_days: promise.window.seconds() / SECONDS_PER_DAY,
         currency: scenario.fleet.price.currency.clone(),
         warm_up_s: scenario.warm_up.seconds(),
         horizon_s: scenario.horizon.seconds(),
@@ -224,7 +225,7 @@ fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings
         notes: notes::notes(scenario, &strategies),
         strategies,
     };
-    let limits = note::notes(&forecast, scenario.slo.objective.requests.is_some());
+    let limits = note::notes(&forecast, promise.requests.is_some());
     let manifests = remarks(scenario).into_iter().map(|(id, text)| Note { id: id.to_owned(), text });
     forecast.notes.extend(manifests.chain(findings).chain(limits));
     forecast
@@ -232,7 +233,8 @@ fn assemble(scenario: &Scenario, mut strategies: Vec<StrategyForecast>, findings
 
 fn terms(scenario: &Scenario) -> Terms {
     Terms {
-        objective: scenario.slo.objective,
+        promises: scenario.slo.promises.clone(),
+        looks: watched::looks(scenario),
         down_share: scenario.slo.downtime.share.value(),
         down_slice_s: scenario.slo.downtime.slice.whole_seconds() as usize,
         price_per_hour: scenario.fleet.price.per_hour,

@@ -170,7 +170,7 @@ impl<'a> World<'a> {
             servers: Vec::new(),
             behaviours: scenario.versions.iter().map(Behaviour::new).collect(),
             boot: Sampler::new(&scenario.fleet.boot),
-            meter: Meter::new(to, scenario.traffic.users, scenario.fleet.slots),
+            meter: Meter::new(to, scenario.traffic.users, scenario.fleet.slots).with_limits(scenario.slo.limits()),
             luck: seed.family("request"),
             retry_luck: seed.family("retry"),
             controller: Pilot::new(origin.setup, strategy.cloned(), witness.clone()),
@@ -332,7 +332,9 @@ impl<'a> World<'a> {
         let telemetry = self.scenario.telemetry;
         let [old, new] = self.meter.tallies();
         let sample = Sample { at: self.now, new, old };
-        self.agenda.plan(self.now + telemetry.delay, Event::Sampled(sample));
+        if !telemetry.is_lost(self.scenario.seed, self.now) {
+            self.agenda.plan(telemetry.seen(self.now), Event::Sampled(sample));
+        }
         self.agenda.plan(self.now + telemetry.scrape, Event::Scrape);
     }
 }

@@ -1,11 +1,14 @@
 //! The integration tests, as one binary: theory, laws, deploy arithmetic, the scenarios' promises, and the program.
 
 mod balancers;
+mod calculators;
 #[cfg(feature = "live")]
 mod conformance;
 mod controllers;
 mod deploy;
+mod detection;
 mod journal;
+mod judges;
 mod lab;
 mod laws;
 #[cfg(feature = "live")]
@@ -20,6 +23,7 @@ mod proxy;
 mod real_balancers;
 mod releases;
 mod replications;
+mod slos;
 mod stories;
 mod sweeps;
 mod theory;

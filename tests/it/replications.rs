@@ -97,7 +97,7 @@ fn the_first_replication_is_the_single_run() {
         assert!(one.samples.is_empty());
         assert_eq!((many.samples.len(), &many.samples[0].metrics), (3, &one.metrics), "{}", one.name);
         assert_ne!(many.samples[1].metrics, many.samples[2].metrics, "{}", one.name);
-        assert_eq!((&many.timeline, &many.phases, &many.alerts), (&one.timeline, &one.phases, &one.alerts));
+        assert_eq!((&many.timeline, &many.phases, &many.slos), (&one.timeline, &one.phases, &one.slos));
     }
     let bad = metrics(&several, "rolling").failed_requests;
     let spread = crate::lab::strategy(&several, "rolling").spread_of("failed_requests").expect("three replications");

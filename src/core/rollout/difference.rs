@@ -1,9 +1,7 @@
 //! The measured difference between two versions that ran side by side, and how sure it is.
 
+use crate::core::judge::binomial;
 use crate::core::rollout::samples::{Sample, Tally};
-
-/// Quantile of the normal law for an interval of 95 %.
-const Z: f64 = 1.959_963_984_540_054;
 
 /// What two samples say of both versions: failure rates, their difference, and its 95 % interval (Newcombe's hybrid score
 /// interval, method 10 of his paper of 1998, which holds for small rates and samples, too).
@@ -52,11 +50,7 @@ fn interval(new: Tally, old: Tally) -> (f64, f64) {
 
 /// Wilson's score interval of a failure rate.
 fn wilson(tally: Tally) -> (f64, f64) {
-    let (n, p) = (tally.attempts as f64, rate(tally));
-    let middle = p + Z * Z / (2.0 * n);
-    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + Z * Z / n;
-    (((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0))
+    binomial::wilson(tally.failed, tally.attempts, 0.95)
 }
 
 #[cfg(test)]

@@ -1,60 +1,152 @@
-//! The automatic verdict: from samples of cumulative counters to pass, fail or inconclusive, with the evidence.
+//! The automatic verdict of a rollout: from samples of cumulative counters to what a judge says of them.
 
-use crate::core::rollout::Gate;
-use crate::core::rollout::samples::{Samples, Tally};
+use crate::core::judge::{Count, Evidence, Finding, GroupSequential, Judge, Seen, Verdict, percent};
+use crate::core::rollout::samples::{Both, Samples, Tally};
+use crate::core::rollout::{Bad, Gate, Spending};
 use std::fmt;
 
-/// What a gate says about the new version, and on what grounds.
+/// What a gate says, and what it looked at.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Verdict {
-    /// Enough samples, and few enough failures.
-    Pass(Evidence),
-    /// Enough samples, and too many failures.
-    Fail(Evidence),
-    /// Too few samples to say.
-    Inconclusive(Evidence),
-}
-
-/// The counts behind a verdict.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Evidence {
-    window: Tally,
+pub struct Ruling {
     gate: Gate,
+    /// What the judge says; it is not asked once the budget is spent.
+    pub verdict: Verdict,
+    /// Bad attempts that the new version made, and how many it may: where it has burnt its part of the budget.
+    spent: Option<(u64, f64)>,
 }
 
-impl fmt::Display for Evidence {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { attempts, failed, .. } = self.window;
-        write!(out, "{failed} of {attempts} attempts failed in {}", self.gate.window)?;
-        if attempts < u64::from(self.gate.samples) {
-            return write!(out, ", {} are needed", self.gate.samples);
+impl Ruling {
+    /// Whether the new version is condemned.
+    pub fn is_fail(&self) -> bool {
+        self.spent.is_some() || self.verdict.is_fail()
+    }
+
+    /// Whether nothing can be said yet.
+    pub fn is_inconclusive(&self) -> bool {
+        self.spent.is_none() && matches!(self.verdict, Verdict::Inconclusive(_))
+    }
+}
+
+/// What `gate` says of the samples so far.
+pub(super) fn judge(gate: Gate, samples: &Samples) -> Ruling {
+    let spent = gate.budget.and_then(|spending| spending.broken_by(samples));
+    let verdict = match gate.judge {
+        Judge::Sprt(_) => at_the_first_decision(gate, samples),
+        Judge::Looks(test) => at_the_planned_looks(gate, &test, samples),
+        Judge::Anytime(_) => {
+            let both = samples.since_the_start().last().map_or_else(Both::default, |(_, both)| both);
+            gate.say(both, 1, (&[], &[]))
         }
-        let rate = 100.0 * failed as f64 / attempts as f64;
-        write!(out, " ({rate:.2} %, limit {} %)", percent(self.gate.error_rate.value()))
+        Judge::MannWhitney(_) => on_points(gate, samples),
+        Judge::Threshold(_) | Judge::Relative(_) | Judge::Fisher(_) | Judge::Z(_) => {
+            gate.say(samples.both(gate.window), 1, (&[], &[]))
+        }
+    };
+    Ruling { gate, verdict, spent }
+}
+
+impl Gate {
+    fn count(&self, tally: Tally) -> Count {
+        let bad = match self.bad {
+            Bad::Failed => tally.failed,
+            Bad::SlowerThan(_) => tally.slow,
+        };
+        Count::new(bad, tally.attempts)
+    }
+
+    fn say(&self, both: Both, look: u32, points: (&[f64], &[f64])) -> Verdict {
+        let seen = Seen { canary: self.count(both.new), control: self.count(both.old), look, points };
+        self.judge.judge(&seen, u64::from(self.samples))
     }
 }
 
-/// A share in percent, to four significant digits and without trailing zeros.
-pub(super) fn percent(share: f64) -> f64 {
-    let percent = 100.0 * share;
-    if percent == 0.0 {
-        return 0.0;
+/// A sequential test is over with its first decision: what comes after it would add to its errors.
+fn at_the_first_decision(gate: Gate, samples: &Samples) -> Verdict {
+    let mut said = gate.say(Both::default(), 1, (&[], &[]));
+    for (_, both) in samples.since_the_start() {
+        said = gate.say(both, 1, (&[], &[]));
+        if said.is_fail() || said.is_pass() {
+            break;
+        }
     }
-    let digits = 3 - percent.abs().log10().floor() as i32;
-    let scale = 10_f64.powi(digits);
-    (percent * scale).round() / scale
+    said
 }
 
-/// The verdict of `gate` on its last window.
-pub(super) fn judge(gate: Gate, samples: &Samples) -> Verdict {
-    let window = samples.window(gate.window);
-    let evidence = Evidence { window, gate };
-    if window.attempts == 0 || window.attempts < u64::from(gate.samples) {
-        Verdict::Inconclusive(evidence)
-    } else if window.failed as f64 > gate.error_rate.value() * window.attempts as f64 {
-        Verdict::Fail(evidence)
-    } else {
-        Verdict::Pass(evidence)
+/// At each planned look, what had been counted by then; what comes in between does not count.
+fn at_the_planned_looks(gate: Gate, test: &GroupSequential, samples: &Samples) -> Verdict {
+    let counts = |both: Both| (gate.count(both.new), gate.count(both.old));
+    let (mut look, mut so_far) = (0, Both::default());
+    let mut said = None;
+    for (after, both) in samples.since_the_start() {
+        so_far = both;
+        let due = gate.window.times(u64::from(look) + 1);
+        if after >= due && look < test.looks {
+            look += 1;
+            let found = gate.say(both, look, (&[], &[]));
+            said = Some(found);
+            if found.is_fail() {
+                return found;
+            }
+        }
+    }
+    said.unwrap_or_else(|| {
+        let (canary, control) = counts(so_far);
+        let finding = Finding::Look { look: 0, of: test.looks, statistic: None, limit: test.limit(1) };
+        Verdict::Inconclusive(Evidence { canary, control: Some(control), finding })
+    })
+}
+
+/// One point from each scrape to the next; without an attempt it has no value.
+fn on_points(gate: Gate, samples: &Samples) -> Verdict {
+    let rate = |tally: Tally| gate.count(tally).rate().unwrap_or(f64::NAN);
+    let (new, old): (Vec<f64>, Vec<f64>) =
+        samples.points(gate.window).map(|both| (rate(both.new), rate(both.old))).unzip();
+    gate.say(samples.both(gate.window), 1, (&new, &old))
+}
+
+impl Spending {
+    /// Bad attempts of the new version so far, and how many it may make, if it has made more: that part of the budget that
+    /// the traffic so far, going on for the whole window, would bring.
+    fn broken_by(&self, samples: &Samples) -> Option<(u64, f64)> {
+        let (after, both) = samples.since_the_start().last()?;
+        let all = (both.new.attempts + both.old.attempts) as f64;
+        let window = self.objective.window.seconds() / after.seconds();
+        let in_window = self.objective.requests.unwrap_or(all * window);
+        let allowed = self.share.value() * self.objective.budget(in_window);
+        (both.new.failed as f64 > allowed).then_some((both.new.failed, allowed))
+    }
+}
+
+impl fmt::Display for Ruling {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some((bad, allowed)), Some(Spending { share, .. })) = (self.spent, self.gate.budget) {
+            let most = percent(share.value());
+            return write!(
+                out,
+                "{bad} attempts failed: more than {most} % of the error budget, {allowed:.0} bad requests"
+            );
+        }
+        let Evidence { canary, control, finding } = *self.verdict.evidence();
+        let Count { bad, events } = canary;
+        let since = if self.gate.judge.counts_from_the_start() {
+            "so far".to_owned()
+        } else {
+            format!("in {}", self.gate.window)
+        };
+        match self.gate.bad {
+            Bad::Failed => write!(out, "{bad} of {events} attempts failed {since}")?,
+            Bad::SlowerThan(above) => write!(out, "{bad} of {events} attempts took longer than {above} {since}")?,
+        }
+        if let Some(Count { bad, events }) = control {
+            write!(out, ", {bad} of {events} of the old version")?;
+        }
+        match finding {
+            Finding::TooFew { .. } => write!(out, ", {finding}"),
+            Finding::Limit { .. } => {
+                write!(out, " ({:.2} %, {finding})", 100.0 * canary.rate().unwrap_or_default())
+            }
+            _ => write!(out, ": {finding}"),
+        }
     }
 }
 
@@ -63,27 +155,49 @@ mod tests {
     use super::*;
     use crate::core::amount::Share;
     use crate::core::rollout::Sample;
+    use crate::core::slo::{Objective, TimeSlice};
     use crate::core::time::{Moment, Span};
 
     /// Samples at seconds, with attempts and failures so far.
     fn verdict(samples: &[(u64, u64, u64)]) -> Verdict {
         let error_rate = Share::new(0.01).expect("a share");
-        let gate = Gate { error_rate, samples: 100, window: Span::from_secs(60) };
+        let gate = Gate::limit(error_rate, 100, Span::from_secs(60));
         let mut seen = Samples::new(gate.window);
         for &(second, attempts, failed) in samples {
             let new = Tally { attempts, failed, slow: 0 };
             seen.observe(Sample { at: Moment::START + Span::from_secs(second), new, old: Tally::default() });
         }
+        judge(gate, &seen).verdict
+    }
+
+    /// A canary with 5 % of 1,000 requests a second, of which `bad` in a second fail, for `seconds`.
+    fn spends(share: f64, requests: Option<f64>, bad: u64, seconds: u64) -> Ruling {
+        let of = |value| Share::new(value).expect("a share");
+        let timeslice = TimeSlice { length: Span::from_secs(60), target: of(0.95) };
+        let objective = Objective { objective: of(0.999), window: Span::from_secs(30 * 86_400), requests, timeslice };
+        let spending = Spending { share: of(share), objective };
+        let gate = Gate { budget: Some(spending), ..Gate::limit(of(1.0), 1, Span::from_secs(60)) };
+        let mut seen = Samples::new(Span::from_secs(86_400));
+        for second in 0..=seconds {
+            let tally = |attempts, failed| Tally { attempts: second * attempts, failed: second * failed, slow: 0 };
+            seen.observe(Sample {
+                at: Moment::START + Span::from_secs(second),
+                new: tally(50, bad),
+                old: tally(950, 0),
+            });
+        }
         judge(gate, &seen)
     }
 
+    /// The budget is 2,592,000 requests; a thousandth of it is gone after 2,592 bad ones.
     #[test]
-    fn percentages_show_four_significant_digits() {
-        let cases =
-            [(1.0 / 6.0, "16.67"), (0.05, "5"), (0.00125, "0.125"), (1.0, "100"), (0.0, "0"), (0.000_5, "0.05")];
-        for (share, text) in cases {
-            assert_eq!(percent(share).to_string(), text);
-        }
+    fn a_release_may_spend_its_part_of_the_budget_and_no_more() {
+        assert!(!spends(0.001, None, 10, 259).is_fail());
+        let ruling = spends(0.001, None, 10, 260);
+        assert!(ruling.is_fail() && !ruling.is_inconclusive());
+        assert_eq!(ruling.to_string(), "2600 attempts failed: more than 0.1 % of the error budget, 2592 bad requests");
+        assert!(!spends(0.001, Some(1e10), 10, 260).is_fail(), "a window with more requests bears more");
+        assert!(!spends(0.001, None, 0, 5_000).is_fail());
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use analysis::{Analysis, Check, Condition, Measure, Relation, Tolerance};
 pub use by_count::{approximate, basic_canary_targets, batch_size, batch_targets};
 pub use controller::{Controller, Setup};
 pub use ecs::{TaskLimits, breaker_threshold, ecs_targets};
-pub use gate::Verdict;
+pub use gate::Ruling;
 pub use hosts::{healthy_hosts, hosts_targets};
 pub use nomad::nomad_targets;
 pub use recreate::recreate_targets;
@@ -38,8 +38,8 @@ pub use rolling::{Limits, clean_up, grow_new, is_complete, proportional_targets,
 pub use run::{Measurement, Outcome, Tallies};
 pub use samples::{Sample, Tally};
 pub use strategy::{
-    AbTest, Background, BlueGreen, BreakerThreshold, Canary, Ecs, FeatureFlag, FlagStep, Flagger, Gate, Hold, Nomad,
-    Pace, Recreate, Rolling, Routing, Scale, Shadow, Split, Step, Strategy, Surge, TaskBreaker,
+    AbTest, Background, Bad, BlueGreen, BreakerThreshold, Canary, Ecs, FeatureFlag, FlagStep, Flagger, Gate, Hold,
+    Nomad, Pace, Recreate, Rolling, Routing, Scale, Shadow, Spending, Split, Step, Strategy, Surge, TaskBreaker,
 };
 pub use traffic_routed::{RoutedView, instances_for, routed_targets, share_on_the_way_back, step_on_the_way_back};
 pub use walk::{Act, Readiness, View, Walk, WalkPhase};

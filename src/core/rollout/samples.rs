@@ -46,6 +46,19 @@ pub(super) struct Samples {
     longest: Span,
 }
 
+/// What two versions did between two samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Both {
+    pub new: Tally,
+    pub old: Tally,
+}
+
+impl Both {
+    fn between(first: &Sample, last: &Sample) -> Both {
+        Both { new: last.new - first.new, old: last.old - first.old }
+    }
+}
+
 impl Samples {
     /// None yet; nobody looks further back than `longest`.
     pub fn new(longest: Span) -> Samples {
@@ -71,10 +84,39 @@ impl Samples {
 
     /// What the new version did in the last `window` before the newest sample.
     pub fn window(&self, window: Span) -> Tally {
-        let Some(last) = self.list.back() else { return Tally::default() };
-        let start = last.at.back(window);
-        let before = self.list.iter().rev().find(|sample| sample.at <= start);
-        let first = before.or(self.list.front()).expect("there is a last one");
-        last.new - first.new
+        self.both(window).new
+    }
+
+    /// What both did in the last `window`.
+    pub fn both(&self, window: Span) -> Both {
+        match (self.before(window), self.list.back()) {
+            (Some(first), Some(last)) => Both::between(&self.list[first], last),
+            _ => Both::default(),
+        }
+    }
+
+    /// Both, from each sample in the last `window` to the next.
+    pub fn points(&self, window: Span) -> impl Iterator<Item = Both> {
+        let first = self.before(window).unwrap_or_default();
+        let from = self.list.iter().skip(first);
+        from.clone().zip(from.skip(1)).map(|(first, last)| Both::between(first, last))
+    }
+
+    /// Both, from the last sample before the new version got traffic to each one after it, with the time in between: what
+    /// they did at the same time.
+    pub fn since_the_start(&self) -> impl Iterator<Item = (Span, Both)> {
+        let untouched = self.list.front().map_or(0, |first| first.new.attempts);
+        let begins = self.list.iter().take_while(|sample| sample.new.attempts == untouched).count().saturating_sub(1);
+        let first = self.list.get(begins);
+        let later = self.list.iter().skip(begins + 1);
+        first
+            .into_iter()
+            .flat_map(move |first| later.clone().map(move |last| (last.at.since(first.at), Both::between(first, last))))
+    }
+
+    /// The number of the newest sample that is at least `window` older than the last; else of the first.
+    fn before(&self, window: Span) -> Option<usize> {
+        let start = self.list.back()?.at.back(window);
+        Some(self.list.iter().rposition(|sample| sample.at <= start).unwrap_or(0))
     }
 }

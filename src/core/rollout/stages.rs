@@ -2,13 +2,13 @@
 //! Instances first, traffic second, as in Argo Rollouts.
 
 use crate::core::amount::Share;
+use crate::core::judge::percent;
 use crate::core::rollout::difference::difference;
-use crate::core::rollout::gate::percent;
 use crate::core::rollout::run::{Outcome, Run};
 use crate::core::rollout::samples::Sample;
 use crate::core::rollout::sizing::Sizing;
 use crate::core::rollout::sync::{Progress, Sync, counted};
-use crate::core::rollout::{Analysis, Background, Hold, Order, Phase, Scale, Verdict};
+use crate::core::rollout::{Analysis, Background, Hold, Order, Phase, Scale};
 use crate::core::time::{Moment, Span};
 
 /// Enough new instances, then the share, then the hold, then the analysis.
@@ -280,8 +280,9 @@ impl Machine {
             }
             // A person has evidence of their own, and there is none to wait for without a share of the traffic.
             let waits_for_evidence = !promoted && wanted.share > Share::NONE;
-            if let (true, Some(Verdict::Inconclusive(evidence))) = (waits_for_evidence, sync.verdict()) {
-                return self.say(said, Phase::Holding, format!("inconclusive: {evidence}"), sync);
+            let open = sync.ruling().filter(|ruling| waits_for_evidence && ruling.is_inconclusive());
+            if let Some(ruling) = open {
+                return self.say(said, Phase::Holding, format!("inconclusive: {ruling}"), sync);
             }
         }
         self.analyse(stage, sync)

@@ -1,7 +1,9 @@
 //! A strategy as the scenario or a manifest gives it: what to do, not how far it is.
 
 use crate::core::amount::{Amount, Share};
+use crate::core::judge::Judge;
 use crate::core::rollout::analysis::Analysis;
+use crate::core::slo::Objective;
 use crate::core::time::Span;
 
 /// One of the ways to bring out a new version.
@@ -67,14 +69,18 @@ impl Strategy {
 
     /// The latency above which an attempt counts as slow, if anything asks for that; the first one counts.
     pub fn slow_above(&self) -> Option<Span> {
-        self.analyses().into_iter().find_map(Analysis::slow_above)
+        let gate = self.gate().and_then(|gate| match gate.bad {
+            Bad::Failed => None,
+            Bad::SlowerThan(above) => Some(above),
+        });
+        gate.or_else(|| self.analyses().into_iter().find_map(Analysis::slow_above))
     }
 
     /// How far back anything looks.
     pub fn longest_window(&self) -> Span {
         let analyses = self.analyses();
         let windows = analyses.iter().flat_map(|analysis| &analysis.checks).map(|check| check.window);
-        windows.chain(self.gate().map(|gate| gate.window)).max().unwrap_or(Span::ZERO)
+        windows.chain(self.gate().map(|gate| gate.reach())).max().unwrap_or(Span::ZERO)
     }
 
     /// The same as [`Strategy::analyses`], to be changed.
@@ -483,13 +489,51 @@ impl Split {
     }
 }
 
-/// An automatic verdict on the new version from its error rate.
+/// An automatic verdict on the new version from what was counted of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gate {
-    /// Fails when the share of failed attempts is above this.
-    pub error_rate: Share,
-    /// Fewer attempts than this in the window: inconclusive.
+    /// How the counts are judged.
+    pub judge: Judge,
+    /// Which attempts are bad.
+    pub bad: Bad,
+    /// Fewer attempts than this are no evidence.
     pub samples: u32,
-    /// How far back it looks.
+    /// How far back it looks; with planned looks: from one to the next. Sequential judges count from the start.
     pub window: Span,
+    /// Besides, it fails once the new version has burnt too much of the error budget.
+    pub budget: Option<Spending>,
 }
+
+/// Which attempts count as bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    /// Those that failed.
+    Failed,
+    /// Those that took longer than this.
+    SlowerThan(Span),
+}
+
+/// How much of an error budget one release may burn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spending {
+    /// Of the whole budget.
+    pub share: Share,
+    /// Whose budget.
+    pub objective: Objective,
+}
+
+impl Gate {
+    /// A limit of the error rate in the last `window`, once there are `samples` attempts in it.
+    pub fn limit(error_rate: Share, samples: u32, window: Span) -> Gate {
+        Gate { judge: Judge::Threshold(error_rate), bad: Bad::Failed, samples, window, budget: None }
+    }
+
+    /// How far back its samples have to reach.
+    pub(super) fn reach(&self) -> Span {
+        let from_the_start = self.judge.counts_from_the_start() || self.budget.is_some();
+        if from_the_start { FOR_EVER } else { self.window }
+    }
+}
+
+/// Longer than any run.
+const FOR_EVER: Span = Span::from_secs(1_000 * 365 * 86_400 / 2);

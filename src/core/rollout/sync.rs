@@ -4,9 +4,9 @@
 use crate::core::amount::Share;
 use crate::core::fleet::{Counts, Fleet, State};
 use crate::core::ids::{InstanceId, VersionId};
-use crate::core::rollout::gate::judge;
+use crate::core::rollout::gate::{Ruling, judge};
 use crate::core::rollout::samples::Samples;
-use crate::core::rollout::{Gate, Order, Phase, Setup, Verdict};
+use crate::core::rollout::{Gate, Order, Phase, Setup};
 use crate::core::time::Moment;
 
 /// What a strategy's state machine sees and may do in one step.
@@ -81,16 +81,13 @@ impl Sync<'_> {
     }
 
     /// What the gate says; `None` without one.
-    pub fn verdict(&self) -> Option<Verdict> {
+    pub fn ruling(&self) -> Option<Ruling> {
         self.gate.map(|gate| judge(gate, self.samples))
     }
 
     /// The evidence, if the gate says that the new version is bad.
     pub fn bad(&self) -> Option<String> {
-        match self.verdict() {
-            Some(Verdict::Fail(evidence)) => Some(evidence.to_string()),
-            Some(Verdict::Pass(_) | Verdict::Inconclusive(_)) | None => None,
-        }
+        self.ruling().filter(Ruling::is_fail).map(|ruling| ruling.to_string())
     }
 
     /// Whether a person has let the rollout go on; that counts once.

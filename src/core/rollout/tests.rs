@@ -139,7 +139,7 @@ fn at(second: u64) -> Moment {
 }
 
 fn gate() -> Option<Gate> {
-    Some(Gate { error_rate: share(1.0), samples: 200, window: Span::from_secs(60) })
+    Some(Gate::limit(share(1.0), 200, Span::from_secs(60)))
 }
 
 fn share(percent: f64) -> Share {

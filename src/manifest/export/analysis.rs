@@ -1,7 +1,8 @@
 //! Analyses and gates as an `AnalysisTemplate`.
 
 use super::draft::{Draft, list, number, object, plain, text};
-use crate::core::rollout::{Analysis, Check, Condition, Gate, Measure, Relation, Tolerance};
+use crate::core::judge::Judge;
+use crate::core::rollout::{Analysis, Bad, Check, Condition, Gate, Measure, Relation, Tolerance};
 use crate::core::time::Span;
 use crate::manifest::duration::go;
 use crate::yaml::tree::Node;
@@ -36,10 +37,32 @@ pub(super) fn gate(gate: Gate, count: Option<u32>, draft: &mut Draft) -> Analysi
         "the gate measures once every {}; Argo has no least number of samples, so the {} of the scenario are left out",
         gate.window, gate.samples
     ));
-    let success = Condition { relation: Relation::AtMost, value: gate.error_rate.value() };
-    let once = Check::new("error-rate", Measure::ErrorRate, gate.window, Some(success));
+    let (name, measure, limit) = limit(gate, draft);
+    let success = limit.map(|value| Condition { relation: Relation::AtMost, value });
+    let once = Check::new(name, measure, gate.window, success);
     let check = Check { initial_delay: gate.window, interval: Some(gate.window), count, ..once };
     Analysis { checks: vec![check] }
+}
+
+/// What of a gate another controller can have: a limit of a rate. Without one its measurement is left without a condition.
+pub(super) fn limit(gate: Gate, draft: &mut Draft) -> (&'static str, Measure, Option<f64>) {
+    if gate.budget.is_some() {
+        draft.note("what the gate allows of the error budget is left out: no controller has that");
+    }
+    let limit = match gate.judge {
+        Judge::Threshold(limit) => Some(limit.value()),
+        other => {
+            draft.note(format!(
+                "the judge of the gate, {}, is left out: write a condition of your own",
+                other.kind().title()
+            ));
+            None
+        }
+    };
+    match gate.bad {
+        Bad::Failed => ("error-rate", Measure::ErrorRate, limit),
+        Bad::SlowerThan(above) => ("slow-requests", Measure::Slow { above }, limit),
+    }
 }
 
 fn template(name: &str, analysis: &Analysis, draft: &mut Draft) -> Node {

@@ -213,6 +213,11 @@ fn of_gate(gate: Gate, draft: &mut Draft) -> Check {
         "Flagger has no least number of samples, so the {} of the gate are left out; a tick without traffic is a failed check",
         gate.samples
     ));
-    let success = Condition { relation: Relation::AtLeast, value: 1.0 - gate.error_rate.value() };
-    Check::new("request-success-rate", Measure::Availability, gate.window, Some(success))
+    let (_, measure, limit) = super::analysis::limit(gate, draft);
+    if let Measure::Slow { .. } = measure {
+        let success = limit.map(|value| Condition { relation: Relation::AtMost, value });
+        return Check::new("request-duration", measure, gate.window, success);
+    }
+    let success = limit.map(|value| Condition { relation: Relation::AtLeast, value: 1.0 - value });
+    Check::new("request-success-rate", Measure::Availability, gate.window, success)
 }

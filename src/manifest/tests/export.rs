@@ -15,7 +15,7 @@ fn pod(replicas: u32) -> Pod {
 }
 
 fn gate() -> Option<Gate> {
-    Some(Gate { error_rate: share(0.01), samples: 200, window: secs(60) })
+    Some(Gate::limit(share(0.01), 200, secs(60)))
 }
 
 fn steps() -> Strategy {

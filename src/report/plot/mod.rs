@@ -8,6 +8,7 @@ mod cost_loss;
 mod instances;
 mod labels;
 mod panel;
+mod power;
 mod series;
 mod sweep;
 mod timeline;
@@ -16,6 +17,7 @@ mod window;
 pub use budget::budget;
 pub use cost_loss::cost_loss;
 pub use instances::instances;
+pub use power::{characteristic, harm};
 pub use sweep::sweep;
 pub use timeline::{rollout, timeline};
 

@@ -8,6 +8,7 @@ mod manifest;
 mod preset;
 mod proxies;
 mod service;
+mod slo;
 mod strategy;
 mod target;
 mod traffic;
@@ -23,8 +24,11 @@ pub(super) use proxies::{Affinity, Backups, Initial, Layer, Limits, Preset, Prox
 pub(super) use service::{
     Branch, Discipline, Fleet, Kind, Law, LawOrSpan, LawTable, Readiness, Releases, UnlimitedWord, Version,
 };
-pub(super) use strategy::{BlueGreen, Canary, GateOrNone, Recreate, Rolling, Split, Step, Strategies, Strategy};
-pub(super) use target::{Act, Event, Fault, Resize, Rollout, Slo, Telemetry};
+pub(super) use slo::{Alerts, Further, Method, Slo, TimeSlice, WINDOW};
+pub(super) use strategy::{
+    BlueGreen, Canary, Gate, GateOrNone, JudgeName, Recreate, Rolling, Split, Step, Strategies, Strategy,
+};
+pub(super) use target::{Act, Event, Fault, Resize, Rollout, Telemetry};
 pub(super) use traffic::{
     Arrivals, Backoff, Budget, Closed, Failure, Network, Open, Retries, Stage, Target, Trace, Traffic,
 };

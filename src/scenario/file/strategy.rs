@@ -8,7 +8,7 @@ use super::trial::{AbTest, Combined, FeatureFlag, HoldOrManual, Promotion, Shado
 use crate::core::amount::Amount;
 use crate::core::time::Span;
 use crate::scenario::entry::{Entry, OrWord, choice, table, words};
-use crate::scenario::units::{Lasting, Name, Percent, Whole};
+use crate::scenario::units::{Above, Lasting, Name, Percent, Whole};
 use crate::yaml::problem::{Problems, nearest};
 use crate::yaml::tree::{Data, KeyPath, Node};
 
@@ -247,13 +247,55 @@ words! {
 }
 
 table! {
-    /// An automatic verdict on the new version from its error rate.
+    /// An automatic verdict on the new version, from what was counted of its attempts.
     pub struct Gate {
-        /// Fails when the share of failed attempts is above this.
-        error_rate: Percent = Percent::of(1.0),
-        /// Fewer attempts than this in the window are no evidence.
-        samples: Whole<1, 1_000_000_000> = Whole::of(200),
-        /// How far back it looks.
+        /// Who judges.
+        judge: JudgeName = JudgeName::Threshold,
+        /// For the judge threshold: fails when the share of bad attempts is above this; 1% unless given.
+        error_rate: Option<Percent> = None,
+        /// For the judge relative: fails when the share is above so many times that of the old version; 2 unless given.
+        factor: Option<Above<0>> = None,
+        /// Probability to condemn a healthy version; 5% unless given. For fisher, z, sprt, pocock, obrien-fleming and confidence-sequence.
+        alpha: Option<Percent> = None,
+        /// Probability to condemn the bad one; 80% unless given. For sprt.
+        power: Option<Percent> = None,
+        /// Share of bad attempts of a healthy version; 0.1% unless given. For sprt.
+        baseline: Option<Percent> = None,
+        /// Share of bad attempts of a version that is to be caught; 1% unless given. For sprt and confidence-sequence.
+        bad: Option<Percent> = None,
+        /// Planned looks, one after each window; 5 unless given. For pocock and obrien-fleming.
+        looks: Option<Whole<1, 100>> = None,
+        /// Attempts that take longer than this are bad; those that fail unless given.
+        slower_than: Option<Lasting> = None,
+        /// Fewer attempts than this are no evidence; 200 unless given, and 1 for judges that count from the start.
+        samples: Option<Whole<1, 1_000_000_000>> = None,
+        /// How far back it looks; judges that count from the start do not.
         window: Lasting = Lasting(Span::from_secs(60)),
+        /// Besides: fails once the new version has burnt this much of the error budget of the slo's window.
+        budget: Option<Percent> = None,
+    }
+}
+
+words! {
+    /// Who judges a canary.
+    pub enum JudgeName {
+        /// A limit of its error rate.
+        "threshold" => Threshold,
+        /// A multiple of the old version's error rate.
+        "relative" => Relative,
+        /// Fisher's exact test against the old version.
+        "fisher" => Fisher,
+        /// The two-proportion z test against the old version.
+        "z" => Z,
+        /// Kayenta's Mann-Whitney test on the error rates from scrape to scrape.
+        "mann-whitney" => MannWhitney,
+        /// Wald's sequential test.
+        "sprt" => Sprt,
+        /// Planned looks, all with the same limit.
+        "pocock" => Pocock,
+        /// Planned looks with limits that fall.
+        "obrien-fleming" => OBrienFleming,
+        /// A confidence sequence, which may be looked at always.
+        "confidence-sequence" => ConfidenceSequence,
     }
 }

@@ -1,46 +1,8 @@
-//! What was promised, what is deployed, and what breaks.
+//! What is deployed, what breaks, and how it is measured.
 
 use crate::core::time::Span;
-use crate::scenario::entry::{Entry, Keyword, OrWord, choice, table, words};
-use crate::scenario::units::{Above, Every, Lasting, Money, Name, Percent, Whole, WholeSeconds};
-
-table! {
-    /// A service level objective on good requests.
-    pub struct Slo {
-        /// Share of good requests promised; below 100%.
-        objective: Percent = Percent::of(99.9),
-        /// The period over which it is promised.
-        window: Lasting = Lasting(Span::from_secs(30 * 86_400)),
-        /// Requests in the window; extrapolated from the measured mean rate unless given.
-        requests: Option<Above<0>> = None,
-        /// What one bad request costs; nothing unless given.
-        bad_request_price: Option<Money> = None,
-        /// When the service counts as down.
-        downtime: Downtime = Entry::fallback(),
-        /// For the other way to count: share of good time slices.
-        timeslice: TimeSlice = Entry::fallback(),
-    }
-}
-
-table! {
-    /// A slice of time is down when fewer than this share of its requests were good.
-    pub struct Downtime {
-        /// Length of a slice, in whole seconds.
-        slice: WholeSeconds = WholeSeconds(Span::from_secs(1)),
-        /// Share of good requests.
-        share: Percent = Percent::of(50.0),
-    }
-}
-
-table! {
-    /// A slice of time is good when at least this share of its requests are.
-    pub struct TimeSlice {
-        /// Length of a slice, in whole seconds.
-        length: WholeSeconds = WholeSeconds(Span::from_secs(60)),
-        /// Share of good requests.
-        target: Percent = Percent::of(95.0),
-    }
-}
+use crate::scenario::entry::{Keyword, OrWord, choice, table, words};
+use crate::scenario::units::{Every, Lasting, Name, Percent, Whole};
 
 table! {
     /// The deployment to forecast.
@@ -156,7 +118,11 @@ table! {
     pub struct Telemetry {
         /// Between two samples.
         scrape: Every<10> = Every(Span::from_secs(15)),
-        /// From a sample to the moment a gate sees it.
+        /// From a sample to the moment it can be queried.
         delay: Span = Span::ZERO,
+        /// The rules of a gate are evaluated so often; as soon as a sample is there unless given.
+        evaluate: Option<Every<10>> = None,
+        /// Share of the samples that are lost, below 100%.
+        lost: Percent = Percent::of(0.0),
     }
 }

@@ -20,27 +20,31 @@ fn read(entry: &file::Manifest, at: &KeyPath, check: &mut Check<'_>) -> Option<M
     if check.problems.touch(&from) {
         return None;
     }
-    let path = check.folder.join(&entry.from.0);
-    let text = match std::fs::read(&path).map(String::from_utf8) {
-        Ok(Ok(text)) => text,
-        Ok(Err(_)) => {
-            let text = format!("found {}, which is not UTF-8, expected a manifest", quote(&entry.from.0));
-            check.complain(&[&from], text);
-            return None;
-        }
-        Err(error) => {
-            check.complain(&[&from], format!("found {}, which cannot be read: {error}", quote(&entry.from.0)));
-            return None;
-        }
-    };
+    let (path, text) = text_of(&entry.from.0, "a manifest", &from, check)?;
     let metrics = entry.metrics.0.iter().map(|(name, word)| (name.clone(), word.metric)).collect();
     let options = Options { metrics, matches: entry.matches.share() };
     let known = check.problems.len();
-    let manifests = manifest::read_into(&text, &path.display().to_string(), &options, check.problems);
+    let manifests = manifest::read_into(&text, &path, &options, check.problems);
     if check.problems.len() > known {
         return None;
     }
     choose(manifests, entry, at, check)
+}
+
+/// Path and text of a file beside the scenario, which is to be `what`.
+pub(super) fn text_of(name: &str, what: &str, at: &KeyPath, check: &mut Check<'_>) -> Option<(String, String)> {
+    let path = check.folder.join(name);
+    match std::fs::read(&path).map(String::from_utf8) {
+        Ok(Ok(text)) => Some((path.display().to_string(), text)),
+        Ok(Err(_)) => {
+            check.complain(&[at], format!("found {}, which is not UTF-8, expected {what}", quote(name)));
+            None
+        }
+        Err(error) => {
+            check.complain(&[at], format!("found {}, which cannot be read: {error}", quote(name)));
+            None
+        }
+    }
 }
 
 fn choose(manifests: Vec<Manifest>, entry: &file::Manifest, at: &KeyPath, check: &mut Check<'_>) -> Option<Manifest> {

@@ -4,6 +4,7 @@
 //! plan is only handed out if no problem was noted.
 
 mod balancer;
+mod gate;
 mod inherit;
 mod law;
 mod manifest;
@@ -11,6 +12,7 @@ mod people;
 mod proxies;
 mod releases;
 mod service;
+mod slo;
 mod strategy;
 mod target;
 mod traffic;
@@ -22,7 +24,7 @@ use super::check::Check;
 use super::file::File;
 use crate::core::draw::Seed;
 use crate::core::time::Span;
-use crate::scenario::plan::{Network, Scenario, Telemetry};
+use crate::scenario::plan::{Network, Scenario};
 use crate::yaml::tree::KeyPath;
 
 /// A run is at most a quarter of a year long: the timeline has a row for every second.
@@ -35,6 +37,8 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
     let running = target::running(file, check);
     let rollout = target::rollout(file, check);
     let releases = releases::releases(file, &versions, rollout, check);
+    let slo = slo::slo(file, check);
+    let strategies = strategy::strategies(file, slo.first().objective, check);
     Scenario {
         name: file.name.0.clone(),
         seed: Seed(file.seed.get()),
@@ -46,15 +50,15 @@ pub(super) fn resolve(file: &mut File, check: &mut Check<'_>) -> Scenario {
         fleet: service::fleet(file, check),
         versions,
         running,
-        slo: target::slo(file, check),
         rollout,
         releases,
-        strategies: strategy::strategies(file, check),
+        strategies,
+        slo,
         people: people::people(file, check),
         sizes: people::sizes(file, check),
         faults: target::faults(file, check),
         reloads: target::reloads(file, check),
-        telemetry: Telemetry { scrape: file.telemetry.scrape.0, delay: file.telemetry.delay },
+        telemetry: target::telemetry(file, check),
     }
 }
 

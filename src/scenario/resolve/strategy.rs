@@ -1,13 +1,14 @@
 //! The strategies to compare.
 
+use super::gate::gate;
 use super::{manifest, trial};
 use crate::core::amount::{Amount, Share};
 use crate::core::rollout::{self, Hold, Pace, Scale, Strategy, Surge};
+use crate::core::slo::Objective;
 use crate::core::time::Span;
 use crate::scenario::check::Check;
 use crate::scenario::file::{
-    self, BAKE, BlueGreen, Canary, File, GateOrNone, HoldOrManual, Layer, Promotion, Recreate, Rolling, Step,
-    Strategies,
+    self, BAKE, BlueGreen, Canary, File, HoldOrManual, Layer, Promotion, Recreate, Rolling, Step, Strategies,
 };
 use crate::scenario::plan::Named;
 use crate::scenario::units::Percent;
@@ -16,7 +17,7 @@ use crate::yaml::tree::KeyPath;
 /// Reports always have a row of this name for the run without a rollout.
 const RESERVED: &str = "stay";
 
-pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
+pub(super) fn strategies(file: &mut File, objective: Objective, check: &mut Check<'_>) -> Vec<Named> {
     let at = KeyPath::from(["strategies"]);
     let rollout = KeyPath::from(["rollout"]);
     match (&file.rollout, file.strategies.0.is_empty()) {
@@ -30,7 +31,7 @@ pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
         }
         (Some(_), false) | (None, true) => {}
     }
-    let service = Service { size: file.fleet.size.small(), layer: file.proxies.layer };
+    let service = Service { size: file.fleet.size.small(), layer: file.proxies.layer, objective };
     let named = file.strategies.0.iter_mut().map(|(name, strategy)| {
         if name == RESERVED {
             let text = "found the name 'stay', which every comparison has already, expected another";
@@ -48,33 +49,32 @@ pub(super) fn strategies(file: &mut File, check: &mut Check<'_>) -> Vec<Named> {
 
 /// What a strategy is checked against.
 #[derive(Clone, Copy)]
-struct Service {
+pub(super) struct Service {
     size: u32,
-    layer: Layer,
+    pub(super) layer: Layer,
+    pub(super) objective: Objective,
 }
 
 fn resolve(strategy: &mut file::Strategy, service: Service, at: &KeyPath, check: &mut Check<'_>) -> Strategy {
     match strategy {
-        file::Strategy::Recreate(recreate) => Strategy::Recreate(self::recreate(recreate)),
-        file::Strategy::Rolling(rolling) => Strategy::Rolling(self::rolling(rolling, at, check)),
-        file::Strategy::BlueGreen(blue_green) => {
-            Strategy::BlueGreen(self::blue_green(blue_green, service.size, at, check))
-        }
-        file::Strategy::Canary(canary) => Strategy::Canary(self::canary(canary, at, check)),
-        file::Strategy::AbTest(test) => Strategy::AbTest(trial::ab_test(test, at, check)),
-        file::Strategy::Shadow(shadow) => Strategy::Shadow(trial::shadow(shadow, service.layer, at, check)),
-        file::Strategy::FeatureFlag(flag) => Strategy::FeatureFlag(trial::feature_flag(flag, at, check)),
-        file::Strategy::Combined(combined) => Strategy::Canary(trial::combined(combined, at, check)),
+        file::Strategy::Recreate(recreate) => Strategy::Recreate(self::recreate(recreate, service, at, check)),
+        file::Strategy::Rolling(rolling) => Strategy::Rolling(self::rolling(rolling, service, at, check)),
+        file::Strategy::BlueGreen(blue_green) => Strategy::BlueGreen(self::blue_green(blue_green, service, at, check)),
+        file::Strategy::Canary(canary) => Strategy::Canary(self::canary(canary, service, at, check)),
+        file::Strategy::AbTest(test) => Strategy::AbTest(trial::ab_test(test, service, at, check)),
+        file::Strategy::Shadow(shadow) => Strategy::Shadow(trial::shadow(shadow, service, at, check)),
+        file::Strategy::FeatureFlag(flag) => Strategy::FeatureFlag(trial::feature_flag(flag, service, at, check)),
+        file::Strategy::Combined(combined) => Strategy::Canary(trial::combined(combined, service, at, check)),
         file::Strategy::Manifest(entry) => manifest::strategy(entry, at, check).0,
     }
 }
 
-fn recreate(recreate: &mut Recreate) -> rollout::Recreate {
-    let gate = gate(&recreate.gate);
+fn recreate(recreate: &mut Recreate, service: Service, at: &KeyPath, check: &mut Check<'_>) -> rollout::Recreate {
+    let gate = gate(&mut recreate.gate, service.objective, at, check);
     rollout::Recreate { gate, bake: bake(&mut recreate.bake, gate) }
 }
 
-fn rolling(rolling: &mut Rolling, at: &KeyPath, check: &mut Check<'_>) -> rollout::Rolling {
+fn rolling(rolling: &mut Rolling, service: Service, at: &KeyPath, check: &mut Check<'_>) -> rollout::Rolling {
     let paths = [at.key("unavailable"), at.key("surge")];
     if rolling.surge.is_literally_zero() && rolling.unavailable.is_literally_zero() {
         let text = "found zero for both surge and unavailable, which can never progress, expected one above zero";
@@ -86,7 +86,7 @@ fn rolling(rolling: &mut Rolling, at: &KeyPath, check: &mut Check<'_>) -> rollou
         let text = format!("found {percent}%, expected at most 100%");
         check.complain(&[&paths[0]], text);
     }
-    let gate = gate(&rolling.gate);
+    let gate = gate(&mut rolling.gate, service.objective, at, check);
     rollout::Rolling {
         pace: Pace::Surge(Surge::new(rolling.surge, rolling.unavailable)),
         gate,
@@ -94,10 +94,10 @@ fn rolling(rolling: &mut Rolling, at: &KeyPath, check: &mut Check<'_>) -> rollou
     }
 }
 
-fn blue_green(blue_green: &BlueGreen, size: u32, at: &KeyPath, check: &mut Check<'_>) -> rollout::BlueGreen {
+fn blue_green(blue_green: &mut BlueGreen, service: Service, at: &KeyPath, check: &mut Check<'_>) -> rollout::BlueGreen {
     let preview = blue_green.preview.map(|preview| preview.small());
-    if let Some(preview) = preview.filter(|&preview| preview > size) {
-        let text = format!("found {preview}, expected at most the size of the fleet, {size}");
+    if let Some(preview) = preview.filter(|&preview| preview > service.size) {
+        let text = format!("found {preview}, expected at most the size of the fleet, {}", service.size);
         check.complain(&[&at.key("preview"), &KeyPath::from(["fleet", "size"])], text);
     }
     rollout::BlueGreen {
@@ -107,15 +107,15 @@ fn blue_green(blue_green: &BlueGreen, size: u32, at: &KeyPath, check: &mut Check
             Promotion::Manual => Hold::UntilPromoted,
             Promotion::After(time) => Hold::For(time),
         },
-        ..rollout::BlueGreen::plain(blue_green.bake, gate(&blue_green.gate))
+        ..rollout::BlueGreen::plain(blue_green.bake, gate(&mut blue_green.gate, service.objective, at, check))
     }
 }
 
-fn canary(canary: &Canary, at: &KeyPath, check: &mut Check<'_>) -> rollout::Canary {
+fn canary(canary: &mut Canary, service: Service, at: &KeyPath, check: &mut Check<'_>) -> rollout::Canary {
     let steps = steps(&canary.steps, &at.key("steps"), check);
     rollout::Canary {
         split: split(canary.split, canary.header),
-        ..rollout::Canary::plain(steps, gate(&canary.gate), canary.keep_old)
+        ..rollout::Canary::plain(steps, gate(&mut canary.gate, service.objective, at, check), canary.keep_old)
     }
 }
 
@@ -161,14 +161,6 @@ fn share(step: &Step) -> Share {
 /// For people: two decimals at most.
 pub(super) fn percent(share: Share) -> f64 {
     (share.value() * 10_000.0).round() / 100.0
-}
-
-pub(super) fn gate(gate: &GateOrNone) -> Option<rollout::Gate> {
-    gate.0.as_ref().map(|gate| rollout::Gate {
-        error_rate: gate.error_rate.share(),
-        samples: gate.samples.small(),
-        window: gate.window.0,
-    })
 }
 
 /// Fills in the default, which hangs on whether there is a gate.

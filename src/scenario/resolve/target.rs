@@ -1,32 +1,30 @@
-//! The objective, the rollout and the faults.
+//! The rollout, the faults and the telemetry.
 
 use super::inherit::find;
 use crate::core::ids::VersionId;
-use crate::core::slo::{Objective, TimeSlice};
 use crate::core::time::{Moment, Span};
 use crate::scenario::check::Check;
 use crate::scenario::file::{Event, Fault, File};
-use crate::scenario::plan::{self, Downtime, Slo};
+use crate::scenario::plan;
 use crate::yaml::tree::KeyPath;
 
 /// What the simulator can tell apart.
 const WORKERS_MAX: u64 = 60_000;
 
-pub(super) fn slo(file: &File, check: &mut Check<'_>) -> Slo {
-    let slo = &file.slo;
-    if slo.objective.value() >= 100.0 {
-        let text = "found 100%, expected a percentage below, since nothing could be spent of an empty budget";
-        check.complain(&[&KeyPath::from(["slo", "objective"])], text);
+/// How metrics reach a gate.
+pub(super) fn telemetry(file: &File, check: &mut Check<'_>) -> plan::Telemetry {
+    let telemetry = &file.telemetry;
+    if telemetry.lost.value() >= 100.0 {
+        check.complain(
+            &[&KeyPath::from(["telemetry", "lost"])],
+            "found 100%, expected less, since no gate would see anything",
+        );
     }
-    Slo {
-        objective: Objective {
-            objective: slo.objective.share(),
-            window: slo.window.0,
-            requests: slo.requests.map(|requests| requests.0),
-            timeslice: TimeSlice { length: slo.timeslice.length.0, target: slo.timeslice.target.share() },
-        },
-        bad_request_price: slo.bad_request_price.as_ref().map_or(0.0, |price| price.amount),
-        downtime: Downtime { slice: slo.downtime.slice.0, share: slo.downtime.share.share() },
+    plan::Telemetry {
+        scrape: telemetry.scrape.0,
+        delay: telemetry.delay,
+        evaluate: telemetry.evaluate.map_or(Span::ZERO, |every| every.0),
+        lost: telemetry.lost.share(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A/B test, shadow, feature flag, and blue-green with a canary.
 
-use super::strategy::{gate, hold, percent, split};
+use super::gate::gate;
+use super::strategy::{Service, hold, percent, split};
 use crate::core::amount::{Amount, Share};
 use crate::core::rollout::{self, FlagStep, Scale, Split, Step};
 use crate::scenario::check::Check;
@@ -11,7 +12,7 @@ use crate::yaml::tree::KeyPath;
 /// Of an A/B test without a share of its own.
 const AB_SHARE: Percent = Percent::of(50.0);
 
-pub(super) fn ab_test(test: &mut AbTest, at: &KeyPath, check: &mut Check<'_>) -> rollout::AbTest {
+pub(super) fn ab_test(test: &mut AbTest, service: Service, at: &KeyPath, check: &mut Check<'_>) -> rollout::AbTest {
     let (share, split) = match test.split {
         AbSplit::Header => (carriers(test, at, check), Split::Only(test.header.share())),
         AbSplit::User => (test.share.get_or_insert(AB_SHARE).share(), Split::User),
@@ -22,7 +23,8 @@ pub(super) fn ab_test(test: &mut AbTest, at: &KeyPath, check: &mut Check<'_>) ->
         check.complain(&[&at.key(key)], "found 0%, expected more, since there would be nothing to compare");
     }
     check_instances(test.instances, at, check);
-    rollout::AbTest { share, split, lasts: test.r#for.0, instances: test.instances, gate: gate(&test.gate) }
+    let gate = gate(&mut test.gate, service.objective, at, check);
+    rollout::AbTest { share, split, lasts: test.r#for.0, instances: test.instances, gate }
 }
 
 /// Who carries the header is the whole share.
@@ -34,8 +36,8 @@ fn carriers(test: &AbTest, at: &KeyPath, check: &mut Check<'_>) -> Share {
     test.header.share()
 }
 
-pub(super) fn shadow(shadow: &Shadow, file_layer: Layer, at: &KeyPath, check: &mut Check<'_>) -> rollout::Shadow {
-    if file_layer != Layer::L7 {
+pub(super) fn shadow(shadow: &mut Shadow, service: Service, at: &KeyPath, check: &mut Check<'_>) -> rollout::Shadow {
+    if service.layer != Layer::L7 {
         let text =
             "found a shadow behind a balancer of connections, expected the layer l7, since only requests are copied";
         check.complain(&[at, &KeyPath::from(["proxies", "layer"])], text);
@@ -48,7 +50,7 @@ pub(super) fn shadow(shadow: &Shadow, file_layer: Layer, at: &KeyPath, check: &m
         share: shadow.share.share(),
         lasts: shadow.r#for.0,
         instances: shadow.instances,
-        gate: gate(&shadow.gate),
+        gate: gate(&mut shadow.gate, service.objective, at, check),
     }
 }
 
@@ -58,20 +60,33 @@ fn check_instances(instances: Option<Amount>, at: &KeyPath, check: &mut Check<'_
     }
 }
 
-pub(super) fn feature_flag(flag: &FeatureFlag, at: &KeyPath, check: &mut Check<'_>) -> rollout::FeatureFlag {
+pub(super) fn feature_flag(
+    flag: &mut FeatureFlag,
+    service: Service,
+    at: &KeyPath,
+    check: &mut Check<'_>,
+) -> rollout::FeatureFlag {
     let steps = rising(&flag.steps, &at.key("steps"), check);
     let steps = steps.map(|(share, step)| FlagStep { share, hold: hold(&step.hold) }).collect();
-    rollout::FeatureFlag { steps, gate: gate(&flag.gate) }
+    rollout::FeatureFlag { steps, gate: gate(&mut flag.gate, service.objective, at, check) }
 }
 
 /// A canary whose new fleet is complete from the first step on.
-pub(super) fn combined(combined: &Combined, at: &KeyPath, check: &mut Check<'_>) -> rollout::Canary {
+pub(super) fn combined(
+    combined: &mut Combined,
+    service: Service,
+    at: &KeyPath,
+    check: &mut Check<'_>,
+) -> rollout::Canary {
     let whole = Scale::Own(Amount::Percent(100.0));
     let steps = rising(&combined.steps, &at.key("steps"), check);
-    let steps = steps.map(|(share, step)| Step { share, scale: whole, hold: hold(&step.hold), analysis: None });
+    let step =
+        |(share, step): (Share, &ShareStep)| Step { share, scale: whole, hold: hold(&step.hold), analysis: None };
+    let steps = steps.map(step).collect();
+    let gate = gate(&mut combined.gate, service.objective, at, check);
     rollout::Canary {
         split: split(combined.split, combined.header),
-        ..rollout::Canary::plain(steps.collect(), gate(&combined.gate), combined.bake)
+        ..rollout::Canary::plain(steps, gate, combined.bake)
     }
 }
 

@@ -57,7 +57,7 @@ fn everything_that_may_be_left_out_has_its_default() {
     assert_eq!(scenario.fleet.queue, None);
     assert_eq!(scenario.fleet.shutdown.drain, Span::from_secs(30));
     assert_eq!(scenario.fleet.price.currency, "USD");
-    assert_eq!(scenario.slo.objective.window, Span::from_secs(30 * 86_400));
+    assert_eq!(scenario.slo.first().objective.window, Span::from_secs(30 * 86_400));
     assert!(scenario.rollout.is_none() && scenario.strategies.is_empty());
     let retries = scenario.proxies.policy.retries;
     assert_eq!((retries.attempts, retries.budget), (0, Budget::Unlimited));

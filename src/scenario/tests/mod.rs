@@ -5,6 +5,7 @@ mod balancers;
 mod good;
 mod random;
 mod schema;
+mod slos;
 mod traces;
 
 use std::path::Path;

@@ -2,6 +2,7 @@
 //!
 //! Numbers are decimal and never negative; not-a-number and infinity cannot be written.
 
+mod date;
 mod decimal;
 mod money;
 mod name;
@@ -12,6 +13,7 @@ mod share;
 mod time;
 mod truth;
 
+pub(super) use date::{Day, Period, Window};
 pub(super) use decimal::Decimal;
 pub(super) use money::{HourlyPrice, Money};
 pub(super) use name::{FileName, Name};

@@ -65,7 +65,8 @@ fn after<'a>(scenario: &'a Scenario, strategy: &Strategy, orders: Vec<Order>, ne
 fn metrics(world: World<'_>) -> Metrics {
     let scenario = world.scenario;
     let terms = Terms {
-        objective: scenario.slo.objective,
+        promises: scenario.slo.promises.clone(),
+        looks: Vec::new(),
         down_share: 0.5,
         down_slice_s: 1,
         price_per_hour: 1.0,

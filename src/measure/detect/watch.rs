@@ -1,0 +1,197 @@
+//! How a strategy watches its canary: the shares it goes through, when it is checked, by what, and what it tolerates.
+
+use crate::core::amount::Share;
+use crate::core::judge::Judge;
+use crate::core::rollout::{Check, Condition, Flagger, Gate, Hold, Measure, Relation, Strategy};
+use crate::core::time::Span;
+use crate::measure::detect::{self, Checks};
+
+/// A canary under watch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watch {
+    /// Shares of the traffic, and how long each is held, in order; the switch to everything is not among them.
+    pub steps: Vec<(Share, Span)>,
+    /// How the counts are judged.
+    pub judge: Judge,
+    /// Fewer requests in a check are no evidence.
+    pub floor: u64,
+    /// Between two checks.
+    pub interval: Span,
+    /// How far back a check looks.
+    pub window: Span,
+    /// Failed checks that are tolerated.
+    pub limit: u32,
+    /// Whether a failed check holds the canary at its share.
+    pub holds: bool,
+    /// Whether it waits for a person after these steps.
+    pub waits: bool,
+}
+
+/// Requests of the control for each of a canary with this share of the traffic: the rest of them, or as many where a fresh
+/// baseline of the canary's size is the control.
+pub fn control_ratio(share: f64, is_fresh: bool) -> f64 {
+    if is_fresh { 1.0 } else { (1.0 - share) / share }
+}
+
+/// How many checks come in these steps, one every `interval`.
+pub fn number_of(steps: &[(Share, Span)], interval: Span) -> u64 {
+    steps.iter().map(|(_, hold)| hold.nanos() / interval.nanos().max(1)).sum()
+}
+
+impl Watch {
+    /// How many checks there are.
+    pub fn number(&self) -> u64 {
+        number_of(&self.steps, self.interval)
+    }
+
+    /// The checks of a service with `rate` requests a second; for the control see [`control_ratio`].
+    pub fn checks(&self, rate: f64, fresh_control: bool) -> Checks {
+        let mut list = Vec::new();
+        let every = self.interval.seconds();
+        for (share, hold) in self.steps.iter().filter(|(share, _)| *share > Share::NONE) {
+            let canary = rate * share.value() * every;
+            let control = canary * control_ratio(share.value(), fresh_control);
+            for _ in 0..hold.nanos() / self.interval.nanos().max(1) {
+                let at_s = every * (list.len() + 1) as f64;
+                list.push(detect::Check { at_s, canary: canary.round() as u64, control: control.round() as u64 });
+            }
+        }
+        let window = (self.window.seconds() / every).round().max(1.0) as usize;
+        Checks { list, limit: self.limit, window, holds: self.holds, until_decided: false }
+    }
+}
+
+/// How `strategy` is watched; `scrape`: how often the samples of a gate come.
+///
+/// # Errors
+/// Why nothing can be said of it.
+pub fn watch(strategy: &Strategy, scrape: Span) -> Result<Watch, String> {
+    match strategy {
+        Strategy::Flagger(flagger) => of_flagger(flagger),
+        Strategy::Canary(canary) => {
+            let analyses = canary.steps.iter().any(|step| step.analysis.is_some()) || canary.background.is_some();
+            if canary.gate.is_none() && analyses {
+                return of_analysis(canary);
+            }
+            let steps = canary.steps.iter().map(|step| (step.share, step.hold));
+            of_gate(canary.gate, steps, scrape)
+        }
+        Strategy::FeatureFlag(flag) => {
+            of_gate(flag.gate, flag.steps.iter().map(|step| (step.share, step.hold)), scrape)
+        }
+        Strategy::AbTest(test) => of_gate(test.gate, [(test.share, Hold::For(test.lasts))].into_iter(), scrape),
+        Strategy::Shadow(shadow) => of_gate(shadow.gate, [(shadow.share, Hold::For(shadow.lasts))].into_iter(), scrape),
+        Strategy::Recreate(_) | Strategy::Rolling(_) | Strategy::BlueGreen(_) => {
+            Err("it has no canary beside a control: it switches everything".to_owned())
+        }
+    }
+}
+
+fn of_gate(gate: Option<Gate>, steps: impl Iterator<Item = (Share, Hold)>, scrape: Span) -> Result<Watch, String> {
+    let gate = gate.ok_or("it has no gate, and no analysis whose metrics are known: nothing watches the canary")?;
+    let (steps, waits) = held(steps)?;
+    Ok(Watch {
+        steps,
+        judge: gate.judge,
+        floor: u64::from(gate.samples),
+        interval: scrape,
+        window: gate.window,
+        limit: 0,
+        holds: false,
+        waits,
+    })
+}
+
+/// The steps up to the first that waits for a person, and whether there is one: nobody says for how long.
+fn held(steps: impl Iterator<Item = (Share, Hold)>) -> Result<(Vec<(Share, Span)>, bool), String> {
+    let mut list = Vec::new();
+    for (share, hold) in steps.filter(|(share, _)| *share > Share::NONE) {
+        match hold {
+            Hold::For(hold) => list.push((share, hold)),
+            Hold::UntilPromoted if list.is_empty() => {
+                return Err("it waits for a person at once, and nobody says how long".to_owned());
+            }
+            Hold::UntilPromoted => return Ok((list, true)),
+        }
+    }
+    if list.is_empty() { Err("no step of it has any traffic".to_owned()) } else { Ok((list, false)) }
+}
+
+/// The limit of the error rate that a check sets: a measurement above it is bad.
+fn limit(check: &Check) -> Option<f64> {
+    let at_most = |condition: &Condition| match (check.measure, condition.relation) {
+        (Measure::Availability, Relation::AtLeast | Relation::More) => Some(1.0 - condition.value),
+        (Measure::ErrorRate, Relation::AtMost | Relation::Less) => Some(condition.value),
+        _ => None,
+    };
+    let above = |condition: &Condition| match (check.measure, condition.relation) {
+        (Measure::Availability, Relation::AtMost | Relation::Less) => Some(1.0 - condition.value),
+        (Measure::ErrorRate, Relation::AtLeast | Relation::More) => Some(condition.value),
+        _ => None,
+    };
+    check.failure.as_ref().and_then(above).or_else(|| check.success.as_ref().and_then(at_most))
+}
+
+/// The first check of the error rate, and its limit without binary dust.
+fn error_check(checks: &[Check]) -> Result<(&Check, Judge), String> {
+    let found = checks.iter().filter(|check| !check.dry_run).find_map(|check| Some((check, limit(check)?)));
+    let (check, limit) = found.ok_or("none of its checks sets a limit to the error rate")?;
+    let share = Share::new((limit * 1e12).round() / 1e12).ok_or("its limit of the error rate is no share")?;
+    Ok((check, Judge::Threshold(share)))
+}
+
+/// In the background, or else at the steps that have an analysis: those are held for as long as it measures.
+fn of_analysis(canary: &crate::core::rollout::Canary) -> Result<Watch, String> {
+    if let Some(background) = &canary.background {
+        let (check, judge) = error_check(&background.analysis.checks)?;
+        let steps = canary.steps.iter().skip(background.from_step).map(|step| (step.share, step.hold));
+        return Ok(of_check(check, judge, held(steps)?));
+    }
+    let analysed = canary.steps.iter().filter_map(|step| Some((step.share, step.analysis.as_ref()?)));
+    let mut steps = Vec::new();
+    let mut first = None;
+    for (share, analysis) in analysed {
+        let (check, judge) = error_check(&analysis.checks)?;
+        let interval = check.interval.unwrap_or(check.window);
+        steps.push((share, interval.times(u64::from(check.count.unwrap_or(1)))));
+        first.get_or_insert((check, judge));
+    }
+    let (check, judge) = first.ok_or("no step has an analysis")?;
+    Ok(of_check(check, judge, (steps, false)))
+}
+
+fn of_check(check: &Check, judge: Judge, (steps, waits): (Vec<(Share, Span)>, bool)) -> Watch {
+    Watch {
+        steps,
+        judge,
+        floor: 1,
+        interval: check.interval.unwrap_or(check.window),
+        window: check.window,
+        limit: check.tolerance.failures.unwrap_or(u32::MAX).min(1_000_000),
+        holds: false,
+        waits,
+    }
+}
+
+/// One tick at each weight; a failed check holds it, and the threshold is the number at which it rolls back.
+fn of_flagger(flagger: &Flagger) -> Result<Watch, String> {
+    if flagger.skip_analysis {
+        return Err("it skips its analysis".to_owned());
+    }
+    let (check, judge) = error_check(&flagger.checks.checks)?;
+    let shares: Vec<Share> = match (flagger.matches, flagger.iterations) {
+        (Some(matches), iterations) => vec![matches; iterations.max(1) as usize],
+        (None, 0) => flagger.weights().iter().filter_map(|weight| Share::new(f64::from(*weight) / 100.0)).collect(),
+        (None, _) => return Err("it has no canary beside a control: it switches everything".to_owned()),
+    };
+    Ok(Watch {
+        steps: shares.into_iter().map(|share| (share, flagger.interval)).collect(),
+        judge,
+        floor: 1,
+        interval: flagger.interval,
+        window: check.window,
+        limit: flagger.threshold.saturating_sub(1),
+        holds: true,
+        waits: false,
+    })
+}
