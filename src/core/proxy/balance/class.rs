@@ -49,10 +49,16 @@ enum Order {
 }
 
 impl Class {
-    /// Nobody yet; for places below `count`.
+    /// Nobody yet; for places below `count`, and some more.
     pub fn new(weight: i64, count: usize) -> Class {
-        let order = if count <= FEW { Order::Few(NOWHERE) } else { Order::Many(Tournament::new(count)) };
-        Class { weight, stands: vec![Stand::default(); count], levels: Vec::new(), order, owed: 0 }
+        let room = count.next_power_of_two().max(FEW);
+        let order = if room == FEW { Order::Few(NOWHERE) } else { Order::Many(Tournament::new(room)) };
+        Class { weight, stands: vec![Stand::default(); room], levels: Vec::new(), order, owed: 0 }
+    }
+
+    /// Whether somebody may stand at `place`.
+    pub fn has_room_for(&self, place: usize) -> bool {
+        place < self.stands.len()
     }
 
     /// The place of the first.

@@ -94,7 +94,18 @@ impl Turn {
 }
 
 impl Least {
-    /// Members joined, left or changed weight: sorts everyone anew.
+    /// Someone joined at the end.
+    pub fn join(&mut self, members: &mut [Member], place: usize) {
+        if self.classes.iter().any(|class| !class.has_room_for(place)) {
+            self.rebuild(members);
+            return;
+        }
+        self.homes.push(None);
+        self.aside.push(place as u32);
+        self.welcome(members);
+    }
+
+    /// A member left or changed its weight: sorts everyone anew.
     pub fn rebuild(&mut self, members: &mut [Member]) {
         self.settle(members);
         self.classes.clear();

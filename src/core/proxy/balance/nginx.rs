@@ -43,8 +43,10 @@ macro_rules! over_index {
 
             fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {
                 match change {
-                    Change::Joining | Change::Leaving(_) | Change::Weighing(_) => self.0.settle(members),
-                    Change::Joined(_) | Change::Left(_) | Change::Weighed(_) => {
+                    Change::Joining => {}
+                    Change::Joined(place) => self.0.join(members, place),
+                    Change::Leaving(_) | Change::Weighing(_) => self.0.settle(members),
+                    Change::Left(_) | Change::Weighed(_) => {
                         start_over_if_reloaded(members, change);
                         self.0.rebuild(members);
                     }

@@ -58,7 +58,14 @@ struct Class {
 }
 
 impl Smooth {
-    /// Members joined, left or changed weight: sorts everyone anew.
+    /// Someone joined at the end.
+    pub fn join(&mut self, members: &mut [Member], place: usize) {
+        self.homes.push(None);
+        self.aside.push(place as u32);
+        self.welcome(members);
+    }
+
+    /// A member left or changed its weight: sorts everyone anew.
     pub fn rebuild(&mut self, members: &mut [Member]) {
         self.settle(members);
         self.classes.clear();

@@ -406,6 +406,11 @@ fn compare(rule: &Rule, case: u64, weights: &[u32]) {
     let mut under_way = Vec::new();
     let mut known = 0;
     let mut now = Moment::START;
+    // Small fleets and large ones, and some that grow from the one kind into the other.
+    for _ in 0..if dice(3) == 0 { 55 + dice(90) } else { 0 } {
+        pools.iter_mut().for_each(|pool| list(pool, now, known, "x", weights[known as usize % weights.len()]));
+        known += 1;
+    }
     for step in 0..600 {
         now += Span::from_millis(u64::from(dice(200)));
         match dice(40) {
