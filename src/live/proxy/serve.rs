@@ -10,6 +10,7 @@ use crate::scenario::config::Config;
 use pingora_core::server::Fds;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::IntoRawFd;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -26,11 +27,11 @@ pub(super) fn current(desk: &Current) -> Arc<Desk> {
 /// # Errors
 /// As [`super::run`].
 pub(super) async fn serve(mut config: Config, keeper: Box<dyn Keeper>, upgrade: bool) -> io::Result<()> {
-    let fds = if upgrade { take_over(&config.upgrade_socket).await? } else { Fds::new() };
+    let mut fds = if upgrade { take_over(&config.upgrade_socket).await? } else { Fds::new() };
     if !upgrade {
-        config.listen = free(config.listen)?;
+        config.listen = listen(config.listen, &mut fds)?;
         if let Some(admin) = &mut config.admin {
-            admin.listen = free(admin.listen)?;
+            admin.listen = listen(admin.listen, &mut fds)?;
         }
     }
     let metrics = Arc::new(Metrics::new());
@@ -73,11 +74,15 @@ pub(super) async fn serve(mut config: Config, keeper: Box<dyn Keeper>, upgrade: 
     Ok(())
 }
 
-/// An address that is free, with its port: Pingora would wait half a minute for another, and give up in its own way.
-fn free(address: SocketAddr) -> io::Result<SocketAddr> {
+/// Listens there, and leaves the listener to the doors as if another process had handed it over: who connects from now on
+/// waits for a door to open, and nobody else can take the port meanwhile.
+fn listen(address: SocketAddr, fds: &mut Fds) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
-    listener.local_addr()
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    fds.add(address.to_string(), listener.into_raw_fd());
+    Ok(address)
 }
 
 /// The listeners of the process that runs already.
