@@ -1,56 +1,59 @@
 //! Clients that never rest.
 
-use super::{Running, connect};
+use super::{Running, connect, wait_for};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 /// Clients that ask one request after the other until they are told to stop; they say how many were not answered well.
 /// Every other one keeps its connection as long as the proxy does.
 pub struct Clients {
     stop: Arc<AtomicBool>,
-    threads: Vec<thread::JoinHandle<(u32, Vec<String>)>>,
+    asked: Arc<AtomicU32>,
+    threads: Vec<thread::JoinHandle<Vec<String>>>,
 }
 
 impl Clients {
     pub fn start(running: &Running, count: usize) -> Clients {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let threads = (0..count).map(|number| {
-            let (stop, address) = (Arc::clone(&stop), running.listen);
-            thread::spawn(move || ask_on(address, number % 2 == 0, &stop))
+            let (stop, asked, address) = (Arc::clone(&stop), Arc::clone(&asked), running.listen);
+            thread::spawn(move || ask_on(address, number % 2 == 0, &stop, &asked))
         });
         let threads = threads.collect();
-        Clients { stop, threads }
+        Clients { stop, asked, threads }
+    }
+
+    /// Waits until so many more requests have their answers, however slow the machine is.
+    pub fn ask_more(&self, count: u32) {
+        let enough = self.asked.load(Ordering::SeqCst) + count;
+        wait_for("clients", || (self.asked.load(Ordering::SeqCst) >= enough).then_some(()));
     }
 
     pub fn end(self) -> (u32, Vec<String>) {
         self.stop.store(true, Ordering::SeqCst);
-        let mut all = (0, Vec::new());
-        for thread in self.threads {
-            let (asked, wrong) = thread.join().expect("a client does not panic");
-            all.0 += asked;
-            all.1.extend(wrong);
-        }
-        all
+        let joined = self.threads.into_iter().map(|thread| thread.join().expect("a client does not panic"));
+        let wrong = joined.flatten().collect();
+        (self.asked.load(Ordering::SeqCst), wrong)
     }
 }
 
-fn ask_on(address: SocketAddr, keeps: bool, stop: &AtomicBool) -> (u32, Vec<String>) {
-    let (mut asked, mut wrong, mut kept) = (0, Vec::new(), None);
+fn ask_on(address: SocketAddr, keeps: bool, stop: &AtomicBool, asked: &AtomicU32) -> Vec<String> {
+    let (mut wrong, mut kept) = (Vec::new(), None);
     while !stop.load(Ordering::SeqCst) {
         let again = if kept.is_some() { "over a connection that was kept" } else { "over a new connection" };
         let mut stream = kept.take().unwrap_or_else(|| connect(address));
         let answer = ask(&mut stream, keeps);
-        asked += 1;
+        asked.fetch_add(1, Ordering::SeqCst);
         if !answer.starts_with("HTTP/1.1 200") {
             wrong.push(format!("{again}: {answer:?}"));
         } else if answer.to_ascii_lowercase().contains("connection: keep-alive") {
             kept = Some(stream);
         }
     }
-    (asked, wrong)
+    wrong
 }
 
 /// The answer, or as much of it as comes.

@@ -14,6 +14,7 @@ fn a_configuration_is_read_again_without_losing_a_request() {
     let (one, other) = (Backend::start("one"), Backend::start("other"));
     let running = Running::start(&format!("versions: {{ v1: {{ addresses: ['{}'] }} }}", one.address));
     let clients = Clients::start(&running, 4);
+    clients.ask_more(8);
     let file = running.path("proxy.yaml");
     let text = fs::read_to_string(&file).expect("it is there");
     fs::write(&file, text.replace("versions", "verions")).expect("it can be written");
@@ -21,14 +22,17 @@ fn a_configuration_is_read_again_without_losing_a_request() {
     running.hears("goes on with the old configuration");
     running.hears("verions: found an unknown key");
     assert_eq!(running.get("/").text(), "one", "the old one stays");
+    clients.ask_more(8);
     let addresses = format!("['{}']", other.address);
     fs::write(&file, text.replace(&format!("['{}']", one.address), &addresses)).expect("it can be written");
     running.signal("HUP");
     running.hears("took the new configuration");
     assert_eq!(running.get("/").text(), "other");
+    clients.ask_more(8);
     fs::write(&file, text.replace("listen: 127.0.0.1:0\n", "listen: 127.0.0.1:1\n")).expect("it can be written");
     running.signal("HUP");
     running.hears("stay as they are");
+    clients.ask_more(8);
     let (asked, wrong) = clients.end();
     assert!(asked > 4, "there was load: {asked}");
     assert_eq!(wrong, Vec::<String>::new(), "of {asked}");
@@ -92,6 +96,7 @@ fn listeners_are_handed_to_the_next_process_without_losing_a_request() {
         backend.address
     ));
     let clients = Clients::start(&first, 4);
+    clients.ask_more(8);
     let folder = tempfile::tempdir().expect("a folder");
     let text = fs::read_to_string(first.path("proxy.yaml")).expect("it is there");
     let socket = first.path("up.sock");
@@ -109,6 +114,7 @@ fn listeners_are_handed_to_the_next_process_without_losing_a_request() {
     let mut first = first;
     wait_for("the end of the first", || first.child.try_wait().expect("it is ours"));
     assert_eq!(second.get("/").text(), "a");
+    clients.ask_more(8);
     let (asked, wrong) = clients.end();
     assert!(asked > 4, "there was load: {asked}");
     assert_eq!(wrong, Vec::<String>::new(), "of {asked}");

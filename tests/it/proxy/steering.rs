@@ -45,9 +45,11 @@ drain: 5s
 ";
     let running = Running::start_with(&two(&old, &new, rest), &["--journal", "journal.csv"]);
     let clients = Clients::start(&running, 8);
+    clients.ask_more(20);
     assert_eq!(running.command("/deploy", "").status, 200);
     wait_for("the end of the rollout", || (running.status()["ended"] == true).then_some(()));
     assert_eq!(running.status()["phase"], "promoted");
+    clients.ask_more(20);
     let (asked, wrong) = clients.end();
     assert!(asked > 20, "there was load: {asked}");
     assert_eq!(wrong, Vec::<String>::new(), "of {asked}");
