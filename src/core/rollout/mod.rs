@@ -172,6 +172,13 @@ pub enum Phase {
     Concluded,
 }
 
+impl Phase {
+    /// Whether the rollout is over, well or not.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Phase::RolledBack | Phase::Promoted | Phase::Failed | Phase::Concluded)
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {

@@ -268,22 +268,7 @@ impl Desk {
     /// An announcement of the controller: to the status, and to whoever runs the proxy.
     pub fn announce(&self, helm: &mut Helm, phase: Phase, reason: &str) {
         tell(&format!("{}: {phase}: {reason}", self.config.run()));
-        helm.course = match phase {
-            Phase::RolledBack | Phase::Promoted | Phase::Failed | Phase::Concluded => Course::Ended(phase),
-            Phase::Started
-            | Phase::Stopping
-            | Phase::Starting
-            | Phase::Replacing
-            | Phase::Step(..)
-            | Phase::Switched
-            | Phase::Baking
-            | Phase::Holding
-            | Phase::Waiting
-            | Phase::Paused
-            | Phase::Resumed
-            | Phase::Stuck
-            | Phase::RollingBack => Course::UnderWay(phase),
-        };
+        helm.course = if phase.is_final() { Course::Ended(phase) } else { Course::UnderWay(phase) };
         if helm.announced.len() == ANNOUNCED_MAX {
             helm.announced.pop_front();
         }
