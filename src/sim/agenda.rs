@@ -196,12 +196,14 @@ pub struct Agenda {
     arrival: Key,
     to_instance: Line,
     to_proxy: Line,
+    /// The next ones; those that end long after the others are in `long_services`.
     services: Wheel<Key>,
+    long_services: Heap<Key>,
     rare: Heap<Planned>,
-    /// What is first of `rare`.
-    rare_first: Key,
-    /// What is first of all but arrivals and services.
+    /// What is first of all but the arrival and the next services.
     others_first: Key,
+    /// What is first of all but the next services.
+    rest_first: Key,
 }
 
 impl Agenda {
@@ -214,9 +216,10 @@ impl Agenda {
             to_instance: Line::EMPTY,
             to_proxy: Line::EMPTY,
             services: Wheel::new(services, longest),
+            long_services: Heap::new(),
             rare: Heap::new(),
-            rare_first: Key::NEVER,
             others_first: Key::NEVER,
+            rest_first: Key::NEVER,
         }
     }
 
@@ -227,6 +230,7 @@ impl Agenda {
             Some(at) => self.next_key(at, NOBODY),
             None => Key::NEVER,
         };
+        self.rest_first = self.arrival.min(self.others_first);
     }
 
     /// An attempt reaches its instance at `at`, which never lies before an earlier call's.
@@ -234,7 +238,7 @@ impl Agenda {
     pub fn plan_at_instance(&mut self, at: Moment, flight: FlightId) {
         let key = self.next_key(at, flight);
         self.to_instance.push(key);
-        self.others_first = self.others_first.min(key);
+        self.note_other(key);
     }
 
     /// News reaches the proxy at `at`, which never lies before an earlier call's.
@@ -242,15 +246,23 @@ impl Agenda {
     pub fn plan_at_proxy(&mut self, at: Moment, flight: FlightId) {
         let key = self.next_key(at, flight);
         self.to_proxy.push(key);
-        self.others_first = self.others_first.min(key);
+        self.note_other(key);
     }
 
     /// A service ends at `at`; returns the number by which to tell it from a stale one.
     #[inline(always)]
     pub fn plan_served(&mut self, at: Moment, flight: FlightId) -> u64 {
         let key = self.next_key(at, flight);
-        self.services.push(key);
+        if !self.services.push(key) {
+            self.plan_long_service(key);
+        }
         key.order()
+    }
+
+    #[inline(never)]
+    fn plan_long_service(&mut self, key: Key) {
+        self.long_services.push(key);
+        self.note_other(key);
     }
 
     /// Something rare happens at `at`.
@@ -266,53 +278,66 @@ impl Agenda {
 
     fn push_rare(&mut self, key: Key, event: Event) {
         self.rare.push(Planned { key, event });
-        self.rare_first = self.rare_first.min(key);
-        self.others_first = self.others_first.min(key);
+        self.note_other(key);
     }
 
     /// Takes out the event that [`Due::Rare`] stands for.
     pub fn rare(&mut self) -> Event {
         let planned = self.rare.pop().expect("its key was just seen at the top");
-        self.rare_first = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
         self.look_at_others();
         planned.event
     }
 
     #[inline(always)]
+    fn note_other(&mut self, key: Key) {
+        if key < self.others_first {
+            self.others_first = key;
+            self.rest_first = self.rest_first.min(key);
+        }
+    }
+
+    #[inline(always)]
     fn look_at_others(&mut self) {
-        self.others_first = self.to_instance.first.min(self.to_proxy.first).min(self.rare_first);
+        let moves = self.to_instance.first.min(self.to_proxy.first);
+        let long = self.long_services.peek().copied().unwrap_or(Key::NEVER);
+        let rare = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
+        self.others_first = moves.min(long).min(rare);
+        self.rest_first = self.others_first.min(self.arrival);
     }
 
     /// Takes out what is due next, unless it is due at `end` or later.
     #[inline(always)]
     pub fn next(&mut self, end: Moment) -> Option<(Moment, Due)> {
-        let served = self.services.peek();
-        let rest = self.arrival.min(self.others_first);
-        let first = served.min(rest);
-        if first.at() >= end {
+        let (served, rest) = (self.services.peek(), self.rest_first);
+        if served < rest {
+            if served.at() >= end {
+                return None;
+            }
+            self.services.pop();
+            return Some((served.at(), Due::Served(served.flight(), served.order())));
+        }
+        if rest.at() >= end {
             return None;
         }
-        let due = if served < rest {
-            self.services.pop();
-            Due::Served(first.flight(), first.order())
-        } else if self.arrival < self.others_first {
-            self.arrival = Key::NEVER;
-            Due::Arrival
-        } else {
-            self.take_other(first)
-        };
-        Some((first.at(), due))
+        Some((rest.at(), self.take(rest)))
     }
 
-    /// Takes out what `first`, the smallest key of all, stands for.
+    /// Takes out what `first`, the smallest key of all but the next services, stands for.
     #[inline(always)]
-    fn take_other(&mut self, first: Key) -> Due {
+    fn take(&mut self, first: Key) -> Due {
+        if first == self.arrival {
+            self.plan_arrival(None);
+            return Due::Arrival;
+        }
         let due = if first == self.to_instance.first {
             self.to_instance.pop();
             Due::AtInstance(first.flight())
         } else if first == self.to_proxy.first {
             self.to_proxy.pop();
             Due::AtProxy(first.flight())
+        } else if self.long_services.peek() == Some(&first) {
+            self.long_services.pop();
+            Due::Served(first.flight(), first.order())
         } else {
             return Due::Rare;
         };
