@@ -290,7 +290,8 @@ impl World<'_> {
         let Flight { pick, proxy, user, dice, exposed, .. } = *flight;
         let (attempts, latency) = (flight.tried.count(), self.now.since(flight.sent));
         self.attempted(pick, false, true);
-        let dice = further(dice, u64::from(attempts));
+        // After a good answer only breakers draw, and witnesses want to know what.
+        let dice = if self.timed_proxies || self.witness.is_some() { further(dice, u64::from(attempts)) } else { dice };
         self.proxies[usize::from(proxy)].finish(self.now, pick, Ending::Served, attempts, dice);
         self.plan_proxy_due(proxy);
         self.settled += 1;
