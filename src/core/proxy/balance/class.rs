@@ -109,9 +109,47 @@ impl Class {
     /// The same, and the attempt of the first is active from now on.
     #[inline(always)]
     pub fn take(&mut self) -> Option<usize> {
+        if let Order::Few(lowest) = self.order {
+            return self.take_of_few(lowest);
+        }
         let first = self.pick()?;
         self.relevel(first, self.active(first) + 1);
         Some(first)
+    }
+
+    /// The first goes one level up.
+    #[inline(always)]
+    fn take_of_few(&mut self, lowest: usize) -> Option<usize> {
+        let first = self.highest_on(self.levels.get(lowest)?)?;
+        if self.levels.len() == lowest + 1 {
+            self.build_up_to(lowest + 1);
+        }
+        let [level, above] = self.levels[lowest..].first_chunk_mut()?;
+        let mut paid = 0;
+        if level.count > 1 {
+            level.offset += self.weight;
+            paid = self.weight * level.count;
+        }
+        let stand = &mut self.stands[first];
+        stand.active += 1;
+        stand.value += level.offset - paid - above.offset;
+        change_level(first, level, above);
+        if level.places == 0 {
+            self.order = Order::Few(lowest + 1);
+        }
+        Some(first)
+    }
+
+    /// An attempt of the member at `place` has ended, of whom there are few.
+    #[inline(always)]
+    fn step_down(&mut self, place: usize, lowest: usize) {
+        let stand = &mut self.stands[place];
+        stand.active -= 1;
+        let active = stand.active as usize;
+        let Some([below, level]) = self.levels[active..].first_chunk_mut() else { return };
+        stand.value += level.offset - below.offset;
+        change_level(place, level, below);
+        self.order = Order::Few(lowest.min(active));
     }
 
     /// Active attempts of the member at `place`.
@@ -152,6 +190,12 @@ impl Class {
     /// The number of active attempts of the member at `place` has just changed.
     #[inline(always)]
     pub fn relevel(&mut self, place: usize, active: u32) {
+        if let Order::Few(lowest) = self.order
+            && active + 1 == self.active(place)
+        {
+            self.step_down(place, lowest);
+            return;
+        }
         let current = self.current(place) - std::mem::take(&mut self.owed);
         let before = self.step_off(place);
         self.join(place, active, current);
@@ -242,6 +286,14 @@ impl Class {
             *lowest = next.map_or(NOWHERE, |above| from + above);
         }
     }
+}
+
+/// The member at `place`, of whom there are few.
+#[inline(always)]
+fn change_level(place: usize, from: &mut Level, to: &mut Level) {
+    let bit = bit(place);
+    (from.count, to.count) = (from.count - 1, to.count + 1);
+    (from.places, to.places) = (from.places & !bit, to.places | bit);
 }
 
 /// The bit of `place`, which means nothing where there are too many for one each.
