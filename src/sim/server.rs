@@ -22,7 +22,7 @@ pub enum Phase {
     Gone,
 }
 
-/// One instance.
+/// One instance. What only some runs need is kept elsewhere, so that large fleets stay in the cache.
 #[derive(Clone, Debug)]
 pub struct Server {
     /// What it runs.
@@ -50,11 +50,11 @@ pub struct Server {
     /// Attempts that wait for a slot.
     pub queue: Queue,
     /// What it works on at once, where it does not serve one after the other.
-    pub sharing: Sharing,
+    pub sharing: Box<Sharing>,
     /// It works on more attempts than it has slots.
     pub crowded: bool,
     /// Its answers a second, for balancers that go by reports.
-    pub answers: Answers,
+    pub answers: Box<Answers>,
     /// When it became ready in this life.
     pub ready_at: Moment,
 }
@@ -75,9 +75,9 @@ impl Server {
             listings: 0,
             busy: 0,
             queue: Queue::EMPTY,
-            sharing: Sharing::new(),
+            sharing: Box::new(Sharing::new()),
             crowded: false,
-            answers: Answers::default(),
+            answers: Box::default(),
             ready_at: Moment::START,
         }
     }

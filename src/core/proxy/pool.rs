@@ -319,7 +319,11 @@ impl Pool {
         if let Some(passive) = passive {
             member.fails.picked(now, passive);
         }
-        if member.active == member.limit {
+        self.mind_limit(now, place);
+    }
+
+    fn mind_limit(&mut self, now: Moment, place: usize) {
+        if self.members[place].active == self.members[place].limit {
             self.balancer.change(&mut self.members, Change::Reviewed(place), now);
         }
     }
@@ -400,6 +404,7 @@ impl Pool {
         if let Some(place) = self.place(instance) {
             self.members[place].active += 1;
             self.balancer.moved(&mut self.members, place, now);
+            self.mind_limit(now, place);
         }
     }
 
