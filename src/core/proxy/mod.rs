@@ -77,9 +77,9 @@ pub enum Entry {
     Refused,
 }
 
-/// How far [`Proxy::enter_at_once`] came: perhaps the side of the route was chosen.
+/// How far [`Proxy::enter_at_once`] came: perhaps it found nobody.
 #[derive(Clone, Copy, Debug)]
-pub struct Undecided(Option<usize>);
+pub struct Undecided(Option<Miss>);
 
 impl Undecided {
     /// Nothing has happened yet.
@@ -205,7 +205,7 @@ impl Proxy {
     #[inline(always)]
     pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
         let kind = self.note_request(now, ask);
-        self.choose(now, ask, None, kind, Undecided::ALL).map_err(|miss| {
+        self.choose(now, ask, None, kind).map_err(|miss| {
             if kind == Kind::Retry {
                 self.forgo();
             }
@@ -213,8 +213,8 @@ impl Proxy {
         })
     }
 
-    /// The usual way of [`Proxy::enter`], for the first attempt of a request: nothing but the balancer decides, and all of
-    /// whom it may choose are alike to it.
+    /// The usual way of [`Proxy::enter`], for the first attempt of a request: nothing but the balancer decides, and finds
+    /// somebody.
     ///
     /// # Errors
     /// Where that is not so, the request must take the long way, by [`Proxy::enter_after`].
@@ -224,9 +224,20 @@ impl Proxy {
             return Err(Undecided::ALL);
         }
         let side = self.route.choose(user, dice);
-        let (instance, version) = self.sides[side].pick_of_alike(now).ok_or(Undecided(Some(side)))?;
+        let Some((instance, version)) = self.sides[side].pick_of_alike(now) else {
+            return self.pick_first(now, side, user, dice);
+        };
         self.active += 1;
         Ok(Pick { instance, version, retry: false, at: now })
+    }
+
+    #[inline(never)]
+    fn pick_first(&mut self, now: Moment, side: usize, user: UserId, dice: u64) -> Result<Pick, Undecided> {
+        let ask = Ask::of(user, dice, Tried::NONE);
+        match self.sides[side].choose(now, &ask) {
+            Some(spot) => Ok(self.send(now, side, spot, user, Kind::First)),
+            None => Err(Undecided(Some(self.miss(now, side, &ask, Kind::First)))),
+        }
     }
 
     /// As [`Proxy::pick`], for a request that waits if it must and may; `cookie` is the instance that its cookie names.
@@ -245,7 +256,11 @@ impl Proxy {
         undecided: Undecided,
     ) -> Entry {
         let kind = self.note_request(now, ask);
-        match self.choose(now, ask, cookie, kind, undecided) {
+        let found = match undecided.0 {
+            Some(miss) => Err(miss),
+            None => self.choose(now, ask, cookie, kind),
+        };
+        match found {
             Ok(pick) => Entry::Sent(pick),
             Err(Miss::Full { side, only }) if self.waiting.len() < self.policy.limits.queue => {
                 self.queue(*ask, ticket, side, only, kind)
@@ -275,7 +290,7 @@ impl Proxy {
     /// # Errors
     /// As [`Proxy::pick`].
     pub fn pick_hedge(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
-        self.choose(now, ask, None, Kind::Hedge, Undecided::ALL).map_err(Miss::refusal)
+        self.choose(now, ask, None, Kind::Hedge).map_err(Miss::refusal)
     }
 
     /// Chooses an instance of the new version for a copy of a request, for which nobody waits: it takes no retries and no
@@ -305,14 +320,7 @@ impl Proxy {
         self.end(now, pick, ending, dice);
     }
 
-    fn choose(
-        &mut self,
-        now: Moment,
-        ask: &Ask<'_>,
-        cookie: Option<InstanceId>,
-        kind: Kind,
-        undecided: Undecided,
-    ) -> Result<Pick, Miss> {
+    fn choose(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Result<Pick, Miss> {
         if self.active >= self.policy.limits.requests {
             return Err(Miss::Full { side: self.route.choose(ask.user, ask.dice), only: None });
         }
@@ -324,7 +332,7 @@ impl Proxy {
                 None => Err(Miss::Full { side, only: Some(instance) }),
             };
         }
-        let side = undecided.0.unwrap_or_else(|| self.route.choose(ask.user, ask.dice));
+        let side = self.route.choose(ask.user, ask.dice);
         let found = if kind == Kind::Retry && self.policy.retries.target == Target::Any {
             self.sides[side].choose(now, &Ask { tried: Tried::NONE, ..*ask })
         } else {

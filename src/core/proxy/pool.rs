@@ -275,7 +275,7 @@ impl Pool {
     /// As [`Pool::pick`], for the first attempt of a request and where nobody is set aside; `None`: nothing has happened.
     #[inline(always)]
     pub(super) fn pick_of_alike(&mut self, now: Moment) -> Option<(InstanceId, VersionId)> {
-        let place = self.balancer.take_of_alike()?;
+        let place = self.balancer.take_of_alike(&self.members)?;
         let member = &mut self.members[place];
         member.active += 1;
         let answer = (member.instance, member.version);

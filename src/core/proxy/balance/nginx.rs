@@ -37,7 +37,7 @@ macro_rules! over_index {
             }
 
             #[inline(always)]
-            fn take_of_alike(&mut self) -> Option<usize> {
+            fn take_of_alike(&mut self, _: &[Member]) -> Option<usize> {
                 self.0.take_of_alike()
             }
 

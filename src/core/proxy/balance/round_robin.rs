@@ -2,7 +2,7 @@
 //!
 //! Cold start: a fair share at once.
 
-use super::{Algorithm, Change, Shown, Turn, any_from};
+use super::{Algorithm, Change, Minds, Shown, Turn, any_from};
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
 
@@ -20,6 +20,20 @@ impl Algorithm for Rotation {
         let place = if turn.eligible.admits(first) { start } else { any_from(members, turn.eligible, start)? };
         self.next = place + 1;
         Some(place)
+    }
+
+    #[inline(always)]
+    fn take_of_alike(&mut self, members: &[Member]) -> Option<usize> {
+        let place = if self.next < members.len() { self.next } else { 0 };
+        if !members.get(place)?.is_clean() {
+            return None;
+        }
+        self.next = place + 1;
+        Some(place)
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Nothing
     }
 
     fn change(&mut self, _: &mut [Member], change: Change, _: Moment) {
