@@ -7,7 +7,7 @@ use crate::core::promise::Promise;
 use crate::core::rollout::Phase;
 use crate::core::time::Moment;
 use crate::measure::burn::Look;
-use crate::measure::detect::{Watch, can_fail, control_ratio, watch};
+use crate::measure::detect::{Group, Held, Watch, can_fail, watch};
 use crate::measure::forecast::{Note, StrategyForecast};
 use crate::scenario::plan::Scenario;
 use crate::sim::notes::note;
@@ -25,7 +25,7 @@ pub(super) fn notes(scenario: &Scenario, strategies: &[StrategyForecast]) -> Vec
         .filter_map(|named| Some((named.name.as_str(), watch(&named.strategy, scenario.telemetry.scrape).ok()?)));
     let watches: Vec<(&str, Watch)> = watched.collect();
     for (name, watch) in &watches {
-        notes.extend(canary_blind(name, watch, rate));
+        notes.extend(canary_blind(name, watch, rate, Group::of(watch.control, scenario.fleet.size)));
         notes.extend(peeking(name, watch));
     }
     notes.extend(service_wide_blind(scenario, &watches));
@@ -77,11 +77,11 @@ pub(super) fn looks(scenario: &Scenario) -> Vec<Look> {
 
 /// The first step with traffic brings fewer requests than the gate asks for, or so few that its judge could not condemn
 /// them if all of them failed.
-fn canary_blind(name: &str, watch: &Watch, rate: f64) -> Option<Note> {
-    let (share, hold) = watch.steps.first()?;
-    let looks_back = if watch.judge.counts_from_the_start() { *hold } else { watch.window.min(*hold) };
+fn canary_blind(name: &str, watch: &Watch, rate: f64, group: Group) -> Option<Note> {
+    let Held { share, hold, scale } = *watch.steps.first()?;
+    let looks_back = if watch.judge.counts_from_the_start() { hold } else { watch.window.min(hold) };
     let expected = rate * share.value() * looks_back.seconds();
-    let control = expected * control_ratio(share.value(), false);
+    let control = expected * group.ratio(share.value(), scale);
     if let Judge::MannWhitney(rules) = watch.judge {
         let points = (looks_back.nanos() / watch.interval.nanos()) as usize;
         return (!ranks::can_differ(points, points, rules.confidence)).then(|| {
@@ -113,7 +113,7 @@ fn peeking(name: &str, watch: &Watch) -> Option<Note> {
         Judge::MannWhitney(rules) => (1.0 - rules.confidence) / 2.0,
         Judge::Threshold(_) | Judge::Relative(_) | Judge::Sprt(_) | Judge::Looks(_) | Judge::Anytime(_) => return None,
     };
-    let watched: f64 = watch.steps.iter().map(|(_, hold)| hold.seconds()).sum();
+    let watched: f64 = watch.steps.iter().map(|step| step.hold.seconds()).sum();
     let windows = (watched / watch.window.seconds()).floor();
     (windows >= LOOKS_MIN).then(|| {
         let inflated = 1.0 - (1.0 - alpha).powf(windows);
@@ -132,7 +132,7 @@ fn peeking(name: &str, watch: &Watch) -> Option<Note> {
 /// Canaries that are over before an alert on the whole service fires, even if they fail altogether.
 fn service_wide_blind(scenario: &Scenario, watches: &[(&str, Watch)]) -> Option<Note> {
     let unseen = |(name, watch): &(&str, Watch)| {
-        let (share, hold) = *watch.steps.first()?;
+        let Held { share, hold, .. } = *watch.steps.first()?;
         let incident = Incident { error_ratio: share.value(), lasts: hold };
         let sees = |promise: &Promise| {
             let rules = promise.alerts.rules(promise.objective.window);

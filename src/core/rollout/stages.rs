@@ -102,18 +102,15 @@ impl Machine {
     }
 
     /// As many instances of the baseline as there are new ones, up to the size of the fleet, for as long as the gate has
-    /// somebody to compare: they are launched, grow and shrink with the new ones, and go with the switch or the way back.
+    /// somebody to compare: they are launched, grow and shrink with the new ones. They go when it is decided that the new
+    /// version gets everything, for those new instances that come then are younger than any of them, and with the way back.
     fn keep_baseline(&self, sync: &mut Sync<'_>) -> Progress {
-        if sync.gate.is_none_or(|gate| gate.control == Control::Fleet) {
-            return Progress::Settled;
-        }
-        match self.present().map(|(stage, _)| self.course.stages[stage].share) {
-            Some(share) if share < Share::ALL => {
-                sync.scale_baseline(sync.count(sync.setup.to).spec.min(sync.setup.size))
-            }
-            // The instances of the switch come up while the share is that of the last step.
-            Some(_) if matches!(self.state, State::Growing { .. }) => Progress::Settled,
-            Some(_) | None => sync.retire_baseline(),
+        let Some(gate) = sync.gate.filter(|gate| gate.control == Control::Baseline) else { return Progress::Settled };
+        let share = self.present().map(|(stage, _)| self.course.stages[stage].share);
+        if share.is_some_and(|share| gate.can_compare_at(share)) {
+            sync.scale_baseline(sync.count(sync.setup.to).spec.min(sync.setup.size))
+        } else {
+            sync.retire_baseline()
         }
     }
 

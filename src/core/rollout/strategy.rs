@@ -547,7 +547,7 @@ impl Gate {
         }
     }
 
-    /// Whether there is anybody to compare with while the new version has this share of the traffic.
+    /// Whether there is anybody to compare with in a stage in which the new version has this share of the traffic.
     pub(super) fn can_compare_at(&self, share: Share) -> bool {
         self.control == Control::Fleet || share < Share::ALL
     }

@@ -48,7 +48,7 @@ fn nothing_is_left(platform: &Platform) {
 }
 
 #[test]
-fn the_baseline_is_launched_with_the_canary_grows_with_it_and_goes_at_the_switch() {
+fn the_baseline_is_launched_with_the_canary_grows_with_it_and_goes_when_it_is_promoted() {
     let (platform, sizes) = watched(platform(canary()), |_| 0.0);
     let phases = platform.phases();
     let expected = [
@@ -61,7 +61,7 @@ fn the_baseline_is_launched_with_the_canary_grows_with_it_and_goes_at_the_switch
         (300, "promoted"),
     ];
     assert_eq!(phases, expected, "in the same steps as without one");
-    assert_eq!(sizes, [(0, 0), (10, 1), (90, 3), (170, 5), (270, 0)]);
+    assert_eq!(sizes, [(0, 0), (10, 1), (90, 3), (170, 5), (250, 0)]);
     assert_eq!(platform.physical_max, 20, "of the others");
     nothing_is_left(&platform);
     platform.runs_only(NEW, 10);
@@ -145,9 +145,10 @@ fn an_instance_of_the_baseline_that_dies_is_awaited_and_not_replaced() {
 }
 
 #[test]
-fn at_the_switch_the_comparison_is_over_and_what_comes_later_changes_nothing() {
-    // Once it has everything, half of it fails: nobody is left to compare that with.
-    let (platform, _) = watched(platform(canary()), |platform| if platform.share == 1.0 { 0.5 } else { 0.0 });
+fn once_it_is_promoted_the_comparison_is_over_and_what_comes_later_changes_nothing() {
+    // Half of it fails once all its instances are launched: they are younger than any of the baseline were.
+    let promoted = |platform: &Platform| platform.counts().1.spec == 10;
+    let (platform, _) = watched(platform(canary()), |platform| if promoted(platform) { 0.5 } else { 0.0 });
     assert_eq!(platform.phases().last().map(|(_, phase)| *phase), Some("promoted"));
     nothing_is_left(&platform);
     platform.runs_only(NEW, 10);
@@ -161,4 +162,69 @@ fn an_ab_test_keeps_both_versions_and_no_baseline() {
     assert_eq!(sizes, [(0, 0), (10, 2), (330, 0)]);
     nothing_is_left(&platform);
     assert_eq!((platform.counts().0.spec, platform.counts().1.spec), (10, 2));
+}
+
+/// Samples that were taken before may still condemn it.
+#[test]
+fn a_late_sample_of_the_time_before_still_counts() {
+    let mut platform = platform(canary());
+    let tally = |attempts, failed| Tally { attempts, failed, slow: 0 };
+    let sample = |second, new, baseline| Input::Sample(Sample { at: at(second), new, old: tally(0, 0), baseline });
+    for second in 1..=249 {
+        platform.until(at(second));
+        let attempts = 100 * second.saturating_sub(30);
+        platform.tell(sample(second, tally(attempts, 0), tally(attempts, 0)));
+    }
+    platform.until(at(252));
+    nothing_is_left_wanted(&platform);
+    platform.tell(sample(250, tally(22_000, 2_000), tally(22_000, 0)));
+    assert_eq!(platform.phases().last().map(|(_, phase)| *phase), Some("rolled back"));
+}
+
+fn nothing_is_left_wanted(platform: &Platform) {
+    assert_eq!(platform.controller.fleet().count_baseline(platform.now).spec, 0);
+}
+
+/// Whatever happens to instances, and whatever people do: old and new are as many as wanted, and the baseline is gone.
+mod always {
+    use super::{Input, InstanceId, at, canary, nothing_is_left, platform};
+    use proptest::prelude::*;
+
+    /// The first twelve instances are there from the beginning of the rollout on: the fleet, the canary and its baseline.
+    fn deeds() -> impl Strategy<Value = Vec<(u64, Input)>> {
+        let deed = prop_oneof![
+            (0_u32..12).prop_map(|id| Input::Lost(InstanceId(id))),
+            (0_u32..12).prop_map(|id| Input::Ready(InstanceId(id))),
+            (1_u32..14).prop_map(Input::Scale),
+            Just(Input::Promote),
+            Just(Input::Abort),
+            Just(Input::Pause),
+            Just(Input::Resume),
+        ];
+        prop::collection::vec((11_u64..500, deed), 0..12)
+    }
+
+    /// The size that was asked for last.
+    fn size(deeds: &[(u64, Input)]) -> u32 {
+        let scales =
+            deeds.iter().filter_map(|&(at, deed)| if let Input::Scale(size) = deed { Some((at, size)) } else { None });
+        scales.fold((0, 10), |last, next| if next.0 >= last.0 { next } else { last }).1
+    }
+
+    proptest! {
+        #[test]
+        fn the_fleet_ends_as_large_as_wanted_and_without_a_baseline(
+            deeds in deeds(), bad in 0.0..0.05_f64, boots in any::<(bool, bool)>(),
+        ) {
+            let mut platform = platform(canary()).failing(bad);
+            (platform.baseline_boots, platform.new_boots) = boots;
+            platform.news.extend(deeds.iter().map(|&(second, deed)| (at(second), deed)));
+            platform.news.extend([(at(1_000), Input::Resume), (at(2_000), Input::Abort)]);
+            let platform = platform.run();
+            nothing_is_left(&platform);
+            let (old, new) = platform.counts();
+            let size = size(&deeds);
+            prop_assert!((old.spec, new.spec) == (size, 0) || (old.spec, new.spec) == (0, size), "{old:?} {new:?}");
+        }
+    }
 }
