@@ -62,7 +62,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    fn of(ask: &Ask<'_>) -> Asked {
+    fn of(ask: Ask<'_>) -> Asked {
         Asked {
             user: ask.user,
             dice: ask.dice,

@@ -165,8 +165,7 @@ async fn work(
     let age = began.since(ready_at);
     let behaviour = &site.behaviours[version];
     let luck = site.luck(number, before, version, size);
-    let load = f64::from(busy) / f64::from(site.scenario.fleet.slots);
-    let errs = behaviour.errs(luck.fate, Circumstances { user, age, load });
+    let errs = behaviour.errs(luck.fate, Circumstances { user, age, busy, slots: site.scenario.fleet.slots });
     let lasts = match behaviour.error_latency() {
         Some(latency) if errs => latency,
         Some(_) | None if ready_at == Moment::START => Span::from_nanos(luck.work_ns),

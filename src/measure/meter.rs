@@ -9,11 +9,8 @@ use crate::core::time::{Moment, Span};
 use crate::measure::drift::Drift;
 use crate::measure::forecast::{self, Ending, Instances, Second};
 use crate::measure::gauge::Gauge;
+use crate::measure::latencies::Latencies;
 use crate::measure::users::Users;
-use hdrhistogram::Histogram;
-
-/// Latencies are recorded in microseconds, up to an hour, to three significant digits.
-const LATENCY_US_MAX: u64 = 3_600_000_000;
 
 /// What an instance looks like from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +132,8 @@ pub struct Meter {
     pub(super) began: Moment,
     pub(super) sums: Sums,
     pub(super) users: Users,
-    pub(super) latency: Histogram<u64>,
-    pub(super) rollout_latency: Histogram<u64>,
+    /// Outside the rollout and in it.
+    pub(super) latencies: [Latencies; 2],
     in_rollout: bool,
     /// Of the old version and of the new one.
     tallies: [Tally; 2],
@@ -174,7 +171,6 @@ pub struct Meter {
 impl Meter {
     /// A meter for a service with `users` users and `slots` per instance; `new` is the version that is brought out.
     pub fn new(new: Option<VersionId>, users: u32, slots: u32) -> Meter {
-        let histogram = || Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("the bounds are constants that fit");
         Meter {
             new,
             slots,
@@ -182,8 +178,7 @@ impl Meter {
             began: Moment::START,
             sums: Sums::default(),
             users: Users::new(users),
-            latency: histogram(),
-            rollout_latency: histogram(),
+            latencies: [Latencies::new(), Latencies::new()],
             in_rollout: false,
             tallies: [Tally::default(); 2],
             baseline: Tally::default(),
@@ -259,32 +254,25 @@ impl Meter {
         self.sums.good += u64::from(settled.good);
         self.sums.bad += u64::from(!settled.good);
         if settled.good {
-            self.record(settled.latency);
+            self.latencies[usize::from(self.in_rollout)].record(settled.latency);
         }
         if self.in_rollout || self.milestones.ended.is_some() {
-            self.expose(settled);
+            let Settled { user, answered, exposed, harmed, .. } = settled;
+            self.expose(user, answered, exposed, harmed);
         }
     }
 
-    fn record(&mut self, latency: Span) {
-        let us = (latency.nanos() / 1_000).max(1);
-        self.latency.saturating_record(us);
-        if self.in_rollout {
-            self.rollout_latency.saturating_record(us);
+    fn expose(&mut self, user: UserId, answered: Option<VersionId>, exposed: bool, harmed: bool) {
+        if let Some(version) = answered {
+            self.users.saw(user, Some(version) == self.new);
         }
-    }
-
-    fn expose(&mut self, settled: Settled) {
-        if let Some(version) = settled.answered {
-            self.users.saw(settled.user, Some(version) == self.new);
-        }
-        if settled.exposed {
+        if exposed {
             self.sums.exposed += 1;
-            self.users.expose(settled.user);
+            self.users.expose(user);
         }
-        if settled.harmed {
+        if harmed {
             self.sums.harmed += 1;
-            self.users.harm(settled.user);
+            self.users.harm(user);
         }
     }
 

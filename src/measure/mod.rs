@@ -11,6 +11,7 @@ pub mod detect;
 mod drift;
 pub mod forecast;
 pub mod gauge;
+mod latencies;
 pub mod meter;
 pub mod metric;
 pub mod note;

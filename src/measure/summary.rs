@@ -5,6 +5,7 @@ use crate::core::slo::Objective;
 use crate::core::time::{Moment, Span};
 use crate::measure::burn::Look;
 use crate::measure::forecast::{Ending, Second, StrategyForecast};
+use crate::measure::latencies::Latencies;
 use crate::measure::meter::{Hidden, Meter};
 use crate::measure::metric::Metrics;
 use crate::measure::slos::{burnt_in_slices, slos};
@@ -135,15 +136,17 @@ fn latency(metrics: &mut Metrics, meter: &Meter) {
     let of = |histogram: &Histogram<u64>, quantile: f64| {
         (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1e3)
     };
-    metrics.latency_ms_p50 = of(&meter.latency, 0.5);
-    metrics.latency_ms_p95 = of(&meter.latency, 0.95);
-    metrics.latency_ms_p99 = of(&meter.latency, 0.99);
-    metrics.latency_ms_p999 = of(&meter.latency, 0.999);
-    metrics.latency_ms_mean = (!meter.latency.is_empty()).then(|| meter.latency.mean() / 1e3);
-    metrics.rollout_latency_ms_p50 = of(&meter.rollout_latency, 0.5);
-    metrics.rollout_latency_ms_p95 = of(&meter.rollout_latency, 0.95);
-    metrics.rollout_latency_ms_p99 = of(&meter.rollout_latency, 0.99);
-    metrics.rollout_latency_ms_p999 = of(&meter.rollout_latency, 0.999);
+    let [outside, inside] = &meter.latencies;
+    let (all, rollout) = (Latencies::histogram(&[outside, inside]), Latencies::histogram(&[inside]));
+    metrics.latency_ms_p50 = of(&all, 0.5);
+    metrics.latency_ms_p95 = of(&all, 0.95);
+    metrics.latency_ms_p99 = of(&all, 0.99);
+    metrics.latency_ms_p999 = of(&all, 0.999);
+    metrics.latency_ms_mean = (!all.is_empty()).then(|| all.mean() / 1e3);
+    metrics.rollout_latency_ms_p50 = of(&rollout, 0.5);
+    metrics.rollout_latency_ms_p95 = of(&rollout, 0.95);
+    metrics.rollout_latency_ms_p99 = of(&rollout, 0.99);
+    metrics.rollout_latency_ms_p999 = of(&rollout, 0.999);
 }
 
 fn rollout(metrics: &mut Metrics, meter: &Meter) {

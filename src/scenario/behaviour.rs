@@ -15,7 +15,8 @@ const COHORT: u64 = 0x0063_6f68_6f72_7421;
 #[derive(Clone, Debug)]
 pub struct Behaviour {
     service: Sampler,
-    slowdown: f64,
+    /// What service times are multiplied with, if with anything.
+    slowdown: Option<f64>,
     errors: Errors,
     /// Whether errors depend on nothing but luck and age, which nearly always is so.
     plain: bool,
@@ -30,8 +31,10 @@ pub struct Circumstances {
     pub user: UserId,
     /// How long the instance has been ready.
     pub age: Span,
-    /// Share of its slots that are busy, the attempt's own included.
-    pub load: f64,
+    /// Slots that are busy, the attempt's own included.
+    pub busy: u32,
+    /// Slots that it has.
+    pub slots: u32,
 }
 
 /// The luck of one attempt.
@@ -48,7 +51,7 @@ impl Behaviour {
     pub fn new(version: &Version) -> Behaviour {
         Behaviour {
             service: Sampler::new(&version.service),
-            slowdown: version.slowdown,
+            slowdown: (version.slowdown != 1.0).then_some(version.slowdown),
             errors: version.errors,
             plain: version.errors.leak.is_none()
                 && version.errors.under_load.is_none()
@@ -64,7 +67,7 @@ impl Behaviour {
     pub fn luck(&self, stream: &mut Stream, size: f64) -> Luck {
         let fate = unit(stream.next_u64());
         let work_ns = self.service.draw(stream, size);
-        Luck { fate, work_ns: if self.slowdown == 1.0 { work_ns } else { (work_ns as f64 * self.slowdown) as u64 } }
+        Luck { fate, work_ns: self.slowdown.map_or(work_ns, |factor| slowed(work_ns, factor)) }
     }
 
     /// Whether an attempt with this `fate` meets an error. The shares of several reasons come on top of each other, as
@@ -77,13 +80,15 @@ impl Behaviour {
         if self.plain { fate < self.errors.rate.value() } else { fate < self.share_of_errors(met) }
     }
 
+    #[inline(never)]
     fn share_of_errors(&self, met: Circumstances) -> f64 {
         if self.fails_always(met.user) {
             return 1.0;
         }
         let leak =
             self.errors.leak.map_or(0.0, |leak| leak.rate.value() * (met.age.seconds() / leak.over.seconds()).min(1.0));
-        let under_load = self.errors.under_load.filter(|load| met.load > load.above.value());
+        let load = f64::from(met.busy) / f64::from(met.slots);
+        let under_load = self.errors.under_load.filter(|under| load > under.above.value());
         let well = [self.errors.rate.value(), leak, under_load.map_or(0.0, |load| load.rate.value())];
         1.0 - well.into_iter().map(|share| 1.0 - share).product::<f64>()
     }
@@ -97,7 +102,7 @@ impl Behaviour {
     /// under load: a leak has come to its end.
     pub fn errs_in_the_long_run(&self, fate: f64, user: UserId) -> bool {
         let age = self.errors.after + self.errors.leak.map_or(Span::ZERO, |leak| leak.over);
-        self.errs(fate, Circumstances { user, age, load: 0.0 })
+        self.errs(fate, Circumstances { user, age, busy: 0, slots: 1 })
     }
 
     /// Service time of an error, where it differs from that of a good answer.
@@ -115,6 +120,12 @@ impl Behaviour {
     pub fn crashes_after(&self, stream: &mut Stream) -> Option<Span> {
         self.crashes_after.as_ref().map(|after| Span::from_nanos(after.draw(stream, 1.0)))
     }
+}
+
+/// So much work at an instance that takes `factor` times as long.
+#[inline(never)]
+pub fn slowed(work_ns: u64, factor: f64) -> u64 {
+    (work_ns as f64 * factor) as u64
 }
 
 /// What service times are multiplied with `age` after an instance became ready: `slowdown` at first, 1 after `lasts`.

@@ -94,7 +94,8 @@ impl Sampler {
             Sampler::HyperExponential(branches) => branch(branches, unit(stream.next_u64())) * exponential(stream),
             Sampler::PerSize { base, each } => base + each * size,
         };
-        value.min(LONGEST_NS) as u64
+        // Signed, because that is what a processor can convert to at once.
+        value.clamp(0.0, LONGEST_NS) as i64 as u64
     }
 }
 

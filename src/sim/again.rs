@@ -1,7 +1,7 @@
 //! What a proxy does with a request beyond one attempt: waits, back-offs, time-outs for one attempt, and hedges.
 
 use crate::core::ids::InstanceId;
-use crate::core::proxy::{Ask, Ending, Next, Turn};
+use crate::core::proxy::{Ask, Ending, Next, Turn, Undecided};
 use crate::core::time::{Moment, Span};
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId, Place};
@@ -9,11 +9,13 @@ use crate::sim::world::World;
 
 impl World<'_> {
     /// A request waits at its proxy for a place.
+    #[inline(never)]
     pub fn wait(&mut self, id: FlightId, turn: Turn) {
         self.meter.queued(1);
         let serial = self.renew(id);
         let flight = &mut self.flights[id];
         (flight.place, flight.turn) = (Place::Waiting, turn);
+        self.flights.stays(id, Moment::NEVER);
         if let Some(longest) = self.scenario.proxies.queue_timeout {
             self.agenda.plan(self.now + longest, Event::WaitOver(id, serial));
         }
@@ -39,6 +41,7 @@ impl World<'_> {
         }
     }
 
+    #[inline(never)]
     fn call_all(&mut self, proxy: u16, freed: Option<InstanceId>) {
         while let Some((ticket, pick)) = self.proxies[usize::from(proxy)].call_next(self.now, freed) {
             let id = FlightId(ticket.0);
@@ -60,6 +63,7 @@ impl World<'_> {
     }
 
     /// The request will be tried again.
+    #[inline(never)]
     pub fn retry(&mut self, id: FlightId, wait: Span) {
         if wait.is_zero() {
             self.retry_now(id);
@@ -67,6 +71,7 @@ impl World<'_> {
         }
         let serial = self.renew(id);
         self.flights[id].place = Place::BackingOff;
+        self.flights.stays(id, self.now + wait);
         self.agenda.plan(self.now + wait, Event::TryAgain(id, serial));
     }
 
@@ -80,10 +85,11 @@ impl World<'_> {
     fn retry_now(&mut self, id: FlightId) {
         self.meter.retried();
         let mut stream = self.luck_of(id);
-        self.attempt(id, &mut stream);
+        self.attempt(id, Undecided::ALL, &mut stream);
     }
 
     /// Starts the clocks that run for one attempt.
+    #[inline(never)]
     pub fn time_attempt(&mut self, id: FlightId) {
         let serial = self.renew(id);
         let retries = &self.scenario.proxies.policy.retries;
@@ -139,6 +145,7 @@ impl World<'_> {
     }
 
     /// One of two attempts has ended: it is the answer, or the other one goes on alone.
+    #[inline(never)]
     pub fn end_one_of_two(&mut self, id: FlightId, twin: FlightId, next: Next) {
         let ending = self.flights[id].ending;
         let wins = ending == Ending::Served || (ending == Ending::Error && next == Next::Done);

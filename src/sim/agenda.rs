@@ -15,12 +15,10 @@ use std::collections::VecDeque;
 
 /// Bits of a key that name the flight.
 const FLIGHT_BITS: u32 = 24;
-/// Bits of a key that name the kind.
-const KIND_BITS: u32 = 3;
 /// Flights that a key can name.
 pub const FLIGHTS_MAX: u32 = 1 << FLIGHT_BITS;
 /// Events that can be planned in one run: the bits that are left count them.
-const ORDER_MAX: u64 = 1 << (64 - FLIGHT_BITS - KIND_BITS);
+const ORDER_MAX: u64 = 1 << (64 - FLIGHT_BITS);
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,41 +104,20 @@ pub enum Event {
     Thought(UserId),
 }
 
-/// When something is due, in which order it was planned, of which kind it is, and whose flight: 64 bits of nanoseconds, then
-/// 37, 3 and 24 bits. Keys compare as numbers; no two are equal, for no two share their order.
+/// When something is due, in which order it was planned, and whose flight: 64 bits of nanoseconds, then 40 and 24 bits. Keys compare as numbers; no two are equal, for no two share their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u128);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Arrival,
-    AtInstance,
-    AtProxy,
-    Served,
-    Rare,
-}
-
 impl Key {
     #[inline(always)]
-    fn new(at: Moment, order: u64, kind: Kind, flight: FlightId) -> Key {
-        let low = order << (FLIGHT_BITS + KIND_BITS) | (kind as u64) << FLIGHT_BITS | u64::from(flight.0);
+    fn new(at: Moment, order: u64, flight: FlightId) -> Key {
+        let low = order << FLIGHT_BITS | u64::from(flight.0);
         Key(u128::from(at.nanos()) << 64 | u128::from(low))
     }
 
     #[inline(always)]
     fn order(self) -> u64 {
-        self.0 as u64 >> (FLIGHT_BITS + KIND_BITS)
-    }
-
-    #[inline(always)]
-    fn kind(self) -> Kind {
-        match self.0 as u64 >> FLIGHT_BITS & ((1 << KIND_BITS) - 1) {
-            0 => Kind::Arrival,
-            1 => Kind::AtInstance,
-            2 => Kind::AtProxy,
-            3 => Kind::Served,
-            _ => Kind::Rare,
-        }
+        self.0 as u64 >> FLIGHT_BITS
     }
 
     #[inline(always)]
@@ -223,6 +200,8 @@ pub struct Agenda {
     rare: Heap<Planned>,
     /// What is first of `rare`.
     rare_first: Key,
+    /// What is first of all but arrivals and services.
+    others_first: Key,
 }
 
 impl Agenda {
@@ -237,6 +216,7 @@ impl Agenda {
             services: Wheel::new(services, longest),
             rare: Heap::new(),
             rare_first: Key::NEVER,
+            others_first: Key::NEVER,
         }
     }
 
@@ -244,7 +224,7 @@ impl Agenda {
     #[inline(always)]
     pub fn plan_arrival(&mut self, at: Option<Moment>) {
         self.arrival = match at {
-            Some(at) => self.next_key(at, Kind::Arrival, NOBODY),
+            Some(at) => self.next_key(at, NOBODY),
             None => Key::NEVER,
         };
     }
@@ -252,88 +232,99 @@ impl Agenda {
     /// An attempt reaches its instance at `at`, which never lies before an earlier call's.
     #[inline(always)]
     pub fn plan_at_instance(&mut self, at: Moment, flight: FlightId) {
-        let key = self.next_key(at, Kind::AtInstance, flight);
+        let key = self.next_key(at, flight);
         self.to_instance.push(key);
+        self.others_first = self.others_first.min(key);
     }
 
     /// News reaches the proxy at `at`, which never lies before an earlier call's.
     #[inline(always)]
     pub fn plan_at_proxy(&mut self, at: Moment, flight: FlightId) {
-        let key = self.next_key(at, Kind::AtProxy, flight);
+        let key = self.next_key(at, flight);
         self.to_proxy.push(key);
+        self.others_first = self.others_first.min(key);
     }
 
     /// A service ends at `at`; returns the number by which to tell it from a stale one.
     #[inline(always)]
     pub fn plan_served(&mut self, at: Moment, flight: FlightId) -> u64 {
-        let key = self.next_key(at, Kind::Served, flight);
+        let key = self.next_key(at, flight);
         self.services.push(key);
         key.order()
     }
 
     /// Something rare happens at `at`.
     pub fn plan(&mut self, at: Moment, event: Event) {
-        let key = self.next_key(at, Kind::Rare, NOBODY);
+        let key = self.next_key(at, NOBODY);
         self.push_rare(key, event);
     }
 
     /// Something happens at `at` before everything else of that moment: a second ends where the next one begins.
     pub fn plan_first(&mut self, at: Moment, event: Event) {
-        self.push_rare(Key::new(at, 0, Kind::Rare, NOBODY), event);
+        self.push_rare(Key::new(at, 0, NOBODY), event);
     }
 
     fn push_rare(&mut self, key: Key, event: Event) {
         self.rare.push(Planned { key, event });
         self.rare_first = self.rare_first.min(key);
+        self.others_first = self.others_first.min(key);
     }
 
     /// Takes out the event that [`Due::Rare`] stands for.
     pub fn rare(&mut self) -> Event {
         let planned = self.rare.pop().expect("its key was just seen at the top");
         self.rare_first = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
+        self.look_at_others();
         planned.event
+    }
+
+    #[inline(always)]
+    fn look_at_others(&mut self) {
+        self.others_first = self.to_instance.first.min(self.to_proxy.first).min(self.rare_first);
     }
 
     /// Takes out what is due next, unless it is due at `end` or later.
     #[inline(always)]
     pub fn next(&mut self, end: Moment) -> Option<(Moment, Due)> {
-        let moves = self.to_instance.first.min(self.to_proxy.first);
-        let first = self.services.peek().min(self.arrival).min(moves).min(self.rare_first);
+        let served = self.services.peek();
+        let rest = self.arrival.min(self.others_first);
+        let first = served.min(rest);
         if first.at() >= end {
             return None;
         }
-        Some((first.at(), self.take(first)))
+        let due = if served < rest {
+            self.services.pop();
+            Due::Served(first.flight(), first.order())
+        } else if self.arrival < self.others_first {
+            self.arrival = Key::NEVER;
+            Due::Arrival
+        } else {
+            self.take_other(first)
+        };
+        Some((first.at(), due))
     }
 
     /// Takes out what `first`, the smallest key of all, stands for.
     #[inline(always)]
-    fn take(&mut self, first: Key) -> Due {
-        match first.kind() {
-            Kind::Served => {
-                self.services.pop();
-                Due::Served(first.flight(), first.order())
-            }
-            Kind::Arrival => {
-                self.arrival = Key::NEVER;
-                Due::Arrival
-            }
-            Kind::AtInstance => {
-                self.to_instance.pop();
-                Due::AtInstance(first.flight())
-            }
-            Kind::AtProxy => {
-                self.to_proxy.pop();
-                Due::AtProxy(first.flight())
-            }
-            Kind::Rare => Due::Rare,
-        }
+    fn take_other(&mut self, first: Key) -> Due {
+        let due = if first == self.to_instance.first {
+            self.to_instance.pop();
+            Due::AtInstance(first.flight())
+        } else if first == self.to_proxy.first {
+            self.to_proxy.pop();
+            Due::AtProxy(first.flight())
+        } else {
+            return Due::Rare;
+        };
+        self.look_at_others();
+        due
     }
 
     #[inline(always)]
-    fn next_key(&mut self, at: Moment, kind: Kind, flight: FlightId) -> Key {
+    fn next_key(&mut self, at: Moment, flight: FlightId) -> Key {
         self.order += 1;
         assert!(self.order < ORDER_MAX, "a run has fewer than {ORDER_MAX} events");
-        Key::new(at, self.order, kind, flight)
+        Key::new(at, self.order, flight)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::core::draw::{Stream, below};
 use crate::core::ids::{InstanceId, UserId};
-use crate::core::proxy::{Affinity, Ending};
-use crate::core::time::Span;
+use crate::core::proxy::{Affinity, Ending, Undecided};
+use crate::core::time::{Moment, Span};
 use crate::measure::meter::Settled;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId};
@@ -37,7 +37,8 @@ impl World<'_> {
         }
     }
 
-    fn think(&mut self, user: UserId) {
+    #[inline(never)]
+    pub fn think(&mut self, user: UserId) {
         let Some(closed) = &mut self.closed else { return };
         let turn = u64::from(user.0) << 32 | u64::from(closed.sent[user.index()]);
         let pause = closed.think.draw(&mut closed.stream.stream(turn), 1.0);
@@ -64,14 +65,31 @@ impl World<'_> {
         let dice = stream.next_u64();
         let front = if self.links.is_empty() { proxy as u16 } else { self.front_of(user, proxy as u16) };
         let proxy = self.fronts[usize::from(front)];
-        let id = self.flights.add(Flight::new(number, self.now, user, size, dice, proxy));
-        let original = self.mirroring.then(|| self.flights[id]);
-        if let Some(patience) = self.patience {
-            self.flights.expire(id, self.now + patience);
+        let gives_up = self.patience.map_or(Moment::NEVER, |patience| self.now + patience);
+        let flight = Flight::new(number, self.now, gives_up, user, size, dice, proxy);
+        if !self.usual {
+            self.send_unusually(flight, front, &mut stream);
+            return;
         }
-        self.attempt(id, &mut stream);
-        if let Some(original) = original {
-            self.mirror(front, original);
+        match self.proxies[usize::from(proxy)].enter_at_once(self.now, user, dice) {
+            Ok(pick) => self.send_off(flight, pick, &mut stream),
+            Err(undecided) => {
+                let id = self.flights.add(flight);
+                self.attempt(id, undecided, &mut stream);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn send_unusually(&mut self, flight: Flight, front: u16, stream: &mut Stream) {
+        let id = self.flights.add(flight);
+        if self.timed_tries {
+            // The request may leave its attempt at any time.
+            self.flights.stays(id, Moment::NEVER);
+        }
+        self.attempt(id, Undecided::ALL, stream);
+        if self.mirroring {
+            self.mirror(front, flight);
         }
     }
 
@@ -89,6 +107,7 @@ impl World<'_> {
     }
 
     /// The instance that the user's cookie names.
+    #[inline(never)]
     pub fn cookie_of(&self, user: UserId) -> Option<InstanceId> {
         let sticky = self.scenario.proxies.policy.sticky?;
         let (instance, seen) = (*self.cookies.get(user.index())?)?;
@@ -97,6 +116,7 @@ impl World<'_> {
     }
 
     /// The user's client has a cookie from now on.
+    #[inline(never)]
     pub fn set_cookie(&mut self, user: UserId, instance: InstanceId) {
         if self.scenario.proxies.policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Cookie) {
             if self.cookies.is_empty() {
@@ -109,9 +129,9 @@ impl World<'_> {
     /// The user request has its final answer.
     #[inline(always)]
     pub fn settle(&mut self, id: FlightId, good: bool) {
-        self.flights.cancel_expiry(id);
         self.settled += 1;
         let flight = &self.flights[id];
+        debug_assert!(self.now <= flight.gives_up(), "a client gives up in time");
         let tried = flight.tried.count() > 0;
         let answered = matches!(flight.ending, Ending::Served | Ending::Error);
         let harmed = !good && tried && self.harmed_by_new(flight);
@@ -123,8 +143,9 @@ impl World<'_> {
             exposed: flight.exposed,
             harmed,
         });
+        let user = flight.user;
+        self.flights.cancel_expiry(id);
         if self.closed.is_some() {
-            let user = flight.user;
             self.think(user);
         }
     }

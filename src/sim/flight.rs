@@ -5,7 +5,7 @@ use crate::core::ids::{InstanceId, UserId, VersionId};
 use crate::core::proxy::{Ending, Pick, Tried, Turn};
 use crate::core::time::Moment;
 use crate::sim::agenda::FLIGHTS_MAX;
-use std::collections::VecDeque;
+use crate::sim::heap::Heap;
 
 /// Index of a [`Flight`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +50,10 @@ pub struct Flight {
     pub mirror: bool,
     /// Another attempt for the same request, under way at the same time, or `NONE`.
     twin: u32,
-    /// Tells its deadline from those of others that had its place before; 0: its client does not give up.
-    deadline: u32,
+    /// When its client gives up; `NEVER`: not, or not any more.
+    gives_up: Moment,
+    /// Whether that is in line.
+    in_line: bool,
     /// Its place in the queue of its proxy; meaningful while it waits there.
     pub turn: Turn,
     /// Tells the present attempt, wait or back-off from an earlier one.
@@ -77,7 +79,7 @@ pub enum Place {
 impl Flight {
     /// A request that was just sent.
     #[inline(always)]
-    pub fn new(number: u64, sent: Moment, user: UserId, size: f32, dice: u64, proxy: u16) -> Flight {
+    pub fn new(number: u64, sent: Moment, gives_up: Moment, user: UserId, size: f32, dice: u64, proxy: u16) -> Flight {
         Flight {
             number,
             sent,
@@ -96,7 +98,8 @@ impl Flight {
             abandoned: false,
             mirror: false,
             twin: NONE,
-            deadline: 0,
+            gives_up,
+            in_line: false,
             turn: Turn(0),
             serial: 0,
             queue_next: NONE,
@@ -114,28 +117,34 @@ impl Flight {
         self.twin = twin.map_or(NONE, |twin| twin.0);
     }
 
+    /// When its client gives up; `NEVER`: not, or not any more.
+    #[inline(always)]
+    pub fn gives_up(&self) -> Moment {
+        self.gives_up
+    }
+
     /// A copy of a request that was just sent; nobody waits for it.
     pub fn copied(self) -> Flight {
-        Flight { mirror: true, abandoned: true, ..self }
+        Flight { mirror: true, abandoned: true, gives_up: Moment::NEVER, ..self }
     }
 }
 
-/// When a client gives up, unless the flight carries another number by then.
-#[derive(Clone, Copy, Debug)]
+/// When a client gives up, unless it got its answer before. Of equal ones the lowest number is first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Deadline {
     at: Moment,
-    flight: FlightId,
-    number: u32,
+    number: u64,
+    flight: u32,
 }
 
-/// All flights, and the order in which their clients give up: equal time-outs make that the order of sending. Most clients
-/// do not, and nobody takes their deadlines out of the line: they are passed over when their turn comes.
+/// All flights, and which clients may give up. Most get their answer at a moment that is known long before: the deadline of
+/// a request enters the line only when the request comes to where it might still be when its time is over.
 #[derive(Debug)]
 pub struct Flights {
     all: Vec<Flight>,
     free: Vec<u32>,
-    deadlines: VecDeque<Deadline>,
-    deadlines_set: u32,
+    deadlines: Heap<Deadline>,
+    first_deadline: Moment,
 }
 
 /// So many deadlines that are no longer meant may be in line beside those that are.
@@ -144,7 +153,7 @@ const STALE_MAX: usize = 1024;
 impl Flights {
     /// None yet.
     pub fn new() -> Flights {
-        Flights { all: Vec::new(), free: Vec::new(), deadlines: VecDeque::new(), deadlines_set: 0 }
+        Flights { all: Vec::new(), free: Vec::new(), deadlines: Heap::new(), first_deadline: Moment::NEVER }
     }
 
     /// Gives a flight a place.
@@ -168,57 +177,66 @@ impl Flights {
         self.free.push(id.0);
     }
 
-    /// Lets the client give up at `at`, which never lies before an earlier call's.
+    /// The request will be where it is until `until`, unless something cuts that short. If its client may give up by then,
+    /// that is planned.
     #[inline(always)]
-    pub fn expire(&mut self, id: FlightId, at: Moment) {
-        if self.deadlines.len() > STALE_MAX + 2 * self.all.len() {
-            self.forget_stale();
+    pub fn stays(&mut self, id: FlightId, until: Moment) {
+        let flight = &self[id];
+        if flight.gives_up <= until && !flight.in_line {
+            self.line_up(id);
         }
-        self.deadlines_set = self.deadlines_set.wrapping_add(1).max(1);
-        let number = self.deadlines_set;
-        self[id].deadline = number;
-        self.deadlines.push_back(Deadline { at, flight: id, number });
     }
 
-    #[cold]
-    fn forget_stale(&mut self) {
-        let all = &self.all;
-        self.deadlines.retain(|deadline| all[deadline.flight.0 as usize].deadline == deadline.number);
+    #[inline(never)]
+    fn line_up(&mut self, id: FlightId) {
+        let Flight { gives_up: at, number, .. } = self[id];
+        if at == Moment::NEVER {
+            return;
+        }
+        if self.deadlines.len() > STALE_MAX + 2 * self.all.len() {
+            let all = &self.all;
+            self.deadlines.retain(|deadline| is_meant(all, deadline));
+        }
+        self[id].in_line = true;
+        self.deadlines.push(Deadline { at, number, flight: id.0 });
+        self.look_at_deadlines();
+    }
+
+    fn look_at_deadlines(&mut self) {
+        self.first_deadline = self.deadlines.peek().map_or(Moment::NEVER, |deadline| deadline.at);
     }
 
     /// The client has its answer: it no longer gives up.
     #[inline(always)]
     pub fn cancel_expiry(&mut self, id: FlightId) {
-        self[id].deadline = 0;
+        self[id].gives_up = Moment::NEVER;
     }
 
     /// The client that waits for `from` waits for `to` from now on.
     pub fn hand_over(&mut self, from: FlightId, to: FlightId) {
-        let number = std::mem::take(&mut self[from].deadline);
-        if number == 0 {
-            return;
+        let gives_up = std::mem::replace(&mut self[from].gives_up, Moment::NEVER);
+        if gives_up < Moment::NEVER {
+            (self[to].gives_up, self[to].in_line) = (gives_up, false);
+            self.line_up(to);
         }
-        let deadline = self.deadlines.iter_mut().find(|deadline| deadline.number == number && deadline.flight == from);
-        deadline.expect("whoever has a deadline is in line").flight = to;
-        self[to].deadline = number;
     }
 
     /// A second entry for the request of `id`, which does not wait for it.
     pub fn fork(&mut self, id: FlightId) -> FlightId {
-        self.add(Flight { deadline: 0, ..self[id] })
+        self.add(Flight { gives_up: Moment::NEVER, ..self[id] })
     }
 
     /// No client gives up before this.
     #[inline(always)]
     pub fn no_expiry_before(&self) -> Moment {
-        self.deadlines.front().map_or(Moment::NEVER, |deadline| deadline.at)
+        self.first_deadline
     }
 
     /// Takes the first deadline out of the line, and says whose it is, if it is still meant.
-    #[inline(always)]
     pub fn pass_deadline(&mut self) -> Option<FlightId> {
-        let Deadline { flight, number, .. } = self.deadlines.pop_front()?;
-        (self[flight].deadline == number).then_some(flight)
+        let deadline = self.deadlines.pop()?;
+        self.look_at_deadlines();
+        is_meant(&self.all, &deadline).then_some(FlightId(deadline.flight))
     }
 
     /// The attempts that `instance` has in its queue or slots.
@@ -233,6 +251,12 @@ impl Flights {
         let all = self.all.iter().zip(free).enumerate();
         all.filter(|(_, (flight, free))| !free && here(flight)).map(|(index, _)| FlightId(index as u32)).collect()
     }
+}
+
+/// Whether the client has no answer yet.
+fn is_meant(all: &[Flight], deadline: &Deadline) -> bool {
+    let flight = &all[deadline.flight as usize];
+    flight.gives_up == deadline.at && flight.number == deadline.number
 }
 
 impl std::ops::Index<FlightId> for Flights {
@@ -308,12 +332,17 @@ mod tests {
     use super::*;
     use crate::core::time::Span;
 
+    fn flight(number: u64, gives_up: Moment) -> Flight {
+        Flight::new(number, Moment::START, gives_up, UserId(0), 1.0, 0, 0)
+    }
+
     fn flights(count: u32) -> (Flights, Vec<FlightId>) {
         let mut flights = Flights::new();
         let ids = (0..count)
             .map(|user| {
-                let id = flights.add(Flight::new(u64::from(user), Moment::START, UserId(user), 1.0, 0, 0));
-                flights.expire(id, Moment::START + Span::from_secs(u64::from(user)));
+                let gives_up = Moment::START + Span::from_secs(u64::from(user));
+                let id = flights.add(flight(u64::from(user), gives_up));
+                flights.stays(id, Moment::NEVER);
                 id
             })
             .collect();
@@ -352,12 +381,28 @@ mod tests {
     fn deadlines_that_are_not_meant_any_more_do_not_pile_up() {
         let (mut flights, ids) = flights(2);
         flights.cancel_expiry(ids[0]);
+        let mut last = ids[1];
         for second in 2..100_000 {
-            flights.cancel_expiry(ids[1]);
-            flights.expire(ids[1], Moment::START + Span::from_secs(second));
+            flights.cancel_expiry(last);
+            flights.remove(last);
+            last = flights.add(flight(second, Moment::START + Span::from_secs(second)));
+            flights.stays(last, Moment::NEVER);
         }
         assert!(flights.deadlines.len() < 2 * STALE_MAX, "{} are in line", flights.deadlines.len());
-        assert_eq!(those_who_give_up(&mut flights), [ids[1]]);
+        assert_eq!(those_who_give_up(&mut flights), [last]);
+    }
+
+    #[test]
+    fn only_who_may_still_be_under_way_stands_in_line() {
+        let at = |second| Moment::START + Span::from_secs(second);
+        let mut flights = Flights::new();
+        let id = flights.add(flight(1, at(2)));
+        flights.stays(id, at(1));
+        assert_eq!(flights.no_expiry_before(), Moment::NEVER);
+        flights.stays(id, at(2));
+        flights.stays(id, at(3));
+        assert_eq!(flights.no_expiry_before(), at(2), "at the same moment the client is first");
+        assert_eq!(those_who_give_up(&mut flights), [id]);
     }
 
     #[test]
@@ -377,7 +422,7 @@ mod tests {
         let (mut flights, ids) = flights(2);
         flights.cancel_expiry(ids[0]);
         flights.remove(ids[0]);
-        let again = flights.add(Flight::new(9, Moment::START, UserId(0), 1.0, 0, 0));
+        let again = flights.add(flight(9, Moment::NEVER));
         assert_eq!(again, ids[0]);
     }
 }

@@ -20,6 +20,18 @@ impl<T: Copy + Ord> Heap<T> {
         self.entries.first()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Keeps those of which `keep` says so.
+    pub fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
+        self.entries.retain(keep);
+        // What is in order is a heap.
+        self.entries.sort_unstable();
+    }
+
     /// Adds an entry.
     #[inline]
     pub fn push(&mut self, entry: T) {

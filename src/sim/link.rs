@@ -37,6 +37,7 @@ impl Link {
 
 impl World<'_> {
     /// The proxy that a user's next request comes to: that of the connection, or else `drawn`, with a new connection.
+    #[inline(never)]
     pub fn front_of(&mut self, user: UserId, drawn: u16) -> u16 {
         let Some(connections) = self.scenario.traffic.connections else { return drawn };
         let link = &self.links[user.index()];
@@ -112,16 +113,19 @@ impl World<'_> {
     }
 
     /// Where the user's open connection leads.
+    #[inline(never)]
     pub fn pinned_to(&self, user: UserId) -> Option<Pick> {
         self.links.get(user.index())?.pinned.map(|(_, pick)| pick)
     }
 
     /// The user's connection leads there from now on.
+    #[inline(never)]
     pub fn pin(&mut self, user: UserId, proxy: u16, pick: Pick) {
         self.links[user.index()].pinned = Some((proxy, pick));
     }
 
     /// An attempt over a pinned connection ended: the balancer notices only if the connection broke.
+    #[inline(never)]
     pub fn finish_on_link(&mut self, id: FlightId, ending: Ending) -> Next {
         let flight = &self.flights[id];
         let (user, pick) = (flight.user, flight.pick);

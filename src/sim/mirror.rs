@@ -31,6 +31,7 @@ impl World<'_> {
     pub fn expose(&mut self, share: Share) {
         let to = self.scenario.rollout.map(|rollout| rollout.to).filter(|_| share > Share::NONE);
         self.flag = to.map(|to| Flag { to, share });
+        self.usual = self.is_usual();
         self.meter.shown(self.now, share);
     }
 
@@ -50,10 +51,12 @@ impl World<'_> {
     pub fn learn_mirror(&mut self, proxy: u16, share: Share) {
         self.mirrors[usize::from(proxy)] = share;
         self.mirroring = self.mirrors.iter().any(|&share| share > Share::NONE);
+        self.usual = self.is_usual();
     }
 
     /// The proxy of this number may send a copy of a request that has just come to it. The copy is as much work and meets
     /// the same fate as the request would, and draws nothing that belongs to it.
+    #[inline(never)]
     pub fn mirror(&mut self, front: u16, request: Flight) {
         let draw = unit(self.mirror_luck.stream(request.number).next_u64());
         if self.scenario.proxies.layer != Layer::L7 || draw >= self.mirrors[usize::from(front)].value() {
@@ -68,6 +71,7 @@ impl World<'_> {
     }
 
     /// The proxy throws the answer to a copy away.
+    #[inline(never)]
     pub fn end_mirror(&mut self, id: FlightId) {
         let Flight { ending, pick, proxy, dice, .. } = self.flights[id];
         self.attempted(pick, ending != Ending::Served, false);

@@ -2,10 +2,11 @@
 
 use crate::core::draw::{Stream, further};
 use crate::core::ids::InstanceId;
-use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket};
+use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket, Tried, Undecided};
 use crate::core::time::{Moment, Span};
-use crate::measure::meter::Attempt;
-use crate::scenario::behaviour::{Circumstances, slowdown};
+use crate::measure::meter::{Attempt, Settled};
+use crate::scenario::behaviour::{Circumstances, slowdown, slowed};
+use crate::scenario::plan::Scenario;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId, Place};
 use crate::sim::server::Phase;
@@ -13,8 +14,8 @@ use crate::sim::world::World;
 
 impl World<'_> {
     /// The proxy sends the request to an instance, lets it wait, or finds none.
-    #[inline(always)]
-    pub fn attempt(&mut self, id: FlightId, stream: &mut Stream) {
+    #[inline(never)]
+    pub fn attempt(&mut self, id: FlightId, undecided: Undecided, stream: &mut Stream) {
         let flight = &self.flights[id];
         let ask = Ask::of(flight.user, flight.dice, flight.tried);
         let proxy = flight.proxy;
@@ -25,7 +26,7 @@ impl World<'_> {
             return;
         }
         let cookie = if self.with_cookies { self.cookie_of(ask.user) } else { None };
-        match self.proxies[usize::from(proxy)].enter(self.now, &ask, cookie, Ticket(id.0)) {
+        match self.proxies[usize::from(proxy)].enter_after(self.now, &ask, cookie, Ticket(id.0), undecided) {
             Entry::Sent(pick) => {
                 if self.pins {
                     self.pin(ask.user, proxy, pick);
@@ -33,12 +34,16 @@ impl World<'_> {
                 self.start(id, pick, stream);
             }
             Entry::Waits(turn) => self.wait(id, turn),
-            Entry::Refused => {
-                self.meter.shed();
-                self.settle(id, false);
-                self.flights.remove(id);
-            }
+            Entry::Refused => self.refuse(id),
         }
+    }
+
+    /// The proxy has no place for a request.
+    #[inline(never)]
+    fn refuse(&mut self, id: FlightId) {
+        self.meter.shed();
+        self.settle(id, false);
+        self.flights.remove(id);
     }
 
     /// An attempt of a user's request leaves its proxy.
@@ -66,28 +71,62 @@ impl World<'_> {
         if self.timed_tries && !flight.mirror {
             self.time_attempt(id);
         }
-        let delay = self.scenario.network.delay;
-        if delay.is_zero() {
+        if self.delay.is_zero() {
             self.reach_instance(id);
         } else {
-            self.agenda.plan_at_instance(self.now + delay, id);
+            self.travel(id);
         }
+    }
+
+    #[inline(always)]
+    fn travel(&mut self, id: FlightId) {
+        let arrives = self.now + self.delay;
+        self.agenda.plan_at_instance(arrives, id);
+        self.flights.stays(id, arrives);
+    }
+
+    /// The first attempt of a request leaves its proxy, where nothing is out of the ordinary: [`World::start`] in one go.
+    #[inline(always)]
+    pub fn send_off(&mut self, mut flight: Flight, pick: Pick, stream: &mut Stream) {
+        self.meter.routed(pick.version);
+        let luck = self.behaviours[pick.version.index()].luck(stream, f64::from(flight.size));
+        flight.exposed = Some(pick.version) == self.meter.new_version();
+        (flight.pick, flight.tried) = (pick, Tried::only(pick.instance));
+        (flight.fate, flight.work_ns) = (luck.fate, luck.work_ns);
+        if !self.delay.is_zero() {
+            let id = self.flights.add(flight);
+            self.travel(id);
+            return;
+        }
+        if !self.servers[pick.instance.index()].has_free_slot(self.scenario.fleet.slots) {
+            let id = self.flights.add(flight);
+            self.find_full(id);
+            return;
+        }
+        let work = self.begin_service(&mut flight);
+        let id = self.flights.add(flight);
+        self.occupy(id, pick.instance, work);
     }
 
     /// An attempt reaches its instance: into a slot, into the queue, or away again.
     #[inline(always)]
     pub fn reach_instance(&mut self, id: FlightId) {
         let instance = self.flights[id].pick.instance;
-        let server = &mut self.servers[instance.index()];
+        if !self.sharing && self.servers[instance.index()].has_free_slot(self.scenario.fleet.slots) {
+            self.serve(id);
+        } else {
+            self.find_full(id);
+        }
+    }
+
+    /// There may be no slot for an attempt.
+    #[inline(never)]
+    fn find_full(&mut self, id: FlightId) {
+        let server = &self.servers[self.flights[id].pick.instance.index()];
         if !server.accepts() {
-            if !self.flights[id].mirror {
-                self.meter.refused();
-            }
-            self.return_to_proxy(id, Ending::Refused);
+            self.find_closed(id);
         } else if self.sharing {
             self.join(id);
-        } else if server.busy < self.scenario.fleet.slots {
-            self.serve(id);
         } else if self.scenario.fleet.queue.is_none_or(|limit| server.queue.len() < limit) {
             self.enqueue(id);
         } else {
@@ -95,7 +134,17 @@ impl World<'_> {
         }
     }
 
+    /// An instance does not accept any more.
+    #[inline(never)]
+    fn find_closed(&mut self, id: FlightId) {
+        if !self.flights[id].mirror {
+            self.meter.refused();
+        }
+        self.return_to_proxy(id, Ending::Refused);
+    }
+
     /// An instance is full. That a copy finds no place is no news of the users'.
+    #[inline(never)]
     pub fn turn_away(&mut self, id: FlightId) {
         if !self.flights[id].mirror {
             self.meter.shed();
@@ -103,12 +152,14 @@ impl World<'_> {
         self.return_to_proxy(id, Ending::Refused);
     }
 
+    #[inline(never)]
     fn enqueue(&mut self, id: FlightId) {
         let instance = self.flights[id].pick.instance;
         let server = &mut self.servers[instance.index()];
         let was_saturated = server.saturated();
         server.queue.push(&mut self.flights, id);
         self.flights[id].place = Place::Queued;
+        self.flights.stays(id, Moment::NEVER);
         self.meter.queued(1);
         if !was_saturated && server.available {
             self.meter.saturated(self.now, 1);
@@ -118,9 +169,16 @@ impl World<'_> {
     /// An attempt takes a slot that is free.
     #[inline(always)]
     fn serve(&mut self, id: FlightId) {
-        let work = self.begin_service(id);
-        let flight = &mut self.flights[id];
-        let server = &mut self.servers[flight.pick.instance.index()];
+        let mut flight = self.flights[id];
+        let work = self.begin_service(&mut flight);
+        (self.flights[id].ending, self.flights[id].place) = (flight.ending, flight.place);
+        self.occupy(id, flight.pick.instance, work);
+    }
+
+    /// For so long a slot is busy.
+    #[inline(always)]
+    fn occupy(&mut self, id: FlightId, instance: InstanceId, work: Span) {
+        let server = &mut self.servers[instance.index()];
         if self.reports {
             server.answers.pass(self.now, server.busy);
         }
@@ -128,27 +186,29 @@ impl World<'_> {
         if server.available {
             self.meter.busy(self.now, 1);
         }
-        flight.service = self.agenda.plan_served(self.now + work, id);
+        let until = self.now + work;
+        self.flights[id].service = self.agenda.plan_served(until, id);
+        self.flights.stays(id, until + self.delay);
     }
 
     /// How an attempt will end, and how long its service takes if it has a slot for itself.
     #[inline(always)]
-    pub fn begin_service(&mut self, id: FlightId) -> Span {
-        let flight = &mut self.flights[id];
+    pub fn begin_service(&self, flight: &mut Flight) -> Span {
         let server = &self.servers[flight.pick.instance.index()];
         let age = self.now.since(server.ready_at);
         let behaviour = &self.behaviours[flight.pick.version.index()];
+        let Scenario { fleet, .. } = self.scenario;
         // A place in processor sharing is not yet counted as busy either.
-        let load = f64::from(server.busy + 1) / f64::from(self.scenario.fleet.slots);
-        let errs = behaviour.errs(flight.fate, Circumstances { user: flight.user, age, load });
-        // The instances of the start are warm and old, though the clock began with them.
-        let factor = if server.ready_at == Moment::START { 1.0 } else { slowdown(&self.scenario.fleet.warm_up, age) };
+        let met = Circumstances { user: flight.user, age, busy: server.busy + 1, slots: fleet.slots };
+        let errs = behaviour.errs(flight.fate, met);
         flight.ending = if errs { Ending::Error } else { Ending::Served };
         flight.place = Place::InService;
+        // The instances of the start are warm and old, though the clock began with them.
+        let warm = server.ready_at == Moment::START || age >= fleet.warm_up.lasts;
         Span::from_nanos(match behaviour.error_latency() {
             Some(latency) if errs => latency.nanos(),
-            Some(_) | None if factor == 1.0 => flight.work_ns,
-            Some(_) | None => (flight.work_ns as f64 * factor) as u64,
+            Some(_) | None if warm => flight.work_ns,
+            Some(_) | None => slowed(flight.work_ns, slowdown(&fleet.warm_up, age)),
         })
     }
 
@@ -173,12 +233,8 @@ impl World<'_> {
         if server.available {
             self.meter.busy(self.now, -1);
         }
-        if let Some(next) = server.queue.pop(&self.flights) {
-            self.meter.queued(-1);
-            if server.available && !server.saturated() {
-                self.meter.saturated(self.now, -1);
-            }
-            self.serve(next);
+        if !server.queue.is_empty() {
+            self.serve_next(instance);
         }
         self.return_to_proxy(id, ending);
         let server = &self.servers[instance.index()];
@@ -187,25 +243,67 @@ impl World<'_> {
         }
     }
 
+    /// The first in the queue of an instance takes the slot that has just become free.
+    #[inline(never)]
+    fn serve_next(&mut self, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        let Some(next) = server.queue.pop(&self.flights) else { return };
+        self.meter.queued(-1);
+        if server.available && !server.saturated() {
+            self.meter.saturated(self.now, -1);
+        }
+        self.serve(next);
+    }
+
     /// The attempt is over at the instance; the news travels to the proxy.
     #[inline(always)]
     pub fn return_to_proxy(&mut self, id: FlightId, ending: Ending) {
         let flight = &mut self.flights[id];
         flight.place = Place::Travelling;
         flight.ending = ending;
-        let delay = self.scenario.network.delay;
+        let delay = self.delay;
         // Under limits the news goes by the agenda even if it takes no time: each end calls the next request, and a long
         // queue would become a deep recursion.
         if delay.is_zero() && !self.limited {
             self.reach_proxy(id);
         } else {
             self.agenda.plan_at_proxy(self.now + delay, id);
+            self.flights.stays(id, self.now + delay);
         }
     }
 
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
     #[inline(always)]
     pub fn reach_proxy(&mut self, id: FlightId) {
+        let flight = &self.flights[id];
+        if self.usual && flight.ending == Ending::Served && !flight.abandoned && flight.twin().is_none() {
+            self.answer_well(id);
+        } else {
+            self.reach_proxy_otherwise(id);
+        }
+    }
+
+    /// Somebody waits for this attempt and gets a good answer, and nothing is out of the ordinary: the same in one go.
+    #[inline(always)]
+    fn answer_well(&mut self, id: FlightId) {
+        let flight = &self.flights[id];
+        let Flight { pick, proxy, user, dice, exposed, .. } = *flight;
+        let (attempts, latency) = (flight.tried.count(), self.now.since(flight.sent));
+        self.attempted(pick, false, true);
+        let dice = further(dice, u64::from(attempts));
+        self.proxies[usize::from(proxy)].finish(self.now, pick, Ending::Served, attempts, dice);
+        self.plan_proxy_due(proxy);
+        self.settled += 1;
+        self.meter.settled(Settled { user, good: true, latency, answered: Some(pick.version), exposed, harmed: false });
+        self.flights.cancel_expiry(id);
+        self.flights.remove(id);
+        if self.closed.is_some() {
+            self.think(user);
+        }
+    }
+
+    #[inline(never)]
+    fn reach_proxy_otherwise(&mut self, id: FlightId) {
         let flight = &self.flights[id];
         let Flight { ending, pick, proxy, abandoned, mirror, .. } = *flight;
         let twin = flight.twin();
@@ -243,9 +341,13 @@ impl World<'_> {
     /// With an answer, an instance says how loaded it is, if the balancer cares.
     #[inline(always)]
     pub fn report(&mut self, proxy: u16, instance: InstanceId) {
-        if !self.reports {
-            return;
+        if self.reports {
+            self.send_report(proxy, instance);
         }
+    }
+
+    #[inline(never)]
+    fn send_report(&mut self, proxy: u16, instance: InstanceId) {
         let server = &self.servers[instance.index()];
         let [per_second, errors_per_second, busy] = server.answers.per_second(self.now);
         let in_flight = server.busy + server.queue.len();

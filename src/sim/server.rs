@@ -91,6 +91,12 @@ impl Server {
         self.phase == Phase::Up
     }
 
+    /// Whether a new attempt is taken in and served at once.
+    #[inline(always)]
+    pub fn has_free_slot(&self, slots: u32) -> bool {
+        self.phase == Phase::Up && self.busy < slots
+    }
+
     /// All slots busy and a queue behind them, or more attempts than slots.
     #[inline]
     pub fn saturated(&self) -> bool {

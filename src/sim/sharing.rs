@@ -77,6 +77,7 @@ impl Sharing {
 
 impl World<'_> {
     /// An attempt joins those that its instance works on.
+    #[inline(never)]
     pub fn join(&mut self, id: FlightId) {
         let slots = self.scenario.fleet.slots;
         let instance = self.flights[id].pick.instance;
@@ -85,12 +86,17 @@ impl World<'_> {
             self.turn_away(id);
             return;
         }
-        let work = self.begin_service(id);
+        let mut flight = self.flights[id];
+        let work = self.begin_service(&mut flight);
+        self.flights[id] = flight;
+        // Whoever joins later holds it up.
+        self.flights.stays(id, Moment::NEVER);
         self.servers[instance.index()].sharing.join(self.now, slots, work, id);
         self.note_sharing(instance);
     }
 
     /// The attempt that was to end first has ended, unless others joined or it was cut since it was planned.
+    #[inline(never)]
     pub fn shared_end(&mut self, id: FlightId, number: u64) {
         let instance = self.flights[id].pick.instance;
         let Some(server) = self.servers.get_mut(instance.index()) else { return };

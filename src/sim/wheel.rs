@@ -38,19 +38,21 @@ pub struct Wheel<T> {
     shift: u32,
     /// The slice that is in order; whatever is due in it or before is not on the ring any more.
     current: u64,
-    /// Of the current slice and those before it, the last one first.
+    /// The smallest of the current slice and those before it.
+    near: T,
+    /// The others, the last one first.
     in_order: Vec<T>,
     /// By slice: the first of its entries.
-    heads: Vec<u32>,
+    heads: Box<[u32; SLICES]>,
     /// One bit for each slice with entries.
-    occupied: Vec<u64>,
+    occupied: Box<[u64; WORDS]>,
     /// Entries on the ring.
     ringed: usize,
     entries: Vec<Entry<T>>,
     free: u32,
     far: Heap<T>,
-    /// The smallest of all.
-    first: T,
+    /// The smallest of those.
+    far_first: T,
 }
 
 impl<T: Timed> Wheel<T> {
@@ -60,21 +62,21 @@ impl<T: Timed> Wheel<T> {
         Wheel {
             shift: width.max(1).ilog2(),
             current: 0,
+            near: T::NEVER,
             in_order: Vec::new(),
-            heads: vec![NONE; SLICES],
-            occupied: vec![0; WORDS],
+            heads: Box::new([NONE; SLICES]),
+            occupied: Box::new([0; WORDS]),
             ringed: 0,
             entries: Vec::new(),
             free: NONE,
             far: Heap::new(),
-            first: T::NEVER,
+            far_first: T::NEVER,
         }
     }
 
     /// Adds an entry.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, key: T) {
-        self.first = self.first.min(key);
         let slice = key.at().nanos() >> self.shift;
         let ahead = slice.wrapping_sub(self.current);
         if ahead.wrapping_sub(1) < SLICES as u64 - 1 {
@@ -84,22 +86,21 @@ impl<T: Timed> Wheel<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_on_ring(&mut self, place: usize, key: T) {
         let entry = Entry { key, next: self.heads[place] };
         let index = self.free;
-        if index == NONE {
-            self.heads[place] = self.entries.len() as u32;
-            self.entries.push(entry);
-        } else {
-            let spot = &mut self.entries[index as usize];
+        if let Some(spot) = self.entries.get_mut(index as usize) {
             self.free = spot.next;
             *spot = entry;
             self.heads[place] = index;
+        } else {
+            self.heads[place] = self.entries.len() as u32;
+            self.entries.push(entry);
         }
         self.occupied[place / 64] |= 1 << (place % 64);
         self.ringed += 1;
-        if self.in_order.is_empty() {
+        if self.near.at() == Moment::NEVER {
             self.turn();
         }
     }
@@ -108,60 +109,84 @@ impl<T: Timed> Wheel<T> {
     fn push_near_or_far(&mut self, slice: u64, key: T) {
         if slice > self.current || self.in_order.len() >= IN_ORDER_MAX {
             self.far.push(key);
+            self.far_first = self.far_first.min(key);
+        } else if self.near.at() == Moment::NEVER {
+            self.near = key;
         } else {
-            let place = self.in_order.partition_point(|&other| other > key);
-            self.in_order.insert(place, key);
+            let later = self.near.max(key);
+            self.near = self.near.min(key);
+            let place = self.in_order.partition_point(|&other| other > later);
+            self.in_order.insert(place, later);
         }
     }
 
     /// The smallest entry, or `T::NEVER`.
-    #[inline]
+    #[inline(always)]
     pub fn peek(&self) -> T {
-        self.first
+        self.near.min(self.far_first)
     }
 
     /// Takes the smallest entry out; there is one.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self) -> T {
-        let first = self.first;
-        if self.in_order.last() == Some(&first) {
-            self.in_order.pop();
-            if self.in_order.is_empty() {
-                self.turn();
-            }
-        } else {
-            self.far.pop();
+        if self.far_first < self.near {
+            return self.pop_far();
         }
-        let near = self.in_order.last().copied().unwrap_or(T::NEVER);
-        self.first = self.far.peek().map_or(near, |&far| near.min(far));
+        let first = self.near;
+        match self.in_order.pop() {
+            Some(next) => self.near = next,
+            None => self.turn(),
+        }
         first
     }
 
-    /// Goes on to the next slice with entries, if there is one.
+    #[inline(never)]
+    fn pop_far(&mut self) -> T {
+        let first = self.far.pop().expect("its key was just seen at the top");
+        self.far_first = self.far.peek().copied().unwrap_or(T::NEVER);
+        first
+    }
+
+    /// Goes on to the next slice with entries, if there is one; nothing is near any more.
     #[inline]
     fn turn(&mut self) {
+        self.near = T::NEVER;
         if self.ringed == 0 {
             return;
         }
         self.current += self.distance();
         let place = self.current as usize % SLICES;
         self.occupied[place / 64] &= !(1 << (place % 64));
-        let mut index = std::mem::replace(&mut self.heads[place], NONE);
-        while index != NONE {
-            let entry = &mut self.entries[index as usize];
-            self.in_order.push(entry.key);
-            let next = std::mem::replace(&mut entry.next, self.free);
-            self.free = index;
-            index = next;
-            self.ringed -= 1;
-        }
-        if self.in_order.len() > 1 {
-            self.in_order.sort_unstable_by(|one, other| other.cmp(one));
+        let index = std::mem::replace(&mut self.heads[place], NONE);
+        let next = self.take_off_ring(index);
+        if next != NONE {
+            self.take_others_off_ring(next);
         }
     }
 
+    /// The entry at `index` is the next one; answers which other one its slice has.
+    #[inline(always)]
+    fn take_off_ring(&mut self, index: u32) -> u32 {
+        let entry = &mut self.entries[index as usize];
+        self.near = entry.key;
+        self.ringed -= 1;
+        let free = std::mem::replace(&mut self.free, index);
+        std::mem::replace(&mut entry.next, free)
+    }
+
+    #[inline(never)]
+    fn take_others_off_ring(&mut self, mut index: u32) {
+        self.in_order.push(self.near);
+        while index != NONE {
+            index = self.take_off_ring(index);
+            self.in_order.push(self.near);
+        }
+        self.in_order.sort_unstable_by(|one, other| other.cmp(one));
+        self.near = self.in_order.pop().unwrap_or(T::NEVER);
+    }
+
     /// How far ahead the next slice with entries is; there is one.
-    #[inline]
+    #[inline(always)]
     fn distance(&self) -> u64 {
         let start = (self.current as usize + 1) % SLICES;
         let first = self.occupied[start / 64] >> (start % 64);

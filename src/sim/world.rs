@@ -57,6 +57,10 @@ pub(super) struct World<'a> {
     pub link_luck: u64,
     /// Whether a connection leads to one instance for life.
     pub pins: bool,
+    /// Whether requests and answers go the usual way: none of what follows is on that would make them do otherwise.
+    pub usual: bool,
+    /// From a proxy to an instance, or back.
+    pub delay: Span,
     /// How long a client waits, or its proxy for it.
     pub patience: Option<Span>,
     /// An attempt that takes longer counts as slow; `None`: nothing asks for that.
@@ -131,7 +135,7 @@ impl<'a> World<'a> {
         let split = origin.split;
         let policy = &scenario.proxies.policy;
         let count = usize::from(scenario.proxies.count);
-        World {
+        let world = World {
             scenario,
             now: Moment::START,
             end: Moment::START + scenario.horizon,
@@ -153,6 +157,8 @@ impl<'a> World<'a> {
             links: links(scenario),
             link_luck: seed.stream("link", 0).next_u64(),
             pins: scenario.proxies.layer != Layer::L7 && scenario.traffic.connections.is_some(),
+            usual: false,
+            delay: scenario.network.delay,
             patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
             slow_above: strategy.and_then(Strategy::slow_above),
             with_baseline: false,
@@ -189,7 +195,16 @@ impl<'a> World<'a> {
             settled: 0,
             unprotected: false,
             reports: policy.balancer.wants_reports(),
-        }
+        };
+        World { usual: world.is_usual(), ..world }
+    }
+
+    /// See [`World::usual`]; to be asked again when a rollout orders copies or shows a flag.
+    pub fn is_usual(&self) -> bool {
+        let at_clients = self.pins || self.with_cookies || self.flag.is_some();
+        let at_proxies = self.mirroring || self.limited || self.timed_tries;
+        let at_instances = self.sharing || self.reports;
+        !(at_clients || at_proxies || at_instances)
     }
 
     /// Runs to the horizon.

@@ -3,8 +3,8 @@
 use super::{Answer, Asked, Question, Record, Unit, Witness};
 use crate::core::amount::Share;
 use crate::core::draw::Seed;
-use crate::core::ids::{InstanceId, VersionId};
-use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Policy, Proxy, Refusal, Report, Ticket, Turn};
+use crate::core::ids::{InstanceId, UserId, VersionId};
+use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Policy, Proxy, Refusal, Report, Ticket, Turn, Undecided};
 use crate::core::rollout::Split;
 use crate::core::time::{Moment, Span};
 use std::fmt;
@@ -77,15 +77,35 @@ impl Front {
     #[inline(always)]
     pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
         let answer = self.proxy.pick(now, ask);
-        self.tell(now, || (Question::Pick { ask: Asked::of(ask) }, Answer::Pick(answer)));
+        self.tell(now, || (Question::Pick { ask: Asked::of(*ask) }, Answer::Pick(answer)));
         answer
     }
 
     /// [`Proxy::enter`]
-    #[inline(always)]
     pub fn enter(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, ticket: Ticket) -> Entry {
-        let answer = self.proxy.enter(now, ask, cookie, ticket);
-        self.tell(now, || (Question::Enter { ask: Asked::of(ask), cookie, ticket }, Answer::Entry(answer)));
+        self.enter_after(now, ask, cookie, ticket, Undecided::ALL)
+    }
+
+    /// [`Proxy::enter_at_once`]; before a witness everything takes the long way.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline(always)]
+    pub fn enter_at_once(&mut self, now: Moment, user: UserId, dice: u64) -> Result<Pick, Undecided> {
+        if self.witness.is_some() { Err(Undecided::ALL) } else { self.proxy.enter_at_once(now, user, dice) }
+    }
+
+    /// [`Proxy::enter_after`]
+    pub fn enter_after(
+        &mut self,
+        now: Moment,
+        ask: &Ask<'_>,
+        cookie: Option<InstanceId>,
+        ticket: Ticket,
+        undecided: Undecided,
+    ) -> Entry {
+        let answer = self.proxy.enter_after(now, ask, cookie, ticket, undecided);
+        self.tell(now, || (Question::Enter { ask: Asked::of(*ask), cookie, ticket }, Answer::Entry(answer)));
         answer
     }
 
@@ -95,7 +115,7 @@ impl Front {
     /// As there.
     pub fn pick_hedge(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
         let answer = self.proxy.pick_hedge(now, ask);
-        self.tell(now, || (Question::PickHedge { ask: Asked::of(ask) }, Answer::Pick(answer)));
+        self.tell(now, || (Question::PickHedge { ask: Asked::of(*ask) }, Answer::Pick(answer)));
         answer
     }
 
@@ -105,7 +125,7 @@ impl Front {
     /// As there.
     pub fn pick_mirror(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
         let answer = self.proxy.pick_mirror(now, ask);
-        self.tell(now, || (Question::PickMirror { ask: Asked::of(ask) }, Answer::Pick(answer)));
+        self.tell(now, || (Question::PickMirror { ask: Asked::of(*ask) }, Answer::Pick(answer)));
         answer
     }
 

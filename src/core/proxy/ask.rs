@@ -77,6 +77,14 @@ impl Tried {
     /// No attempt yet.
     pub const NONE: Tried = Tried { instances: [InstanceId(0); MAX_RETRIES as usize + 1], count: 0 };
 
+    /// One attempt, there.
+    pub const fn only(instance: InstanceId) -> Tried {
+        let mut tried = Tried::NONE;
+        tried.instances[0] = instance;
+        tried.count = 1;
+        tried
+    }
+
     /// How many attempts there were.
     pub const fn count(&self) -> u8 {
         self.count

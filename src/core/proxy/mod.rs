@@ -77,6 +77,15 @@ pub enum Entry {
     Refused,
 }
 
+/// How far [`Proxy::enter_at_once`] came: perhaps the side of the route was chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Undecided(Option<usize>);
+
+impl Undecided {
+    /// Nothing has happened yet.
+    pub const ALL: Undecided = Undecided(None);
+}
+
 /// Why an attempt goes nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Miss {
@@ -196,7 +205,7 @@ impl Proxy {
     #[inline(always)]
     pub fn pick(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
         let kind = self.note_request(now, ask);
-        self.choose(now, ask, None, kind).map_err(|miss| {
+        self.choose(now, ask, None, kind, Undecided::ALL).map_err(|miss| {
             if kind == Kind::Retry {
                 self.forgo();
             }
@@ -204,14 +213,43 @@ impl Proxy {
         })
     }
 
-    /// As [`Proxy::pick`], for a request that waits if it must and may; `cookie` is the instance that its cookie names.
+    /// The usual way of [`Proxy::enter`], for the first attempt of a request: nothing but the balancer decides, and all of
+    /// whom it may choose are alike to it.
+    ///
+    /// # Errors
+    /// Where that is not so, the request must take the long way, by [`Proxy::enter_after`].
     #[inline(always)]
+    pub fn enter_at_once(&mut self, now: Moment, user: UserId, dice: u64) -> Result<Pick, Undecided> {
+        if self.remembers || self.keeps_books || self.active >= self.policy.limits.requests {
+            return Err(Undecided::ALL);
+        }
+        let side = self.route.choose(user, dice);
+        match self.sides[side].choose_of_alike() {
+            Some(spot) => Ok(self.send(now, side, spot, user, Kind::First)),
+            None => Err(Undecided(Some(side))),
+        }
+    }
+
+    /// As [`Proxy::pick`], for a request that waits if it must and may; `cookie` is the instance that its cookie names.
     pub fn enter(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, ticket: Ticket) -> Entry {
+        self.enter_after(now, ask, cookie, ticket, Undecided::ALL)
+    }
+
+    /// The same, as far as it is `undecided`.
+    #[inline(always)]
+    pub fn enter_after(
+        &mut self,
+        now: Moment,
+        ask: &Ask<'_>,
+        cookie: Option<InstanceId>,
+        ticket: Ticket,
+        undecided: Undecided,
+    ) -> Entry {
         let kind = self.note_request(now, ask);
-        match self.choose(now, ask, cookie, kind) {
+        match self.choose(now, ask, cookie, kind, undecided) {
             Ok(pick) => Entry::Sent(pick),
             Err(Miss::Full { side, only }) if self.waiting.len() < self.policy.limits.queue => {
-                self.queue(ask, ticket, side, only, kind)
+                self.queue(*ask, ticket, side, only, kind)
             }
             Err(_) => {
                 if kind == Kind::Retry {
@@ -238,7 +276,7 @@ impl Proxy {
     /// # Errors
     /// As [`Proxy::pick`].
     pub fn pick_hedge(&mut self, now: Moment, ask: &Ask<'_>) -> Result<Pick, Refusal> {
-        self.choose(now, ask, None, Kind::Hedge).map_err(Miss::refusal)
+        self.choose(now, ask, None, Kind::Hedge, Undecided::ALL).map_err(Miss::refusal)
     }
 
     /// Chooses an instance of the new version for a copy of a request, for which nobody waits: it takes no retries and no
@@ -268,20 +306,26 @@ impl Proxy {
         self.end(now, pick, ending, dice);
     }
 
-    #[inline(always)]
-    fn choose(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Result<Pick, Miss> {
+    fn choose(
+        &mut self,
+        now: Moment,
+        ask: &Ask<'_>,
+        cookie: Option<InstanceId>,
+        kind: Kind,
+        undecided: Undecided,
+    ) -> Result<Pick, Miss> {
         if self.active >= self.policy.limits.requests {
-            return Err(Miss::Full { side: self.route.choose(ask), only: None });
+            return Err(Miss::Full { side: self.route.choose(ask.user, ask.dice), only: None });
         }
         if (self.remembers || kind == Kind::Retry)
-            && let Some((side, instance)) = self.wanted(now, ask, cookie, kind)
+            && let Some((side, instance)) = self.wanted(now, *ask, cookie, kind)
         {
             return match self.sides[side].accepts(now, instance, true, true) {
                 Some(spot) => Ok(self.send(now, side, spot, ask.user, kind)),
                 None => Err(Miss::Full { side, only: Some(instance) }),
             };
         }
-        let side = self.route.choose(ask);
+        let side = undecided.0.unwrap_or_else(|| self.route.choose(ask.user, ask.dice));
         let found = if kind == Kind::Retry && self.policy.retries.target == Target::Any {
             self.sides[side].choose(now, &Ask { tried: Tried::NONE, ..*ask })
         } else {
@@ -307,13 +351,7 @@ impl Proxy {
     }
 
     /// The side and the instance that this attempt must go to; `None`: the balancer decides.
-    fn wanted(
-        &self,
-        now: Moment,
-        ask: &Ask<'_>,
-        cookie: Option<InstanceId>,
-        kind: Kind,
-    ) -> Option<(usize, InstanceId)> {
+    fn wanted(&self, now: Moment, ask: Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Option<(usize, InstanceId)> {
         let retries = &self.policy.retries;
         if kind == Kind::Retry {
             let last = ask.tried.last().filter(|_| retries.stays(ask.tried.count()))?;
@@ -380,7 +418,7 @@ impl Proxy {
         let side = self.route.side(pick.version);
         let fault = ending.counts_as_failure(self.policy.retries.on);
         let end = End { now, latency: now.since(pick.at), fault, served: ending == Ending::Served };
-        self.sides[side].finish(pick.instance, &end);
+        self.sides[side].finish(pick.instance, end);
         if self.watch.minds_endings {
             self.watch_ending(now, side, pick.instance, ending, dice);
         }

@@ -174,6 +174,8 @@ pub struct Pool {
     ramp: Option<SlowStart>,
     /// Whether failed attempts or a limit can set a member aside.
     wary: bool,
+    /// Whether the balancer wants to know when attempts begin and end.
+    attempts_matter: bool,
     /// Health is disregarded: everybody is in play.
     open: bool,
     /// Members that do not drain, and those of them who are healthy.
@@ -183,8 +185,10 @@ pub struct Pool {
 impl Pool {
     /// A pool without members; `stream` is all the chance that the balancer has.
     pub fn new(rule: &Rule, stream: Stream) -> Pool {
+        let balancer = Balancer::new(rule);
         Pool {
-            balancer: Balancer::new(rule),
+            attempts_matter: balancer.minds_attempts(),
+            balancer,
             members: Vec::new(),
             places: Vec::new(),
             stream,
@@ -268,6 +272,12 @@ impl Pool {
         self.balance(now, ask, passive)
     }
 
+    /// The same for the first attempt of a request, where nobody is set aside.
+    #[inline(always)]
+    pub(super) fn choose_of_alike(&mut self) -> Option<usize> {
+        self.balancer.pick_of_alike()
+    }
+
     /// The same, though failed attempts speak against everybody.
     pub(super) fn choose_anyone(&mut self, now: Moment, ask: &Ask<'_>) -> Option<usize> {
         self.balance(now, ask, None)
@@ -289,7 +299,9 @@ impl Pool {
         member.active += 1;
         let answer = (member.instance, member.version);
         let full = self.wary && self.try_out(now, place);
-        self.balancer.moved(&mut self.members, place, now);
+        if self.attempts_matter {
+            self.balancer.moved(&mut self.members, place, now);
+        }
         if full {
             self.balancer.change(&mut self.members, Change::Reviewed(place), now);
         }
@@ -335,18 +347,20 @@ impl Pool {
 
     /// An attempt on `instance` ended. It may have left the endpoints since.
     #[inline(always)]
-    pub(super) fn finish(&mut self, instance: InstanceId, end: &End) {
+    pub(super) fn finish(&mut self, instance: InstanceId, end: End) {
         let Some(place) = self.place(instance) else { return };
         if self.wary {
             self.finish_warily(place, end);
         } else {
             let counted = self.members[place].let_go();
-            self.balancer.ended(&mut self.members, place, end, counted);
+            if self.attempts_matter {
+                self.balancer.ended(&mut self.members, place, end, counted);
+            }
         }
     }
 
     /// The same, where failures count or a place becomes free.
-    fn finish_warily(&mut self, place: usize, end: &End) {
+    fn finish_warily(&mut self, place: usize, end: End) {
         let passive = self.passive();
         let member = &mut self.members[place];
         let was_clean = member.is_clean();
@@ -368,7 +382,7 @@ impl Pool {
 
     /// As [`Pool::pick`] and the end of its attempt, for whoever drives a pool alone.
     pub fn end(&mut self, now: Moment, instance: InstanceId, latency: Span) {
-        self.finish(instance, &End { now, latency, fault: false, served: true });
+        self.finish(instance, End { now, latency, fault: false, served: true });
     }
 
     /// An attempt that somebody else sent to `instance` is under way there.

@@ -8,7 +8,7 @@ use crate::core::time::Moment;
 impl Proxy {
     pub(super) fn queue(
         &mut self,
-        ask: &Ask<'_>,
+        ask: Ask<'_>,
         ticket: Ticket,
         side: usize,
         only: Option<InstanceId>,

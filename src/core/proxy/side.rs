@@ -108,7 +108,6 @@ impl Side {
     }
 
     /// The one that gets an attempt, by level, health and rule.
-    #[inline(always)]
     pub fn choose(&mut self, now: Moment, ask: &Ask<'_>) -> Option<Spot> {
         let found = if self.plain {
             self.levels[0].choose(now, ask).map(|place| Spot { level: 0, place })
@@ -116,6 +115,16 @@ impl Side {
             self.choose_by_level(now, ask)
         };
         if found.is_none() && self.all_out == AllOut::Open { self.choose_anyone(now, ask) } else { found }
+    }
+
+    /// The same for the first attempt of a request, where the rule has a short way because nobody is set aside; `None`:
+    /// nothing has happened.
+    #[inline(always)]
+    pub fn choose_of_alike(&mut self) -> Option<Spot> {
+        if !self.plain {
+            return None;
+        }
+        self.levels[0].choose_of_alike().map(|place| Spot { level: 0, place })
     }
 
     fn choose_by_level(&mut self, now: Moment, ask: &Ask<'_>) -> Option<Spot> {
@@ -179,11 +188,10 @@ impl Side {
 
     /// An attempt on `instance` ended. It may have left the endpoints since.
     #[inline(always)]
-    pub fn finish(&mut self, instance: InstanceId, end: &End) {
-        let (first, others) = self.levels.split_first_mut().expect("there are several levels");
-        first.finish(instance, end);
-        for level in &mut others[..self.used - 1] {
-            level.finish(instance, end);
+    pub fn finish(&mut self, instance: InstanceId, end: End) {
+        self.levels[0].finish(instance, end);
+        if self.used > 1 {
+            self.levels[1..self.used].iter_mut().for_each(|level| level.finish(instance, end));
         }
     }
 

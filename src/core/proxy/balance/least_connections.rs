@@ -152,13 +152,11 @@ impl Least {
     }
 
     /// The picked member must be told of by [`Least::moved`] once its attempt counts.
-    #[inline]
     pub fn pick(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
-        if let [class] = self.classes.as_mut_slice()
-            && self.aside.is_empty()
-            && eligible.tried.count() == 0
+        if eligible.tried.count() == 0
+            && let Some(place) = self.pick_of_alike()
         {
-            return class.pick();
+            return Some(place);
         }
         for place in eligible.tried_places() {
             if self.homes[place].is_some() {
@@ -169,6 +167,15 @@ impl Least {
         let picked = self.pick_among_unequals(members, eligible);
         self.welcome(members);
         picked
+    }
+
+    /// The whole rule where everyone is alike and nobody was tried; `None`: it is not so, or nobody is there.
+    #[inline(always)]
+    pub fn pick_of_alike(&mut self) -> Option<usize> {
+        match self.classes.as_mut_slice() {
+            [class] if self.aside.is_empty() => class.pick(),
+            _ => None,
+        }
     }
 
     fn pick_among_unequals(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {

@@ -112,7 +112,7 @@ impl Algorithm for NginxLeastTime {
         }
     }
 
-    fn learn(&mut self, _: &mut [Member], place: usize, end: &End) {
+    fn learn(&mut self, _: &mut [Member], place: usize, end: End) {
         if end.served {
             self.averages[place].learn(end.latency);
         }
@@ -197,7 +197,7 @@ impl Algorithm for TraefikLeastTime {
         }
     }
 
-    fn learn(&mut self, _: &mut [Member], place: usize, end: &End) {
+    fn learn(&mut self, _: &mut [Member], place: usize, end: End) {
         self.means[place].learn(end.latency.millis());
     }
 

@@ -82,6 +82,18 @@ pub(super) trait Algorithm {
     /// The place of the picked member.
     fn pick(&mut self, members: &mut [Member], turn: &mut Turn<'_>) -> Option<usize>;
 
+    /// The same for the first attempt of a request, where a short way is enough because nobody is set aside; `None`: take
+    /// the long one.
+    #[inline(always)]
+    fn pick_of_alike(&mut self) -> Option<usize> {
+        None
+    }
+
+    /// Whether it wants to know when attempts begin and end.
+    fn minds_attempts(&self) -> bool {
+        true
+    }
+
     /// The members changed.
     fn change(&mut self, members: &mut [Member], change: Change, now: Moment);
 
@@ -91,11 +103,11 @@ pub(super) trait Algorithm {
 
     /// An attempt ended.
     #[inline]
-    fn learn(&mut self, _: &mut [Member], _: usize, _: &End) {}
+    fn learn(&mut self, _: &mut [Member], _: usize, _: End) {}
 
     /// Both of it; `counted`: whether the number of active attempts has changed.
     #[inline]
-    fn ended(&mut self, members: &mut [Member], place: usize, end: &End, counted: bool) {
+    fn ended(&mut self, members: &mut [Member], place: usize, end: End, counted: bool) {
         if counted {
             self.moved(members, place, end.now);
         }
@@ -134,6 +146,15 @@ macro_rules! balancers {
                 match self { $($(#[$attribute])* Balancer::$variant(state) => state.pick(members, turn),)* }
             }
 
+            #[inline(always)]
+            fn pick_of_alike(&mut self) -> Option<usize> {
+                match self { $($(#[$attribute])* Balancer::$variant(state) => state.pick_of_alike(),)* }
+            }
+
+            fn minds_attempts(&self) -> bool {
+                match self { $($(#[$attribute])* Balancer::$variant(state) => state.minds_attempts(),)* }
+            }
+
             fn change(&mut self, members: &mut [Member], change: Change, now: Moment) {
                 match self { $($(#[$attribute])* Balancer::$variant(state) => state.change(members, change, now),)* }
             }
@@ -144,12 +165,12 @@ macro_rules! balancers {
             }
 
             #[inline]
-            fn learn(&mut self, members: &mut [Member], place: usize, end: &End) {
+            fn learn(&mut self, members: &mut [Member], place: usize, end: End) {
                 match self { $($(#[$attribute])* Balancer::$variant(state) => state.learn(members, place, end),)* }
             }
 
             #[inline]
-            fn ended(&mut self, members: &mut [Member], place: usize, end: &End, counted: bool) {
+            fn ended(&mut self, members: &mut [Member], place: usize, end: End, counted: bool) {
                 match self { $($(#[$attribute])* Balancer::$variant(state) => state.ended(members, place, end, counted),)* }
             }
 

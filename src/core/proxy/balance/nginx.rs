@@ -25,7 +25,7 @@ pub(super) fn start_over_if_reloaded(members: &mut [Member], change: Change) {
 }
 
 macro_rules! over_index {
-    ($name:ident, $index:ty, $about:literal $(, $moved:ident)?) => {
+    ($name:ident, $index:ty, $minds:literal, $about:literal) => {
         #[doc = $about]
         #[derive(Clone, Debug, Default)]
         pub(in crate::core::proxy) struct $name($index);
@@ -36,10 +36,19 @@ macro_rules! over_index {
                 self.0.pick(members, turn.eligible)
             }
 
-            $(#[inline]
-            fn $moved(&mut self, members: &mut [Member], place: usize, _: Moment) {
+            #[inline(always)]
+            fn pick_of_alike(&mut self) -> Option<usize> {
+                self.0.pick_of_alike()
+            }
+
+            fn minds_attempts(&self) -> bool {
+                $minds
+            }
+
+            #[inline]
+            fn moved(&mut self, members: &mut [Member], place: usize, _: Moment) {
                 self.0.moved(members, place);
-            })?
+            }
 
             fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {
                 match change {
@@ -62,8 +71,8 @@ macro_rules! over_index {
     };
 }
 
-over_index!(Rotation, Smooth, "The default: smooth weighted round robin.");
-over_index!(LeastConnections, Least, "`least_conn`.", moved);
+over_index!(Rotation, Smooth, false, "The default: smooth weighted round robin.");
+over_index!(LeastConnections, Least, true, "`least_conn`.");
 
 /// `ip_hash` and `hash`: a hash modulo the total weight. Who is down keeps its place in the map, and its requests are
 /// hashed again; after 20 tries the rotation decides.

@@ -114,7 +114,7 @@ impl Algorithm for PeakEwma {
     }
 
     #[inline]
-    fn learn(&mut self, _: &mut [Member], place: usize, end: &End) {
+    fn learn(&mut self, _: &mut [Member], place: usize, end: End) {
         self.estimates[place].learn(end.latency, end.now, self.options.decay);
     }
 

@@ -103,7 +103,7 @@ impl Algorithm for Probing {
         }
     }
 
-    fn learn(&mut self, _: &mut [Member], place: usize, end: &End) {
+    fn learn(&mut self, _: &mut [Member], place: usize, end: End) {
         let known = &mut self.known[place];
         let sample = end.latency.seconds();
         known.latency_s = if known.latency_s == 0.0 { sample } else { 0.9 * known.latency_s + 0.1 * sample };

@@ -8,7 +8,6 @@
 //! only through the few that failures, checks or a cut weight set aside.
 
 use crate::core::proxy::pool::{Eligible, Member};
-use std::collections::VecDeque;
 
 /// The rule as nginx has it.
 pub(super) fn pick(members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
@@ -48,13 +47,14 @@ pub(super) struct Smooth {
     aside: Vec<u32>,
 }
 
-/// Members of one weight. While a member stands here, its `current` is kept relative to `offset`.
+/// Members of one weight, each with its `current` relative to `offset`.
 #[derive(Clone, Debug)]
 struct Class {
     weight: i64,
     offset: i64,
-    /// Largest current first; of equals the first listed.
-    queue: VecDeque<(i64, u32)>,
+    /// A ring from `first` on: largest current first; of equals the first listed.
+    ring: Vec<(i64, u32)>,
+    first: usize,
 }
 
 impl Smooth {
@@ -79,17 +79,20 @@ impl Smooth {
     /// Writes what the queues know back into the members, which may then be moved about.
     pub fn settle(&mut self, members: &mut [Member]) {
         for class in &mut self.classes {
-            for (value, place) in class.queue.drain(..) {
+            for (value, place) in class.ring.drain(..) {
                 members[place as usize].current = value + class.offset;
             }
+            class.first = 0;
         }
         self.homes.fill(None);
     }
 
     /// The current weight of `place`, as the plain rule would hold it.
     pub fn current(&self, members: &[Member], place: usize) -> i64 {
-        let offset = self.homes[place].map_or(0, |class| self.classes[usize::from(class)].offset);
-        members[place].current + offset
+        self.homes[place].map_or(members[place].current, |class| {
+            let class = &self.classes[usize::from(class)];
+            class.offset + class.ring[class.find(place)].0
+        })
     }
 
     /// What is known of `place` changed: it may have to be set aside, or may come back.
@@ -104,17 +107,28 @@ impl Smooth {
         }
     }
 
-    #[inline]
+    /// How many attempts are under way is nothing to it.
+    pub fn moved(&mut self, _: &[Member], _: usize) {}
+
     pub fn pick(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
-        if let [class] = self.classes.as_mut_slice()
-            && self.aside.is_empty()
-            && eligible.tried.count() == 0
+        if eligible.tried.count() == 0
+            && let Some(place) = self.pick_of_alike()
         {
-            class.offset += class.weight;
-            let total = class.weight * class.queue.len() as i64;
-            return class.serve(members, total);
+            return Some(place);
         }
         self.pick_among_unequals(members, eligible)
+    }
+
+    /// The whole rule where everyone is alike and nobody was tried; `None`: it is not so, or nobody is there.
+    #[inline(always)]
+    pub fn pick_of_alike(&mut self) -> Option<usize> {
+        let [class] = self.classes.as_mut_slice() else { return None };
+        if class.ring.is_empty() || !self.aside.is_empty() {
+            return None;
+        }
+        class.offset += class.weight;
+        let total = class.weight * class.ring.len() as i64;
+        Some(class.serve(total))
     }
 
     fn pick_among_unequals(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
@@ -128,8 +142,8 @@ impl Smooth {
         };
         for (index, class) in self.classes.iter_mut().enumerate() {
             class.offset += class.weight;
-            total += class.weight * class.queue.len() as i64;
-            if let Some(&(value, place)) = class.queue.front() {
+            total += class.weight * class.ring.len() as i64;
+            if let Some(&(value, place)) = class.ring.get(class.first) {
                 offer(value + class.offset, place, Some(index));
             }
         }
@@ -142,7 +156,7 @@ impl Smooth {
         }
         if let Some((_, place, class)) = best {
             match class {
-                Some(class) => _ = self.classes[class].serve(members, total),
+                Some(class) => _ = self.classes[class].serve(total),
                 None => members[place as usize].current -= total,
             }
         }
@@ -165,10 +179,7 @@ impl Smooth {
 
     fn take_out(&mut self, members: &mut [Member], place: usize) {
         let Some(home) = self.homes[place].take() else { return };
-        let class = &mut self.classes[usize::from(home)];
-        let at = class.position((members[place].current, place as u32));
-        class.queue.remove(at);
-        members[place].current += class.offset;
+        members[place].current = self.classes[usize::from(home)].leave(place);
     }
 
     /// Everyone aside who is like the others again joins the queue of its weight.
@@ -187,38 +198,60 @@ impl Smooth {
     fn put_in(&mut self, members: &mut [Member], place: usize) {
         let weight = members[place].weight;
         let home = self.classes.iter().position(|class| class.weight == weight).unwrap_or_else(|| {
-            self.classes.push(Class { weight, offset: 0, queue: VecDeque::with_capacity(members.len()) });
+            self.classes.push(Class { weight, offset: 0, ring: Vec::with_capacity(members.len()), first: 0 });
             self.classes.len() - 1
         });
-        let class = &mut self.classes[home];
-        members[place].current -= class.offset;
-        class.insert((members[place].current, place as u32));
+        self.classes[home].join(place, members[place].current);
         self.homes[place] = Some(home as u16);
     }
 }
 
 impl Class {
-    /// The first pays `total` and moves back.
-    #[inline]
-    fn serve(&mut self, members: &mut [Member], total: i64) -> Option<usize> {
-        let (value, place) = self.queue.pop_front()?;
+    /// The first pays `total` and moves back, nearly always to the end; answers its place.
+    #[inline(always)]
+    fn serve(&mut self, total: i64) -> usize {
+        let (value, place) = self.ring[self.first];
         let paid = (value - total, place);
-        members[place as usize].current = paid.0;
-        self.insert(paid);
-        Some(place as usize)
-    }
-
-    #[inline]
-    fn insert(&mut self, entry: (i64, u32)) {
-        if self.queue.back().is_none_or(|&last| before(last, entry)) {
-            self.queue.push_back(entry);
+        let last = self.first.checked_sub(1).unwrap_or(self.ring.len() - 1);
+        self.ring[self.first] = paid;
+        if before(self.ring[last], paid) || last == self.first {
+            self.first = if self.first + 1 == self.ring.len() { 0 } else { self.first + 1 };
         } else {
-            self.queue.insert(self.position(entry), entry);
+            self.move_back();
         }
+        place as usize
     }
 
-    fn position(&self, entry: (i64, u32)) -> usize {
-        self.queue.partition_point(|&other| before(other, entry))
+    /// The first goes where it belongs.
+    #[inline(never)]
+    fn move_back(&mut self) {
+        self.straighten();
+        let moved = self.ring[0];
+        let to = self.ring[1..].partition_point(|&other| before(other, moved));
+        self.ring[..=to].rotate_left(1);
+    }
+
+    /// The first stands at the beginning.
+    fn straighten(&mut self) {
+        self.ring.rotate_left(std::mem::take(&mut self.first));
+    }
+
+    fn join(&mut self, place: usize, current: i64) {
+        self.straighten();
+        let entry = (current - self.offset, place as u32);
+        let at = self.ring.partition_point(|&other| before(other, entry));
+        self.ring.insert(at, entry);
+    }
+
+    /// Answers the current weight of who leaves.
+    fn leave(&mut self, place: usize) -> i64 {
+        self.straighten();
+        self.ring.remove(self.find(place)).0 + self.offset
+    }
+
+    fn find(&self, place: usize) -> usize {
+        let found = self.ring.iter().position(|&(_, other)| other as usize == place);
+        found.expect("whoever has a home stands in it")
     }
 }
 

@@ -128,12 +128,12 @@ fn a_weight_cut_by_a_failure_climbs_back_by_one_a_pick() {
         let mut pool = guarded_pool(&rule, &[10, 10], passive);
         let (first, _) = pool.pick(at(0), &ask()).expect("two are eligible");
         let end = End { now: at(0), latency: Span::ZERO, fault: true, served: false };
-        pool.finish(first, &end);
+        pool.finish(first, end);
         let mut seen = Vec::new();
         for _ in 0..4 {
             seen.push(pool.standings(at(0)).next().expect("two members").effective);
             let (picked, _) = pool.pick(at(0), &ask()).expect("two are eligible");
-            pool.finish(picked, &End { fault: false, ..end });
+            pool.finish(picked, End { fault: false, ..end });
         }
         assert_eq!(seen, [8.0, 9.0, 10.0, 10.0], "{rule:?}");
     }
@@ -435,7 +435,7 @@ fn compare(rule: &Rule, case: u64, weights: &[u32]) {
                 let id = under_way.swap_remove(dice(under_way.len() as u32) as usize);
                 let fault = dice(12) == 0;
                 let end = End { now, latency: Span::ZERO, fault, served: !fault };
-                pools.iter_mut().for_each(|pool| pool.finish(id, &end));
+                pools.iter_mut().for_each(|pool| pool.finish(id, end));
             }
             _ => {
                 let mut tried = Tried::NONE;

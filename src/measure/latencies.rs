@@ -1,0 +1,77 @@
+//! Latencies as they are counted while a run goes on: one increment for each, in the cells of an HDR histogram of three
+//! significant digits, which [`Latencies::histogram`] makes of them.
+
+use crate::core::time::Span;
+use hdrhistogram::Histogram;
+
+/// Latencies are counted in microseconds, up to an hour.
+const MAX_US: u64 = 3_600_000_000;
+/// Up to here each microsecond has a cell of its own; above, cells double in width with every power of two.
+const SINGLE_BITS: u32 = 11;
+const HALF: u64 = 1 << (SINGLE_BITS - 1);
+
+/// How many latencies fell into each cell.
+#[derive(Clone, Debug)]
+pub struct Latencies {
+    counts: Vec<u64>,
+}
+
+impl Latencies {
+    /// None yet.
+    pub fn new() -> Latencies {
+        Latencies { counts: vec![0; cell(MAX_US) + 1] }
+    }
+
+    /// Counts one; what is shorter than a microsecond or longer than an hour counts as that.
+    #[inline(always)]
+    pub fn record(&mut self, latency: Span) {
+        self.counts[cell((latency.nanos() / 1_000).clamp(1, MAX_US))] += 1;
+    }
+
+    /// Those of all of `parts`, in microseconds.
+    pub fn histogram(parts: &[&Latencies]) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(1, MAX_US, 3).expect("the bounds are constants that fit");
+        for (cell, &count) in parts.iter().flat_map(|part| part.counts.iter().enumerate()) {
+            if count > 0 {
+                histogram.record_n(lowest_of(cell), count).expect("a cell lies within the bounds");
+            }
+        }
+        histogram
+    }
+}
+
+/// The number of the cell of `us` microseconds.
+#[inline(always)]
+const fn cell(us: u64) -> usize {
+    let doublings = (u64::BITS - SINGLE_BITS) - (us | (2 * HALF - 1)).leading_zeros();
+    (doublings as u64 * HALF + (us >> doublings)) as usize
+}
+
+/// The fewest microseconds of a cell.
+const fn lowest_of(cell: usize) -> u64 {
+    let cell = cell as u64;
+    let doublings = (cell / HALF).saturating_sub(1);
+    (cell - doublings * HALF) << doublings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn counts_are_those_of_the_histogram_itself(latencies in prop::collection::vec((0_u64..50, 0_u32..48), 1..200)) {
+            let latencies: Vec<Span> =
+                latencies.into_iter().map(|(number, doublings)| Span::from_nanos(number << doublings)).collect();
+            let mut direct = Histogram::<u64>::new_with_bounds(1, MAX_US, 3).expect("bounds");
+            let mut counted = [Latencies::new(), Latencies::new()];
+            for (number, latency) in latencies.iter().enumerate() {
+                direct.saturating_record((latency.nanos() / 1_000).max(1));
+                counted[number % 2].record(*latency);
+            }
+            let both = Latencies::histogram(&[&counted[0], &counted[1]]);
+            prop_assert_eq!(both, direct);
+        }
+    }
+}
