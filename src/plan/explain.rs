@@ -12,7 +12,7 @@ pub fn explain(strategy: &Strategy, size: u32) -> Vec<String> {
     let mut lines = rounded(strategy, size);
     if strategy.gate().is_some_and(|gate| gate.control == Control::Baseline) {
         lines.push(format!(
-            "baseline: as many old instances as new ones, launched with them, at most {size}; all of them go at the switch"
+            "baseline: as many old instances as new ones, launched with them, at most {size}; all of them stop before the last new ones are launched"
         ));
     }
     lines

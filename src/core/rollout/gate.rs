@@ -152,6 +152,9 @@ impl fmt::Display for Ruling {
             write!(out, ", {bad} of {events} of {whom}")?;
         }
         match finding {
+            _ if self.gate.control == Control::Baseline && control.is_some_and(|control| control.events == 0) => {
+                write!(out, ", so that there is nothing to compare with")
+            }
             Finding::TooFew { .. } => write!(out, ", {finding}"),
             Finding::Limit { .. } => {
                 write!(out, " ({:.2} %, {finding})", 100.0 * canary.rate().unwrap_or_default())
