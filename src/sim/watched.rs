@@ -2,24 +2,28 @@
 //! and how much of the budget was gone when the verdict came.
 
 use crate::core::alert::{AlertRule, Incident};
+use crate::core::amount::Share;
 use crate::core::judge::{Judge, percent, ranks};
 use crate::core::promise::Promise;
-use crate::core::rollout::Phase;
+use crate::core::rollout::{Bad, Control, Phase};
 use crate::core::time::Moment;
 use crate::measure::burn::Look;
 use crate::measure::detect::{Group, Held, Watch, can_fail, watch};
 use crate::measure::forecast::{Note, StrategyForecast};
-use crate::scenario::plan::Scenario;
+use crate::scenario::plan::{Named, Scenario};
 use crate::sim::notes::note;
 
 /// A judge that does not condemn so many failures has nothing to do with numbers: a limit of 100 %.
 const MANY: u64 = 1_000_000;
+/// A difference of load that is worth a word: a half more, or a third less.
+const UNEVEN: f64 = 1.5;
 /// Below so many windows, a second look is not worth a word.
 const LOOKS_MIN: f64 = 2.0;
 
 pub(super) fn notes(scenario: &Scenario, strategies: &[StrategyForecast]) -> Vec<Note> {
     let mut notes = unreachable_alerts(scenario);
     let rate = mean_rate(scenario, strategies);
+    notes.extend(scenario.strategies.iter().filter_map(|named| uneven_baseline(named, scenario)));
     let watched = scenario.strategies.iter();
     let watched = watched
         .filter_map(|named| Some((named.name.as_str(), watch(&named.strategy, scenario.telemetry.scrape).ok()?)));
@@ -104,6 +108,26 @@ fn canary_blind(name: &str, watch: &Watch, rate: f64, group: Group) -> Option<No
         percent(share.value())
     );
     Some(note("canary-blind", text))
+}
+
+/// Slow answers are compared with those of a baseline whose instances have more to do than the new ones, or less.
+fn uneven_baseline(named: &Named, scenario: &Scenario) -> Option<Note> {
+    let gate = named.strategy.gate()?;
+    if gate.control == Control::Fleet || gate.bad == Bad::Failed {
+        return None;
+    }
+    let size = scenario.fleet.size;
+    let watch = watch(&named.strategy, scenario.telemetry.scrape).ok()?;
+    let uneven = |step: &&Held| !(1.0 / UNEVEN..=UNEVEN).contains(&step.load(size));
+    let step = watch.steps.iter().filter(|step| step.share < Share::ALL).find(uneven)?;
+    let text = format!(
+        "{}: with {} % of the traffic a new instance gets {} times as much as one of the baseline: what is slow under load \
+         alone looks like a difference between the versions, or hides one",
+        named.name,
+        percent(step.share.value()),
+        two_digits(step.load(size))
+    );
+    Some(note("baseline-uneven", text))
 }
 
 /// A test for one look that is looked at window after window.

@@ -257,3 +257,19 @@ fn the_scenario_of_the_cold_canary_keeps_its_promise() {
     assert_eq!(strategy(&forecast, "against-the-fleet").ending, Ending::RolledBack);
     assert_eq!(strategy(&forecast, "against-a-baseline").ending, Ending::Promoted);
 }
+
+#[test]
+fn an_uneven_load_is_told_where_slow_answers_are_compared() {
+    let uneven = |gate: &str, share: &str| {
+        let yaml = small("", gate, "2%", "").replace("{ share: 20%, hold: 40s }, { share: 40%, hold: 40s }", share);
+        let notes = forecast(&yaml).notes;
+        notes.into_iter().find(|note| note.id == "baseline-uneven").map(|note| note.text)
+    };
+    let slow = "judge: fisher, slower-than: 50ms, window: 20s, control: baseline";
+    // One new instance beside five old ones and one of the baseline: even at a seventh.
+    assert_eq!(uneven(slow, "{ share: 14.3%, hold: 20s }"), None);
+    let told = uneven(slow, "{ share: 5%, hold: 20s }").expect("it has a third of that");
+    assert!(told.contains("5 % of the traffic a new instance gets 0.32 times as much"), "{told}");
+    assert_eq!(uneven(COMPARED, "{ share: 5%, hold: 20s }"), None, "errors are no matter of load");
+    assert_eq!(uneven(&slow.replace("baseline", "fleet"), "{ share: 5%, hold: 20s }"), None);
+}

@@ -195,14 +195,14 @@ fn detect_takes_the_control_of_a_gate_unless_it_is_told_another() {
         std::fs::write(&file, text).expect("it is written");
     };
     let asked = "detect --baseline 1% --bad 5% --rate 100/s --scenario";
-    let ask = |more: &str| answer(&format!("{asked} {} --strategy mine {more}", file.display()));
+    let ask = |more: &str| answer(&format!("{asked} {} --strategy mine{more}", file.display()));
     let control = |found: &serde_json::Value| number(found, "control_requests") / number(found, "canary_requests");
     scenario("judge: fisher, window: 60s");
     let fleet = ask("");
     assert!((control(&fleet) - 7.0).abs() < 0.1, "{fleet}");
-    let fresh = ask("--control baseline");
+    let fresh = ask(" --control baseline");
     scenario("judge: fisher, window: 60s, control: baseline");
-    assert_eq!([ask(""), ask("--control fleet")], [fresh.clone(), fleet]);
+    assert_eq!([ask(""), ask(" --control fleet")], [fresh.clone(), fleet]);
     // One instance gets an eighth of the traffic, as each of the six and the other new one.
     assert!((control(&fresh) - 1.0).abs() < 0.01, "{fresh}");
     let said = rollcast(&format!("{asked} {} --strategy mine --width 200", file.display()));

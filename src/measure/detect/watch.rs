@@ -69,15 +69,30 @@ impl Group {
             Group::Fleet => rest,
             Group::Baseline => 1.0,
             Group::BaselineBeside(size) => {
-                let canary = match scale {
-                    Scale::Own(amount) => amount.round_up(size),
-                    Scale::MatchShare => instances_for(Share::new(share).unwrap_or(Share::ALL), size),
-                };
-                let baseline = canary.clamp(1, size.max(1));
+                let baseline = instances(share, scale, size).min(size);
                 rest * f64::from(baseline) / f64::from(size + baseline)
             }
         }
     }
+}
+
+impl Held {
+    /// What one new instance gets for each request that one of the old ones gets, the baseline among them, in a fleet of `size`.
+    pub fn load(&self, size: u32) -> f64 {
+        let canary = instances(self.share.value(), self.scale, size);
+        f64::from(canary.min(size))
+            / f64::from(canary)
+            / Group::BaselineBeside(size).ratio(self.share.value(), self.scale)
+    }
+}
+
+/// How many a canary has: at least one.
+fn instances(share: f64, scale: Scale, size: u32) -> u32 {
+    let wanted = match scale {
+        Scale::Own(amount) => amount.round_up(size),
+        Scale::MatchShare => instances_for(Share::new(share).unwrap_or(Share::ALL), size),
+    };
+    wanted.max(1)
 }
 
 /// How many checks come while each of these shares is held, one every `interval`.
