@@ -22,18 +22,19 @@ impl Latencies {
         Latencies { counts: vec![0; cell(MAX_US) + 1] }
     }
 
-    /// Counts one; what is shorter than a microsecond or longer than an hour counts as that.
+    /// Counts one; what is longer than an hour counts as that.
     #[inline(always)]
     pub fn record(&mut self, latency: Span) {
-        self.counts[cell((latency.nanos() / 1_000).clamp(1, MAX_US))] += 1;
+        let us = (latency.nanos() / 1_000).min(MAX_US);
+        self.counts[cell(us)] += 1;
     }
 
-    /// Those of all of `parts`, in microseconds.
+    /// Those of all of `parts`, in microseconds; what is shorter than one counts as one.
     pub fn histogram(parts: &[&Latencies]) -> Histogram<u64> {
         let mut histogram = Histogram::new_with_bounds(1, MAX_US, 3).expect("the bounds are constants that fit");
         for (cell, &count) in parts.iter().flat_map(|part| part.counts.iter().enumerate()) {
             if count > 0 {
-                histogram.record_n(lowest_of(cell), count).expect("a cell lies within the bounds");
+                histogram.record_n(lowest_of(cell).max(1), count).expect("a cell lies within the bounds");
             }
         }
         histogram
@@ -62,8 +63,8 @@ mod tests {
     proptest! {
         #[test]
         fn counts_are_those_of_the_histogram_itself(latencies in prop::collection::vec((0_u64..50, 0_u32..48), 1..200)) {
-            let latencies: Vec<Span> =
-                latencies.into_iter().map(|(number, doublings)| Span::from_nanos(number << doublings)).collect();
+            let nanos = latencies.into_iter().map(|(number, doublings)| (number << doublings).min(1_000 * MAX_US));
+            let latencies: Vec<Span> = nanos.map(Span::from_nanos).collect();
             let mut direct = Histogram::<u64>::new_with_bounds(1, MAX_US, 3).expect("bounds");
             let mut counted = [Latencies::new(), Latencies::new()];
             for (number, latency) in latencies.iter().enumerate() {
@@ -71,7 +72,8 @@ mod tests {
                 counted[number % 2].record(*latency);
             }
             let both = Latencies::histogram(&[&counted[0], &counted[1]]);
-            prop_assert_eq!(both, direct);
+            // Their 23,552 counts are not for reading.
+            prop_assert!(both == direct);
         }
     }
 }

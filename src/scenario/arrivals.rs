@@ -111,7 +111,8 @@ impl Stretch {
     fn spend(&mut self, area: f64) -> Moment {
         self.left -= area;
         self.offset_s += self.time_for(area);
-        self.start + Span::from_seconds(self.offset_s)
+        // Signed, because that is what a processor can convert to at once.
+        self.start + Span::from_nanos((self.offset_s * 1e9 + 0.5) as i64 as u64)
     }
 
     /// Seconds in which `area` requests are expected: solves rate·t + slope·t²/2 = area.

@@ -77,7 +77,7 @@ impl Sampler {
     }
 
     /// One draw in nanoseconds, for a request of this size.
-    #[inline]
+    #[inline(always)]
     pub fn draw(&self, stream: &mut Stream, size: f64) -> u64 {
         let value = match self {
             Sampler::Constant(nanos) => return *nanos,

@@ -14,7 +14,7 @@ impl World<'_> {
         self.meter.queued(1);
         let serial = self.renew(id);
         let flight = &mut self.flights[id];
-        (flight.place, flight.turn) = (Place::Waiting, turn);
+        (flight.place, flight.token) = (Place::Waiting, turn.0);
         self.flights.stays(id, Moment::NEVER);
         if let Some(longest) = self.scenario.proxies.queue_timeout {
             self.agenda.plan(self.now + longest, Event::WaitOver(id, serial));
@@ -26,8 +26,8 @@ impl World<'_> {
         if !self.means(id, serial) {
             return;
         }
-        let Flight { proxy, turn, .. } = self.flights[id];
-        self.proxies[usize::from(proxy)].leave(self.now, turn);
+        let Flight { proxy, token, .. } = self.flights[id];
+        self.proxies[usize::from(proxy)].leave(self.now, Turn(token));
         self.meter.queued(-1);
         self.meter.shed();
         self.fail_at_proxy(id);

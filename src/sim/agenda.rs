@@ -18,7 +18,7 @@ const FLIGHT_BITS: u32 = 24;
 /// Flights that a key can name.
 pub const FLIGHTS_MAX: u32 = 1 << FLIGHT_BITS;
 /// Events that can be planned in one run: the bits that are left count them.
-const ORDER_MAX: u64 = 1 << (64 - FLIGHT_BITS);
+const ORDER_MAX: u64 = 1 << (63 - FLIGHT_BITS);
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,20 +104,31 @@ pub enum Event {
     Thought(UserId),
 }
 
-/// When something is due, in which order it was planned, and whose flight: 64 bits of nanoseconds, then 40 and 24 bits. Keys compare as numbers; no two are equal, for no two share their order.
+/// When something is due, in which order it was planned, whether it is on its way back, and whose flight it is: 64 bits of
+/// nanoseconds, then 39, 1 and 24 bits. Keys compare as numbers; no two are equal, for no two share their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u128);
 
 impl Key {
     #[inline(always)]
     fn new(at: Moment, order: u64, flight: FlightId) -> Key {
-        let low = order << FLIGHT_BITS | u64::from(flight.0);
+        let low = order << (FLIGHT_BITS + 1) | u64::from(flight.0);
         Key(u128::from(at.nanos()) << 64 | u128::from(low))
     }
 
     #[inline(always)]
     fn order(self) -> u64 {
-        self.0 as u64 >> FLIGHT_BITS
+        self.0 as u64 >> (FLIGHT_BITS + 1)
+    }
+
+    #[inline(always)]
+    fn back(self) -> Key {
+        Key(self.0 | 1 << FLIGHT_BITS)
+    }
+
+    #[inline(always)]
+    fn is_back(self) -> bool {
+        self.0 as u64 & 1 << FLIGHT_BITS != 0
     }
 
     #[inline(always)]
@@ -171,16 +182,23 @@ struct Line {
 impl Line {
     const EMPTY: Line = Line { first: Key::NEVER, others: VecDeque::new() };
 
-    #[inline]
-    fn push(&mut self, key: Key) {
-        if self.first == Key::NEVER {
+    /// Answers whether it is the first.
+    #[inline(always)]
+    fn push(&mut self, key: Key) -> bool {
+        debug_assert!(
+            self.others.back().is_none_or(|last| last.at() <= key.at()),
+            "whoever leaves later arrives later"
+        );
+        let first = self.first.at() == Moment::NEVER;
+        if first {
             self.first = key;
         } else {
             self.others.push_back(key);
         }
+        first
     }
 
-    #[inline]
+    #[inline(always)]
     fn pop(&mut self) {
         self.first = self.others.pop_front().unwrap_or(Key::NEVER);
     }
@@ -194,14 +212,16 @@ const NOBODY: FlightId = FlightId(0);
 pub struct Agenda {
     order: u64,
     arrival: Key,
-    to_instance: Line,
-    to_proxy: Line,
+    /// Attempts and answers on the network.
+    travellers: Line,
+    /// The next ones; those that end long after the others are in `long_services`.
     services: Wheel<Key>,
+    long_services: Heap<Key>,
     rare: Heap<Planned>,
-    /// What is first of `rare`.
-    rare_first: Key,
-    /// What is first of all but arrivals and services.
-    others_first: Key,
+    /// What is first of the long services and of what happens rarely.
+    slow_first: Key,
+    /// What is first of all but the next services.
+    rest_first: Key,
 }
 
 impl Agenda {
@@ -211,12 +231,12 @@ impl Agenda {
         Agenda {
             order: 0,
             arrival: Key::NEVER,
-            to_instance: Line::EMPTY,
-            to_proxy: Line::EMPTY,
+            travellers: Line::EMPTY,
             services: Wheel::new(services, longest),
+            long_services: Heap::new(),
             rare: Heap::new(),
-            rare_first: Key::NEVER,
-            others_first: Key::NEVER,
+            slow_first: Key::NEVER,
+            rest_first: Key::NEVER,
         }
     }
 
@@ -227,30 +247,44 @@ impl Agenda {
             Some(at) => self.next_key(at, NOBODY),
             None => Key::NEVER,
         };
+        self.look_at_rest();
     }
 
-    /// An attempt reaches its instance at `at`, which never lies before an earlier call's.
+    /// An attempt reaches its instance at `at`, which never lies before an earlier call's, nor before one's for the way back.
     #[inline(always)]
     pub fn plan_at_instance(&mut self, at: Moment, flight: FlightId) {
         let key = self.next_key(at, flight);
-        self.to_instance.push(key);
-        self.others_first = self.others_first.min(key);
+        self.plan_traveller(key);
     }
 
-    /// News reaches the proxy at `at`, which never lies before an earlier call's.
+    /// News reaches the proxy at `at`, which never lies before an earlier call's, nor before one's for the way there.
     #[inline(always)]
     pub fn plan_at_proxy(&mut self, at: Moment, flight: FlightId) {
-        let key = self.next_key(at, flight);
-        self.to_proxy.push(key);
-        self.others_first = self.others_first.min(key);
+        let key = self.next_key(at, flight).back();
+        self.plan_traveller(key);
+    }
+
+    #[inline(always)]
+    fn plan_traveller(&mut self, key: Key) {
+        if self.travellers.push(key) {
+            self.rest_first = self.rest_first.min(key);
+        }
     }
 
     /// A service ends at `at`; returns the number by which to tell it from a stale one.
     #[inline(always)]
     pub fn plan_served(&mut self, at: Moment, flight: FlightId) -> u64 {
         let key = self.next_key(at, flight);
-        self.services.push(key);
+        if !self.services.push(key) {
+            self.plan_long_service(key);
+        }
         key.order()
+    }
+
+    #[inline(never)]
+    fn plan_long_service(&mut self, key: Key) {
+        self.long_services.push(key);
+        self.note_slow(key);
     }
 
     /// Something rare happens at `at`.
@@ -266,58 +300,75 @@ impl Agenda {
 
     fn push_rare(&mut self, key: Key, event: Event) {
         self.rare.push(Planned { key, event });
-        self.rare_first = self.rare_first.min(key);
-        self.others_first = self.others_first.min(key);
+        self.note_slow(key);
     }
 
     /// Takes out the event that [`Due::Rare`] stands for.
     pub fn rare(&mut self) -> Event {
         let planned = self.rare.pop().expect("its key was just seen at the top");
-        self.rare_first = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
-        self.look_at_others();
+        self.look_at_slow();
         planned.event
     }
 
+    fn note_slow(&mut self, key: Key) {
+        self.slow_first = self.slow_first.min(key);
+        self.rest_first = self.rest_first.min(key);
+    }
+
+    fn look_at_slow(&mut self) {
+        let long = self.long_services.peek().copied().unwrap_or(Key::NEVER);
+        let rare = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
+        self.slow_first = long.min(rare);
+        self.look_at_rest();
+    }
+
     #[inline(always)]
-    fn look_at_others(&mut self) {
-        self.others_first = self.to_instance.first.min(self.to_proxy.first).min(self.rare_first);
+    fn look_at_rest(&mut self) {
+        self.rest_first = self.arrival.min(self.travellers.first).min(self.slow_first);
     }
 
     /// Takes out what is due next, unless it is due at `end` or later.
     #[inline(always)]
     pub fn next(&mut self, end: Moment) -> Option<(Moment, Due)> {
-        let served = self.services.peek();
-        let rest = self.arrival.min(self.others_first);
-        let first = served.min(rest);
-        if first.at() >= end {
+        let (served, rest) = (self.services.peek(), self.rest_first);
+        if served < rest {
+            if served.at() >= end {
+                return None;
+            }
+            self.services.pop();
+            return Some((served.at(), Due::Served(served.flight(), served.order())));
+        }
+        if rest.at() >= end {
             return None;
         }
-        let due = if served < rest {
-            self.services.pop();
-            Due::Served(first.flight(), first.order())
-        } else if self.arrival < self.others_first {
-            self.arrival = Key::NEVER;
-            Due::Arrival
-        } else {
-            self.take_other(first)
-        };
-        Some((first.at(), due))
+        Some((rest.at(), self.take(rest)))
     }
 
-    /// Takes out what `first`, the smallest key of all, stands for.
+    /// Takes out what `first`, the smallest key of all but the next services, stands for.
     #[inline(always)]
-    fn take_other(&mut self, first: Key) -> Due {
-        let due = if first == self.to_instance.first {
-            self.to_instance.pop();
-            Due::AtInstance(first.flight())
-        } else if first == self.to_proxy.first {
-            self.to_proxy.pop();
-            Due::AtProxy(first.flight())
-        } else {
+    fn take(&mut self, first: Key) -> Due {
+        if first == self.travellers.first {
+            self.travellers.pop();
+            self.look_at_rest();
+            let flight = first.flight();
+            return if first.is_back() { Due::AtProxy(flight) } else { Due::AtInstance(flight) };
+        }
+        if first == self.arrival {
+            self.arrival = Key::NEVER;
+            self.look_at_rest();
+            return Due::Arrival;
+        }
+        self.take_slow(first)
+    }
+
+    #[inline(never)]
+    fn take_slow(&mut self, first: Key) -> Due {
+        if self.long_services.peek() != Some(&first) {
             return Due::Rare;
-        };
-        self.look_at_others();
-        due
+        }
+        self.long_services.pop();
+        self.look_at_slow();
+        Due::Served(first.flight(), first.order())
     }
 
     #[inline(always)]

@@ -15,6 +15,7 @@ const DRAWS_OF_REQUEST: usize = 3;
 
 impl World<'_> {
     /// Fetches the next open-loop request.
+    #[inline(always)]
     pub fn await_arrival(&mut self) {
         self.arriving = self.arrivals.next();
         self.agenda.plan_arrival(self.arriving.map(|request| request.at));
@@ -68,7 +69,8 @@ impl World<'_> {
         let gives_up = self.patience.map_or(Moment::NEVER, |patience| self.now + patience);
         let flight = Flight::new(number, self.now, gives_up, user, size, dice, proxy);
         if !self.usual {
-            self.send_unusually(flight, front, &mut stream);
+            let id = self.flights.add(flight);
+            self.send_unusually(id, front, &mut stream);
             return;
         }
         match self.proxies[usize::from(proxy)].enter_at_once(self.now, user, dice) {
@@ -81,15 +83,15 @@ impl World<'_> {
     }
 
     #[inline(never)]
-    fn send_unusually(&mut self, flight: Flight, front: u16, stream: &mut Stream) {
-        let id = self.flights.add(flight);
+    fn send_unusually(&mut self, id: FlightId, front: u16, stream: &mut Stream) {
+        let original = self.flights[id];
         if self.timed_tries {
             // The request may leave its attempt at any time.
             self.flights.stays(id, Moment::NEVER);
         }
         self.attempt(id, Undecided::ALL, stream);
         if self.mirroring {
-            self.mirror(front, flight);
+            self.mirror(front, original);
         }
     }
 

@@ -2,7 +2,7 @@
 //! is allocated for a request once as many have been under way at the same time.
 
 use crate::core::ids::{InstanceId, UserId, VersionId};
-use crate::core::proxy::{Ending, Pick, Tried, Turn};
+use crate::core::proxy::{Ending, Pick, Tried};
 use crate::core::time::Moment;
 use crate::sim::agenda::FLIGHTS_MAX;
 use crate::sim::heap::Heap;
@@ -20,8 +20,8 @@ pub struct Flight {
     pub number: u64,
     /// When the client sent it first.
     pub sent: Moment,
-    /// Tells the end of the present service from a stale one.
-    pub service: u64,
+    /// In service: tells its end from a stale one. In the queue of its proxy: its place there.
+    pub token: u64,
     /// Service time of the present attempt at a warm instance, in nanoseconds.
     pub work_ns: u64,
     /// Random bits for routing.
@@ -54,8 +54,6 @@ pub struct Flight {
     gives_up: Moment,
     /// Whether that is in line.
     in_line: bool,
-    /// Its place in the queue of its proxy; meaningful while it waits there.
-    pub turn: Turn,
     /// Tells the present attempt, wait or back-off from an earlier one.
     pub serial: u64,
     queue_next: u32,
@@ -83,7 +81,7 @@ impl Flight {
         Flight {
             number,
             sent,
-            service: 0,
+            token: 0,
             work_ns: 0,
             dice,
             fate: 0.0,
@@ -100,7 +98,6 @@ impl Flight {
             twin: NONE,
             gives_up,
             in_line: false,
-            turn: Turn(0),
             serial: 0,
             queue_next: NONE,
         }
@@ -326,6 +323,9 @@ impl Queue {
         Some(id)
     }
 }
+
+/// Larger ones are copied by a call.
+const _: () = assert!(size_of::<Flight>() <= 128);
 
 #[cfg(test)]
 mod tests {

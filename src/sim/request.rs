@@ -2,7 +2,7 @@
 
 use crate::core::draw::{Stream, further};
 use crate::core::ids::InstanceId;
-use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket, Tried, Undecided};
+use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket, Tried, Turn, Undecided};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::{Attempt, Settled};
 use crate::scenario::behaviour::{Circumstances, slowdown, slowed};
@@ -187,7 +187,7 @@ impl World<'_> {
             self.meter.busy(self.now, 1);
         }
         let until = self.now + work;
-        self.flights[id].service = self.agenda.plan_served(until, id);
+        self.flights[id].token = self.agenda.plan_served(until, id);
         self.flights.stays(id, until + self.delay);
     }
 
@@ -220,7 +220,7 @@ impl World<'_> {
             return;
         }
         let flight = &self.flights[id];
-        if flight.place != Place::InService || flight.service != service {
+        if flight.place != Place::InService || flight.token != service {
             return;
         }
         let (instance, ending) = (flight.pick.instance, flight.ending);
@@ -290,7 +290,8 @@ impl World<'_> {
         let Flight { pick, proxy, user, dice, exposed, .. } = *flight;
         let (attempts, latency) = (flight.tried.count(), self.now.since(flight.sent));
         self.attempted(pick, false, true);
-        let dice = further(dice, u64::from(attempts));
+        // After a good answer only breakers draw, and witnesses want to know what.
+        let dice = if self.timed_proxies || self.witness.is_some() { further(dice, u64::from(attempts)) } else { dice };
         self.proxies[usize::from(proxy)].finish(self.now, pick, Ending::Served, attempts, dice);
         self.plan_proxy_due(proxy);
         self.settled += 1;
@@ -389,7 +390,7 @@ impl World<'_> {
     /// The client gives up. Its proxy closes the connection; the instance does not notice and works on.
     pub fn expire(&mut self, id: FlightId) {
         let flight = &self.flights[id];
-        let Flight { place, proxy, turn, pick, .. } = *flight;
+        let Flight { place, proxy, token, pick, .. } = *flight;
         let twin = flight.twin();
         match place {
             Place::Travelling | Place::Queued | Place::InService => {
@@ -402,7 +403,7 @@ impl World<'_> {
                 self.call_waiting(proxy, Some(pick.instance));
             }
             Place::Waiting => {
-                self.proxies[usize::from(proxy)].leave(self.now, turn);
+                self.proxies[usize::from(proxy)].leave(self.now, Turn(token));
                 self.meter.queued(-1);
                 self.fail_at_proxy(id);
             }

@@ -2,17 +2,16 @@
 //!
 //! Time is cut into slices of equal width; a ring of slices holds what is due within one turn, unordered. A slice is put in
 //! order when its time has come, and most slices hold an entry or two, so that neither adding nor taking depends on how
-//! many wait. What lies beyond the turn waits in a heap beside the wheel. Brown, "Calendar queues" (1988).
+//! many wait. What lies beyond the turn is not taken in. Brown, "Calendar queues" (1988).
 
 use crate::core::time::{Moment, Span};
-use crate::sim::heap::Heap;
 
 /// Slices of the ring: their heads fit into half of a first-level cache.
 const SLICES: usize = 4096;
 /// Fewer would put several entries into one slice, more would leave many slices empty.
 const SLICES_PER_ENTRY: u64 = 4;
 const WORDS: usize = SLICES / 64;
-/// More entries than this are not kept in order by insertion: what comes then goes to the heap.
+/// More entries than this are not kept in order by insertion.
 const IN_ORDER_MAX: usize = 64;
 const NONE: u32 = u32::MAX;
 
@@ -50,13 +49,10 @@ pub struct Wheel<T> {
     ringed: usize,
     entries: Vec<Entry<T>>,
     free: u32,
-    far: Heap<T>,
-    /// The smallest of those.
-    far_first: T,
 }
 
 impl<T: Timed> Wheel<T> {
-    /// A wheel for about `many` entries at once that are due within `turn`, or later if need be.
+    /// A wheel for about `many` entries at once that are due within `turn`.
     pub fn new(many: u64, turn: Span) -> Wheel<T> {
         let width = turn.nanos() / many.saturating_mul(SLICES_PER_ENTRY).clamp(64, SLICES as u64);
         Wheel {
@@ -69,20 +65,21 @@ impl<T: Timed> Wheel<T> {
             ringed: 0,
             entries: Vec::new(),
             free: NONE,
-            far: Heap::new(),
-            far_first: T::NEVER,
         }
     }
 
-    /// Adds an entry.
+    /// Adds an entry; answers whether it could be taken in. Those that could not lie beyond the turn, or in a slice that
+    /// has too many to keep them in order.
     #[inline(always)]
-    pub fn push(&mut self, key: T) {
+    #[must_use]
+    pub fn push(&mut self, key: T) -> bool {
         let slice = key.at().nanos() >> self.shift;
         let ahead = slice.wrapping_sub(self.current);
         if ahead.wrapping_sub(1) < SLICES as u64 - 1 {
             self.put_on_ring(slice as usize % SLICES, key);
+            true
         } else {
-            self.push_near_or_far(slice, key);
+            self.push_near(slice, key)
         }
     }
 
@@ -106,11 +103,11 @@ impl<T: Timed> Wheel<T> {
     }
 
     #[inline(never)]
-    fn push_near_or_far(&mut self, slice: u64, key: T) {
+    fn push_near(&mut self, slice: u64, key: T) -> bool {
         if slice > self.current || self.in_order.len() >= IN_ORDER_MAX {
-            self.far.push(key);
-            self.far_first = self.far_first.min(key);
-        } else if self.near.at() == Moment::NEVER {
+            return false;
+        }
+        if self.near.at() == Moment::NEVER {
             self.near = key;
         } else {
             let later = self.near.max(key);
@@ -118,32 +115,23 @@ impl<T: Timed> Wheel<T> {
             let place = self.in_order.partition_point(|&other| other > later);
             self.in_order.insert(place, later);
         }
+        true
     }
 
     /// The smallest entry, or `T::NEVER`.
     #[inline(always)]
     pub fn peek(&self) -> T {
-        self.near.min(self.far_first)
+        self.near
     }
 
     /// Takes the smallest entry out; there is one.
     #[inline(always)]
     pub fn pop(&mut self) -> T {
-        if self.far_first < self.near {
-            return self.pop_far();
-        }
         let first = self.near;
         match self.in_order.pop() {
             Some(next) => self.near = next,
             None => self.turn(),
         }
-        first
-    }
-
-    #[inline(never)]
-    fn pop_far(&mut self) -> T {
-        let first = self.far.pop().expect("its key was just seen at the top");
-        self.far_first = self.far.peek().copied().unwrap_or(T::NEVER);
         first
     }
 
@@ -207,6 +195,7 @@ impl<T: Timed> Wheel<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::heap::Heap;
     use proptest::prelude::*;
 
     impl Timed for (u64, u32) {
@@ -217,27 +206,39 @@ mod tests {
         }
     }
 
+    /// What is first, of the wheel and of what it did not take in.
+    fn take(wheel: &mut Wheel<(u64, u32)>, beyond: &mut Heap<(u64, u32)>) -> (u64, u32) {
+        match beyond.peek() {
+            Some(&first) if first < wheel.peek() => beyond.pop().expect("it was just seen"),
+            Some(_) | None => wheel.pop(),
+        }
+    }
+
     /// What the engine does: whatever is added lies at or after what was taken last.
     fn check(width: u64, steps: Vec<Option<u64>>) -> Result<(), TestCaseError> {
         let (mut wheel, mut heap) = (Wheel::new(16, Span::from_nanos(width * 64)), Heap::new());
+        let mut beyond = Heap::new();
         assert_eq!(1 << wheel.shift, width);
         let mut now = 0;
         for (number, step) in (0_u32..).zip(steps) {
             match step {
                 Some(after) => {
-                    wheel.push((now + after, number));
+                    if !wheel.push((now + after, number)) {
+                        beyond.push((now + after, number));
+                    }
                     heap.push((now + after, number));
                 }
                 None => {
                     let Some(first) = heap.pop() else { continue };
-                    prop_assert_eq!(wheel.pop(), first);
+                    prop_assert_eq!(take(&mut wheel, &mut beyond), first);
                     now = first.0;
                 }
             }
-            prop_assert_eq!(wheel.peek(), heap.peek().copied().unwrap_or(Timed::NEVER));
+            let first = wheel.peek().min(beyond.peek().copied().unwrap_or(Timed::NEVER));
+            prop_assert_eq!(first, heap.peek().copied().unwrap_or(Timed::NEVER));
         }
         while let Some(left) = heap.pop() {
-            prop_assert_eq!(wheel.pop(), left);
+            prop_assert_eq!(take(&mut wheel, &mut beyond), left);
         }
         prop_assert_eq!(wheel.peek(), Timed::NEVER);
         Ok(())

@@ -86,7 +86,7 @@ impl Front {
         self.enter_after(now, ask, cookie, ticket, Undecided::ALL)
     }
 
-    /// [`Proxy::enter_at_once`]; before a witness everything takes the long way.
+    /// [`Proxy::enter_at_once`]; with a witness everything takes the long way.
     ///
     /// # Errors
     /// As there.

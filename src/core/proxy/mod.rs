@@ -224,10 +224,9 @@ impl Proxy {
             return Err(Undecided::ALL);
         }
         let side = self.route.choose(user, dice);
-        match self.sides[side].choose_of_alike() {
-            Some(spot) => Ok(self.send(now, side, spot, user, Kind::First)),
-            None => Err(Undecided(Some(side))),
-        }
+        let (instance, version) = self.sides[side].pick_of_alike(now).ok_or(Undecided(Some(side)))?;
+        self.active += 1;
+        Ok(Pick { instance, version, retry: false, at: now })
     }
 
     /// As [`Proxy::pick`], for a request that waits if it must and may; `cookie` is the instance that its cookie names.

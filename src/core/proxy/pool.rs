@@ -3,7 +3,7 @@
 use crate::core::draw::Stream;
 use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::balance::rule::SlowStart;
-use crate::core::proxy::balance::{Algorithm, Balancer, Change, Turn};
+use crate::core::proxy::balance::{Algorithm, Balancer, Change, Minds, Turn};
 use crate::core::proxy::bars::Bars;
 use crate::core::proxy::health::Fails;
 use crate::core::proxy::{Ask, Passive, Report, Rule, Tried};
@@ -174,8 +174,8 @@ pub struct Pool {
     ramp: Option<SlowStart>,
     /// Whether failed attempts or a limit can set a member aside.
     wary: bool,
-    /// Whether the balancer wants to know when attempts begin and end.
-    attempts_matter: bool,
+    /// What the balancer wants to be told of attempts.
+    minds: Minds,
     /// Health is disregarded: everybody is in play.
     open: bool,
     /// Members that do not drain, and those of them who are healthy.
@@ -187,7 +187,7 @@ impl Pool {
     pub fn new(rule: &Rule, stream: Stream) -> Pool {
         let balancer = Balancer::new(rule);
         Pool {
-            attempts_matter: balancer.minds_attempts(),
+            minds: balancer.minds(),
             balancer,
             members: Vec::new(),
             places: Vec::new(),
@@ -272,10 +272,17 @@ impl Pool {
         self.balance(now, ask, passive)
     }
 
-    /// The same for the first attempt of a request, where nobody is set aside.
+    /// As [`Pool::pick`], for the first attempt of a request and where nobody is set aside; `None`: nothing has happened.
     #[inline(always)]
-    pub(super) fn choose_of_alike(&mut self) -> Option<usize> {
-        self.balancer.pick_of_alike()
+    pub(super) fn pick_of_alike(&mut self, now: Moment) -> Option<(InstanceId, VersionId)> {
+        let place = self.balancer.take_of_alike()?;
+        let member = &mut self.members[place];
+        member.active += 1;
+        let answer = (member.instance, member.version);
+        if self.wary {
+            self.mind(now, place);
+        }
+        Some(answer)
     }
 
     /// The same, though failed attempts speak against everybody.
@@ -298,24 +305,23 @@ impl Pool {
         let member = &mut self.members[place];
         member.active += 1;
         let answer = (member.instance, member.version);
-        let full = self.wary && self.try_out(now, place);
-        if self.attempts_matter {
-            self.balancer.moved(&mut self.members, place, now);
-        }
-        if full {
-            self.balancer.change(&mut self.members, Change::Reviewed(place), now);
+        self.balancer.moved(&mut self.members, place, now);
+        if self.wary {
+            self.mind(now, place);
         }
         answer
     }
 
-    /// Takes note that a member is tried out, if it is. Answers whether it is full now.
-    fn try_out(&mut self, now: Moment, place: usize) -> bool {
+    /// Takes note that a member is tried out, if it is, or full now.
+    fn mind(&mut self, now: Moment, place: usize) {
         let passive = self.passive();
         let member = &mut self.members[place];
         if let Some(passive) = passive {
             member.fails.picked(now, passive);
         }
-        member.active == member.limit
+        if member.active == member.limit {
+            self.balancer.change(&mut self.members, Change::Reviewed(place), now);
+        }
     }
 
     /// Whether `admits` lets somebody in, and the first of those.
@@ -349,34 +355,38 @@ impl Pool {
     #[inline(always)]
     pub(super) fn finish(&mut self, instance: InstanceId, end: End) {
         let Some(place) = self.place(instance) else { return };
-        if self.wary {
-            self.finish_warily(place, end);
-        } else {
-            let counted = self.members[place].let_go();
-            if self.attempts_matter {
-                self.balancer.ended(&mut self.members, place, end, counted);
-            }
+        let End { now, latency, fault, served } = end;
+        if self.wary || self.minds == Minds::Endings {
+            // Taken apart, so that it need not be put together for those who do not care.
+            self.finish_attentively(place, now, latency, fault, served);
+        } else if self.members[place].let_go() && self.minds == Minds::Load {
+            self.balancer.moved(&mut self.members, place, now);
         }
     }
 
-    /// The same, where failures count or a place becomes free.
-    fn finish_warily(&mut self, place: usize, end: End) {
+    /// The same, where failures count, a place becomes free, or the balancer learns from it.
+    #[inline(never)]
+    fn finish_attentively(&mut self, place: usize, now: Moment, latency: Span, fault: bool, served: bool) {
+        let end = End { now, latency, fault, served };
         let passive = self.passive();
         let member = &mut self.members[place];
         let was_clean = member.is_clean();
         let counted = member.let_go();
         match passive {
             None => {}
-            Some(_) if !end.fault => member.fails.succeeded(),
+            Some(_) if !fault => member.fails.succeeded(),
             Some(passive) => {
-                member.fails.failed(end.now);
+                member.fails.failed(now);
                 member.effective = (member.effective - member.weight / i64::from(passive.max_fails)).max(0);
             }
         }
         let is_clean = member.is_clean();
-        self.balancer.ended(&mut self.members, place, end, counted);
+        if counted {
+            self.balancer.moved(&mut self.members, place, now);
+        }
+        self.balancer.learn(&mut self.members, place, end);
         if was_clean != is_clean {
-            self.balancer.change(&mut self.members, Change::Reviewed(place), end.now);
+            self.balancer.change(&mut self.members, Change::Reviewed(place), now);
         }
     }
 

@@ -117,14 +117,11 @@ impl Side {
         if found.is_none() && self.all_out == AllOut::Open { self.choose_anyone(now, ask) } else { found }
     }
 
-    /// The same for the first attempt of a request, where the rule has a short way because nobody is set aside; `None`:
-    /// nothing has happened.
+    /// The same for the first attempt of a request, where the rule has a short way because nobody is set aside, and the
+    /// attempt is sent; `None`: nothing has happened.
     #[inline(always)]
-    pub fn choose_of_alike(&mut self) -> Option<Spot> {
-        if !self.plain {
-            return None;
-        }
-        self.levels[0].choose_of_alike().map(|place| Spot { level: 0, place })
+    pub fn pick_of_alike(&mut self, now: Moment) -> Option<(InstanceId, VersionId)> {
+        if self.plain { self.levels[0].pick_of_alike(now) } else { None }
     }
 
     fn choose_by_level(&mut self, now: Moment, ask: &Ask<'_>) -> Option<Spot> {

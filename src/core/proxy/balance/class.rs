@@ -62,7 +62,7 @@ impl Class {
     }
 
     /// The place of the first.
-    #[inline]
+    #[inline(always)]
     pub fn first(&self) -> Option<usize> {
         match &self.order {
             Order::Few(lowest) => self.highest_on(self.levels.get(*lowest)?),
@@ -71,7 +71,7 @@ impl Class {
     }
 
     /// Whose current weight is highest, of those on a level.
-    #[inline]
+    #[inline(always)]
     fn highest_on(&self, level: &Level) -> Option<usize> {
         let mut left = level.places;
         let mut best = None;
@@ -79,8 +79,9 @@ impl Class {
         while left != 0 {
             let place = left.trailing_zeros() as usize;
             left &= left - 1;
+            // No current weight is as low as that.
             let value = self.stands[place].value;
-            if best.is_none() || value > top {
+            if value > top {
                 (best, top) = (Some(place), value);
             }
         }
@@ -88,27 +89,35 @@ impl Class {
     }
 
     /// The whole rule where everyone is alike.
-    #[inline]
+    #[inline(always)]
     pub fn pick(&mut self) -> Option<usize> {
         let first = self.first()?;
         self.owed = self.gain(first, self.count(first) > 1);
         Some(first)
     }
 
+    /// The same, and the attempt of the first is active from now on.
+    #[inline(always)]
+    pub fn take(&mut self) -> Option<usize> {
+        let first = self.pick()?;
+        self.relevel(first, self.active(first) + 1);
+        Some(first)
+    }
+
     /// Active attempts of the member at `place`.
-    #[inline]
+    #[inline(always)]
     pub fn active(&self, place: usize) -> u32 {
         self.stands[place].active
     }
 
     /// How many are on the level of the member at `place`.
-    #[inline]
+    #[inline(always)]
     pub fn count(&self, place: usize) -> i64 {
         self.levels[self.active(place) as usize].count
     }
 
     /// In a tie everyone on the level of `place` gains its weight; returns what they gained together.
-    #[inline]
+    #[inline(always)]
     pub fn gain(&mut self, place: usize, several: bool) -> i64 {
         if !several {
             return 0;
@@ -119,7 +128,7 @@ impl Class {
     }
 
     /// The current weight of the member at `place`.
-    #[inline]
+    #[inline(always)]
     pub fn current(&self, place: usize) -> i64 {
         let stand = self.stands[place];
         stand.value + self.levels[stand.active as usize].offset
@@ -131,7 +140,7 @@ impl Class {
     }
 
     /// The number of active attempts of the member at `place` has just changed.
-    #[inline]
+    #[inline(always)]
     pub fn relevel(&mut self, place: usize, active: u32) {
         let current = self.current(place) - std::mem::take(&mut self.owed);
         let before = self.step_off(place);
@@ -140,11 +149,11 @@ impl Class {
     }
 
     /// A member comes in.
-    #[inline]
+    #[inline(always)]
     pub fn join(&mut self, place: usize, active: u32, current: i64) {
         let index = active as usize;
         if self.levels.len() <= index {
-            self.levels.resize(index + 1, Level::default());
+            self.build_up_to(index);
         }
         let level = &mut self.levels[index];
         level.count += 1;
@@ -155,6 +164,11 @@ impl Class {
             Order::Few(lowest) => *lowest = index.min(*lowest),
             Order::Many(tree) => tree.set(place, key(active, value, place)),
         }
+    }
+
+    #[inline(never)]
+    fn build_up_to(&mut self, index: usize) {
+        self.levels.resize(index + 1, Level::default());
     }
 
     /// A member goes; answers its current weight.
@@ -169,7 +183,7 @@ impl Class {
     }
 
     /// The member at `place` stands on no level for the moment; answers on which it stood.
-    #[inline]
+    #[inline(always)]
     fn step_off(&mut self, place: usize) -> usize {
         let index = self.stands[place].active as usize;
         let level = &mut self.levels[index];
@@ -179,10 +193,11 @@ impl Class {
     }
 
     /// Looks for the lowest level again if that was the one that somebody has just left.
-    #[inline]
+    #[inline(always)]
     fn rise(&mut self, from: usize) {
         if let Order::Few(lowest) = &mut self.order
             && *lowest == from
+            && self.levels[from].places == 0
         {
             let next = self.levels[from..].iter().position(|level| level.places != 0);
             *lowest = next.map_or(NOWHERE, |above| from + above);

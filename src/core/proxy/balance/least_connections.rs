@@ -144,7 +144,7 @@ impl Least {
     }
 
     /// The number of active attempts of `place` has just changed.
-    #[inline]
+    #[inline(always)]
     pub fn moved(&mut self, members: &[Member], place: usize) {
         if let Some(home) = self.homes[place] {
             self.classes[usize::from(home)].relevel(place, members[place].active);
@@ -153,10 +153,11 @@ impl Least {
 
     /// The picked member must be told of by [`Least::moved`] once its attempt counts.
     pub fn pick(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
-        if eligible.tried.count() == 0
-            && let Some(place) = self.pick_of_alike()
+        if let [class] = self.classes.as_mut_slice()
+            && self.aside.is_empty()
+            && eligible.tried.count() == 0
         {
-            return Some(place);
+            return class.pick();
         }
         for place in eligible.tried_places() {
             if self.homes[place].is_some() {
@@ -169,11 +170,12 @@ impl Least {
         picked
     }
 
-    /// The whole rule where everyone is alike and nobody was tried; `None`: it is not so, or nobody is there.
+    /// The whole rule where everyone is alike and nobody was tried, and the attempt counts; `None`: it is not so, or nobody
+    /// is there.
     #[inline(always)]
-    pub fn pick_of_alike(&mut self) -> Option<usize> {
+    pub fn take_of_alike(&mut self) -> Option<usize> {
         match self.classes.as_mut_slice() {
-            [class] if self.aside.is_empty() => class.pick(),
+            [class] if self.aside.is_empty() => class.take(),
             _ => None,
         }
     }

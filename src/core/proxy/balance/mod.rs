@@ -69,6 +69,16 @@ pub(super) enum Change {
     Reviewed(usize),
 }
 
+/// What an algorithm wants to be told of attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Minds {
+    Nothing,
+    /// How many are active.
+    Load,
+    /// That, and how each of them ended.
+    Endings,
+}
+
 /// What an algorithm holds of one member.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Shown {
@@ -82,16 +92,16 @@ pub(super) trait Algorithm {
     /// The place of the picked member.
     fn pick(&mut self, members: &mut [Member], turn: &mut Turn<'_>) -> Option<usize>;
 
-    /// The same for the first attempt of a request, where a short way is enough because nobody is set aside; `None`: take
-    /// the long one.
+    /// The same for the first attempt of a request, where a short way is enough because nobody is set aside. The attempt
+    /// counts as active at once, and [`Algorithm::moved`] is not called for it. `None`: take the long way.
     #[inline(always)]
-    fn pick_of_alike(&mut self) -> Option<usize> {
+    fn take_of_alike(&mut self) -> Option<usize> {
         None
     }
 
-    /// Whether it wants to know when attempts begin and end.
-    fn minds_attempts(&self) -> bool {
-        true
+    /// What it wants to be told of attempts.
+    fn minds(&self) -> Minds {
+        Minds::Endings
     }
 
     /// The members changed.
@@ -104,15 +114,6 @@ pub(super) trait Algorithm {
     /// An attempt ended.
     #[inline]
     fn learn(&mut self, _: &mut [Member], _: usize, _: End) {}
-
-    /// Both of it; `counted`: whether the number of active attempts has changed.
-    #[inline]
-    fn ended(&mut self, members: &mut [Member], place: usize, end: End, counted: bool) {
-        if counted {
-            self.moved(members, place, end.now);
-        }
-        self.learn(members, place, end);
-    }
 
     /// A member said how loaded it is.
     fn report(&mut self, _: &mut [Member], _: usize, _: &Report, _: Moment) {}
@@ -147,12 +148,12 @@ macro_rules! balancers {
             }
 
             #[inline(always)]
-            fn pick_of_alike(&mut self) -> Option<usize> {
-                match self { $($(#[$attribute])* Balancer::$variant(state) => state.pick_of_alike(),)* }
+            fn take_of_alike(&mut self) -> Option<usize> {
+                match self { $($(#[$attribute])* Balancer::$variant(state) => state.take_of_alike(),)* }
             }
 
-            fn minds_attempts(&self) -> bool {
-                match self { $($(#[$attribute])* Balancer::$variant(state) => state.minds_attempts(),)* }
+            fn minds(&self) -> Minds {
+                match self { $($(#[$attribute])* Balancer::$variant(state) => state.minds(),)* }
             }
 
             fn change(&mut self, members: &mut [Member], change: Change, now: Moment) {
@@ -167,11 +168,6 @@ macro_rules! balancers {
             #[inline]
             fn learn(&mut self, members: &mut [Member], place: usize, end: End) {
                 match self { $($(#[$attribute])* Balancer::$variant(state) => state.learn(members, place, end),)* }
-            }
-
-            #[inline]
-            fn ended(&mut self, members: &mut [Member], place: usize, end: End, counted: bool) {
-                match self { $($(#[$attribute])* Balancer::$variant(state) => state.ended(members, place, end, counted),)* }
             }
 
             fn report(&mut self, members: &mut [Member], place: usize, report: &Report, now: Moment) {

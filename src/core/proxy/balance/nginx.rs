@@ -6,7 +6,7 @@
 use super::hashing::crc32;
 use super::least_connections::Least;
 use super::smooth::{self, Smooth};
-use super::{Algorithm, Change, Shown, Turn};
+use super::{Algorithm, Change, Minds, Shown, Turn};
 use crate::core::proxy::Client;
 use crate::core::proxy::ask::decimal;
 use crate::core::proxy::pool::Member;
@@ -25,7 +25,7 @@ pub(super) fn start_over_if_reloaded(members: &mut [Member], change: Change) {
 }
 
 macro_rules! over_index {
-    ($name:ident, $index:ty, $minds:literal, $about:literal) => {
+    ($name:ident, $index:ty, $minds:expr, $about:literal) => {
         #[doc = $about]
         #[derive(Clone, Debug, Default)]
         pub(in crate::core::proxy) struct $name($index);
@@ -37,11 +37,11 @@ macro_rules! over_index {
             }
 
             #[inline(always)]
-            fn pick_of_alike(&mut self) -> Option<usize> {
-                self.0.pick_of_alike()
+            fn take_of_alike(&mut self) -> Option<usize> {
+                self.0.take_of_alike()
             }
 
-            fn minds_attempts(&self) -> bool {
+            fn minds(&self) -> Minds {
                 $minds
             }
 
@@ -71,8 +71,8 @@ macro_rules! over_index {
     };
 }
 
-over_index!(Rotation, Smooth, false, "The default: smooth weighted round robin.");
-over_index!(LeastConnections, Least, true, "`least_conn`.");
+over_index!(Rotation, Smooth, Minds::Nothing, "The default: smooth weighted round robin.");
+over_index!(LeastConnections, Least, Minds::Load, "`least_conn`.");
 
 /// `ip_hash` and `hash`: a hash modulo the total weight. Who is down keeps its place in the map, and its requests are
 /// hashed again; after 20 tries the rotation decides.

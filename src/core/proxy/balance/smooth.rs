@@ -112,7 +112,7 @@ impl Smooth {
 
     pub fn pick(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
         if eligible.tried.count() == 0
-            && let Some(place) = self.pick_of_alike()
+            && let Some(place) = self.take_of_alike()
         {
             return Some(place);
         }
@@ -121,7 +121,7 @@ impl Smooth {
 
     /// The whole rule where everyone is alike and nobody was tried; `None`: it is not so, or nobody is there.
     #[inline(always)]
-    pub fn pick_of_alike(&mut self) -> Option<usize> {
+    pub fn take_of_alike(&mut self) -> Option<usize> {
         let [class] = self.classes.as_mut_slice() else { return None };
         if class.ring.is_empty() || !self.aside.is_empty() {
             return None;
