@@ -240,7 +240,7 @@ impl Agenda {
         }
     }
 
-    /// The next request arrives at `at`; `None`: no more come.
+    /// The next request arrives at `at`; `None`: no more come. [`Due::Arrival`] comes again and again until then.
     #[inline(always)]
     pub fn plan_arrival(&mut self, at: Option<Moment>) {
         self.arrival = match at {
@@ -354,8 +354,6 @@ impl Agenda {
             return if first.is_back() { Due::AtProxy(flight) } else { Due::AtInstance(flight) };
         }
         if first == self.arrival {
-            self.arrival = Key::NEVER;
-            self.look_at_rest();
             return Due::Arrival;
         }
         self.take_slow(first)
@@ -405,7 +403,10 @@ mod tests {
                 Due::AtProxy(_) => 'p',
                 Due::Served(FlightId(4), _) => 's',
                 Due::Served(..) => 'S',
-                Due::Arrival => 'a',
+                Due::Arrival => {
+                    agenda.plan_arrival(None);
+                    'a'
+                }
                 Due::AtInstance(_) => 'i',
             });
         }

@@ -20,6 +20,8 @@ pub(super) struct Class {
     /// By active attempts.
     levels: Vec<Level>,
     order: Order,
+    /// Keys count levels from here.
+    base: u32,
     /// What the picked member has yet to pay; it does when its attempt counts, so that it changes its level once.
     owed: i64,
 }
@@ -45,15 +47,23 @@ struct Level {
 enum Order {
     /// The lowest level that anybody stands on, or `NOWHERE`.
     Few(usize),
-    Many(Tournament),
+    Many(Tournament<u64>),
 }
+
+/// Keys of the tournament: levels above the base, values and places.
+const LEVEL_BITS: u32 = 8;
+const VALUE_BITS: u32 = 36;
+const PLACE_BITS: u32 = 20;
+/// Whoever stands here or higher above the base has no order.
+const TOP: u32 = (1 << LEVEL_BITS) - 1;
 
 impl Class {
     /// Nobody yet; for places below `count`, and some more.
     pub fn new(weight: i64, count: usize) -> Class {
         let room = count.next_power_of_two().max(FEW);
         let order = if room == FEW { Order::Few(NOWHERE) } else { Order::Many(Tournament::new(room)) };
-        Class { weight, stands: vec![Stand::default(); room], levels: Vec::new(), order, owed: 0 }
+        assert!(room <= 1 << PLACE_BITS, "a pool has fewer than {room} members");
+        Class { weight, stands: vec![Stand::default(); room], levels: Vec::new(), order, base: 0, owed: 0 }
     }
 
     /// Whether somebody may stand at `place`.
@@ -66,7 +76,7 @@ impl Class {
     pub fn first(&self) -> Option<usize> {
         match &self.order {
             Order::Few(lowest) => self.highest_on(self.levels.get(*lowest)?),
-            Order::Many(tree) => tree.best().map(|key| key as u32 as usize),
+            Order::Many(tree) => tree.best().map(|key| key as usize % (1 << PLACE_BITS)),
         }
     }
 
@@ -99,9 +109,47 @@ impl Class {
     /// The same, and the attempt of the first is active from now on.
     #[inline(always)]
     pub fn take(&mut self) -> Option<usize> {
+        if let Order::Few(lowest) = self.order {
+            return self.take_of_few(lowest);
+        }
         let first = self.pick()?;
         self.relevel(first, self.active(first) + 1);
         Some(first)
+    }
+
+    /// The first goes one level up.
+    #[inline(always)]
+    fn take_of_few(&mut self, lowest: usize) -> Option<usize> {
+        let first = self.highest_on(self.levels.get(lowest)?)?;
+        if self.levels.len() == lowest + 1 {
+            self.build_up_to(lowest + 1);
+        }
+        let [level, above] = self.levels[lowest..].first_chunk_mut()?;
+        let mut paid = 0;
+        if level.count > 1 {
+            level.offset += self.weight;
+            paid = self.weight * level.count;
+        }
+        let stand = &mut self.stands[first];
+        stand.active += 1;
+        stand.value += level.offset - paid - above.offset;
+        change_level(first, level, above);
+        if level.places == 0 {
+            self.order = Order::Few(lowest + 1);
+        }
+        Some(first)
+    }
+
+    /// An attempt of the member at `place` has ended, of whom there are few.
+    #[inline(always)]
+    fn step_down(&mut self, place: usize, lowest: usize) {
+        let stand = &mut self.stands[place];
+        stand.active -= 1;
+        let active = stand.active as usize;
+        let Some([below, level]) = self.levels[active..].first_chunk_mut() else { return };
+        stand.value += level.offset - below.offset;
+        change_level(place, level, below);
+        self.order = Order::Few(lowest.min(active));
     }
 
     /// Active attempts of the member at `place`.
@@ -142,6 +190,12 @@ impl Class {
     /// The number of active attempts of the member at `place` has just changed.
     #[inline(always)]
     pub fn relevel(&mut self, place: usize, active: u32) {
+        if let Order::Few(lowest) = self.order
+            && active + 1 == self.active(place)
+        {
+            self.step_down(place, lowest);
+            return;
+        }
         let current = self.current(place) - std::mem::take(&mut self.owed);
         let before = self.step_off(place);
         self.join(place, active, current);
@@ -162,7 +216,33 @@ impl Class {
         self.stands[place] = Stand { active, value };
         match &mut self.order {
             Order::Few(lowest) => *lowest = index.min(*lowest),
-            Order::Many(tree) => tree.set(place, key(active, value, place)),
+            Order::Many(tree) => {
+                let (key, fits) = key(self.base, active, value, place);
+                tree.set(place, key);
+                if !fits || has_no_order(tree) {
+                    self.renew();
+                }
+            }
+        }
+    }
+
+    /// Counts levels from another base and values from zero, so that the keys fit again.
+    #[inline(never)]
+    fn renew(&mut self) {
+        let Order::Many(tree) = &mut self.order else { return };
+        let present: Vec<usize> = (0..self.stands.len()).filter(|&place| tree.key(place).is_some()).collect();
+        for &place in &present {
+            let stand = &mut self.stands[place];
+            stand.value += self.levels[stand.active as usize].offset;
+        }
+        self.levels.iter_mut().for_each(|level| level.offset = 0);
+        let lowest = present.iter().map(|&place| self.stands[place].active).min().unwrap_or_default();
+        self.base = lowest.saturating_sub(TOP / 2);
+        for place in present {
+            let Stand { active, value } = self.stands[place];
+            let (key, fits) = key(self.base, active, value, place);
+            assert!(fits, "current weights lie around zero, found {value}");
+            tree.set(place, key);
         }
     }
 
@@ -177,6 +257,9 @@ impl Class {
         let before = self.step_off(place);
         if let Order::Many(tree) = &mut self.order {
             tree.remove(place);
+            if has_no_order(tree) {
+                self.renew();
+            }
         }
         self.rise(before);
         current
@@ -205,15 +288,34 @@ impl Class {
     }
 }
 
+/// The member at `place`, of whom there are few.
+#[inline(always)]
+fn change_level(place: usize, from: &mut Level, to: &mut Level) {
+    let bit = bit(place);
+    (from.count, to.count) = (from.count - 1, to.count + 1);
+    (from.places, to.places) = (from.places & !bit, to.places | bit);
+}
+
 /// The bit of `place`, which means nothing where there are too many for one each.
 #[inline]
 fn bit(place: usize) -> u64 {
     1_u64.wrapping_shl(place as u32)
 }
 
-/// Fewest active first, then largest value, then first listed.
-#[inline]
-fn key(active: u32, value: i64, place: usize) -> u128 {
-    let descending = !(value as u64 ^ (1 << 63));
-    u128::from(active) << 96 | u128::from(descending) << 32 | place as u128
+/// Fewest active first, then largest value, then first listed; and whether that could be said in so few bits. Too many
+/// active are no error: whoever has them comes after those who have not.
+#[inline(always)]
+fn key(base: u32, active: u32, value: i64, place: usize) -> (u64, bool) {
+    const HALF: i64 = 1 << (VALUE_BITS - 1);
+    let descending = (HALF - 1 - value) as u64;
+    let level = active.wrapping_sub(base).min(TOP);
+    let fits = active >= base && descending >> VALUE_BITS == 0;
+    let descending = descending & ((1 << VALUE_BITS) - 1);
+    (u64::from(level) << (VALUE_BITS + PLACE_BITS) | descending << PLACE_BITS | place as u64, fits)
+}
+
+/// Whether the first is so far up that it may not be the first.
+#[inline(always)]
+fn has_no_order(tree: &Tournament<u64>) -> bool {
+    tree.best().is_some_and(|key| key >> (VALUE_BITS + PLACE_BITS) >= u64::from(TOP))
 }

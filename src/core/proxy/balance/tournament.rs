@@ -1,22 +1,33 @@
 //! Who has the smallest key, kept up to date by matches along one path: O(log n) to change a key, O(1) to know the
 //! winner, nothing allocated once it has its size.
 
-/// Nobody stands here.
-const ABSENT: u128 = u128::MAX;
+/// What can be matched.
+pub(super) trait Rank: Copy + Ord {
+    /// Nobody stands here.
+    const ABSENT: Self;
+}
+
+impl Rank for u128 {
+    const ABSENT: u128 = u128::MAX;
+}
+
+impl Rank for u64 {
+    const ABSENT: u64 = u64::MAX;
+}
 
 /// A complete binary tree whose leaves are places and whose inner nodes hold the smaller of their two keys.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tournament {
+pub(super) struct Tournament<K = u128> {
     /// Node 1 is the root; the leaves start at `leaves`.
-    nodes: Vec<u128>,
+    nodes: Vec<K>,
     leaves: usize,
 }
 
-impl Tournament {
+impl<K: Rank> Tournament<K> {
     /// For places below `count`, all absent.
-    pub fn new(count: usize) -> Tournament {
+    pub fn new(count: usize) -> Tournament<K> {
         let leaves = count.next_power_of_two().max(1);
-        Tournament { nodes: vec![ABSENT; 2 * leaves], leaves }
+        Tournament { nodes: vec![K::ABSENT; 2 * leaves], leaves }
     }
 
     /// How many places it has room for.
@@ -26,21 +37,21 @@ impl Tournament {
 
     /// The smallest key; keys carry whatever tells their owner.
     #[inline]
-    pub fn best(&self) -> Option<u128> {
+    pub fn best(&self) -> Option<K> {
         let best = *self.nodes.get(1)?;
-        (best != ABSENT).then_some(best)
+        (best != K::ABSENT).then_some(best)
     }
 
     /// The key at `place`, if it takes part.
     #[inline]
-    pub fn key(&self, place: usize) -> Option<u128> {
+    pub fn key(&self, place: usize) -> Option<K> {
         let key = self.nodes[self.leaves + place];
-        (key != ABSENT).then_some(key)
+        (key != K::ABSENT).then_some(key)
     }
 
     /// Gives `place` another key, or lets it take part.
     #[inline]
-    pub fn set(&mut self, place: usize, key: u128) {
+    pub fn set(&mut self, place: usize, key: K) {
         let nodes = self.nodes.as_mut_slice();
         let mut at = self.leaves + place;
         let mut winner = key;
@@ -57,7 +68,7 @@ impl Tournament {
 
     /// `place` takes part no longer.
     pub fn remove(&mut self, place: usize) {
-        self.set(place, ABSENT);
+        self.set(place, K::ABSENT);
     }
 }
 
@@ -71,7 +82,7 @@ mod tests {
     fn the_winner_is_the_smallest_key_after_any_history() {
         let mut stream = Seed(1).stream("test", 0);
         for count in [1, 2, 3, 7, 8, 100] {
-            let mut tree = Tournament::new(count as usize);
+            let mut tree: Tournament = Tournament::new(count as usize);
             let mut keys = vec![None; count as usize];
             for _ in 0..1_000 {
                 let place = below(stream.next_u64(), count) as usize;
