@@ -293,9 +293,10 @@ pub struct Detect {
     /// Fewer canary requests than this in a check are no evidence
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: u32,
-    /// Whom the canary is compared with: the whole old fleet, or a fresh baseline of the canary's size
-    #[arg(long, value_name = "CONTROL", value_enum, default_value_t = DetectControl::Fleet)]
-    pub control: DetectControl,
+    /// Whom the canary is compared with: the whole old fleet, or a fresh baseline of the canary's size [default: fleet, or as
+    /// the strategy says]
+    #[arg(long, value_name = "CONTROL", value_enum)]
+    pub control: Option<DetectControl>,
     /// When the canary is checked: a number of checks at --share, or shares with the time each is held: 5%:10m,25%:10m
     #[arg(long, value_name = "STEPS")]
     pub steps: Option<String>,

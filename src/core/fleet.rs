@@ -33,7 +33,8 @@ pub struct Counts {
     pub terminating: u32,
 }
 
-/// Every instance that ever was, in the order of launch.
+/// Every instance that ever was, in the order of launch. What counts or picks instances of a version leaves those of a
+/// [baseline](Fleet::launch_baseline) out.
 #[derive(Clone, Debug)]
 pub struct Fleet {
     members: Vec<Member>,
@@ -45,12 +46,14 @@ struct Member {
     version: VersionId,
     state: State,
     launched: Moment,
+    /// Launched beside the others, to be compared with new ones of its age; no part of what is wanted of its version.
+    baseline: bool,
 }
 
 impl Fleet {
     /// `size` instances of `version` that have been available since the start.
     pub fn new(size: u32, version: VersionId, min_ready: Span) -> Fleet {
-        let member = Member { version, state: State::Ready(Moment::START), launched: Moment::START };
+        let member = Member { version, state: State::Ready(Moment::START), launched: Moment::START, baseline: false };
         Fleet { members: vec![member; size as usize], min_ready }
     }
 
@@ -76,7 +79,17 @@ impl Fleet {
 
     /// Adds an instance that is starting from `now` on.
     pub fn launch(&mut self, now: Moment, version: VersionId) -> InstanceId {
-        self.members.push(Member { version, state: State::Starting, launched: now });
+        self.add(Member { version, state: State::Starting, launched: now, baseline: false })
+    }
+
+    /// Adds a starting instance to the fresh baseline of a canary: old instances as young as the new ones, which serve beside
+    /// the others and never stand in for one of them.
+    pub fn launch_baseline(&mut self, now: Moment, version: VersionId) -> InstanceId {
+        self.add(Member { version, state: State::Starting, launched: now, baseline: true })
+    }
+
+    fn add(&mut self, member: Member) -> InstanceId {
+        self.members.push(member);
         InstanceId(self.members.len() as u32 - 1)
     }
 
@@ -87,9 +100,18 @@ impl Fleet {
 
     /// Instances that `counts` by state at `now`.
     pub fn count_where(&self, now: Moment, counted: impl Fn(InstanceId, VersionId) -> bool) -> Counts {
+        let members = (0..).map(InstanceId).zip(&self.members).filter(|(_, member)| !member.baseline);
+        self.tally(now, members.filter(|(id, member)| counted(*id, member.version)).map(|(_, member)| member))
+    }
+
+    /// Instances of the baseline by state at `now`.
+    pub fn count_baseline(&self, now: Moment) -> Counts {
+        self.tally(now, self.members.iter().filter(|member| member.baseline))
+    }
+
+    fn tally<'a>(&self, now: Moment, members: impl Iterator<Item = &'a Member>) -> Counts {
         let mut counts = Counts::default();
-        let members = (0..).map(InstanceId).zip(&self.members);
-        for (_, member) in members.filter(|(id, member)| counted(*id, member.version)) {
+        for member in members {
             match member.state {
                 State::Starting => counts.spec += 1,
                 State::Ready(since) => {
@@ -107,10 +129,16 @@ impl Fleet {
     /// The wanted instances of `version` in the order in which Kubernetes deletes them: starting before ready, then
     /// youngest first.
     pub fn in_order_of_removal(&self, version: VersionId) -> Vec<InstanceId> {
-        let youngest_first = || {
-            let members = self.members.iter().enumerate().rev();
-            members.filter(move |(_, member)| member.version == version)
-        };
+        self.youngest_first(|member| member.version == version && !member.baseline)
+    }
+
+    /// The same of the baseline.
+    pub fn baseline_in_order_of_removal(&self) -> Vec<InstanceId> {
+        self.youngest_first(|member| member.baseline)
+    }
+
+    fn youngest_first(&self, meant: impl Fn(&Member) -> bool) -> Vec<InstanceId> {
+        let youngest_first = || self.members.iter().enumerate().rev().filter(|(_, member)| meant(member));
         let starting = youngest_first().filter(|(_, member)| member.state == State::Starting);
         let ready = youngest_first().filter(|(_, member)| matches!(member.state, State::Ready(_)));
         starting.chain(ready).map(|(id, _)| InstanceId(id as u32)).collect()
@@ -132,7 +160,7 @@ impl Fleet {
             State::Ready(since) => self.available_from(since) > now,
             State::Terminating | State::Gone => false,
         };
-        let members = self.members.iter().filter(move |member| member.version == version);
+        let members = self.members.iter().filter(move |member| member.version == version && !member.baseline);
         members.filter(awaited).map(|member| member.launched)
     }
 

@@ -28,6 +28,8 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Server {
     pub version: VersionId,
+    /// It belongs to the fresh baseline of a gate: what it does counts apart.
+    pub baseline: bool,
     pub address: SocketAddr,
     /// How far it is, for its connections; each life has a channel of its own.
     pub phase: watch::Sender<Phase>,
@@ -82,6 +84,7 @@ impl Server {
     pub fn new(version: VersionId, address: SocketAddr) -> Server {
         Server {
             version,
+            baseline: false,
             address,
             phase: watch::Sender::new(Phase::Booting),
             life: 0,
@@ -131,11 +134,19 @@ impl Books {
         before
     }
 
+    /// An attempt ended, as its version, at an instance.
+    pub fn attempted(&mut self, instance: InstanceId, version: VersionId, attempt: Attempt) {
+        self.meter.attempted(version, attempt);
+        if self.servers[instance.index()].baseline {
+            self.meter.attempted_on_baseline(attempt);
+        }
+    }
+
     /// How such an attempt ended.
     pub fn told(&mut self, instance: InstanceId, number: u64, ending: Ending, slow: bool) {
         let version = self.servers[instance.index()].version;
         let answered = matches!(ending, Ending::Served | Ending::Error);
-        self.meter.attempted(version, Attempt { failed: ending != Ending::Served, answered, slow });
+        self.attempted(instance, version, Attempt { failed: ending != Ending::Served, answered, slow });
         if let Some(trip) = self.trips.get_mut(&number) {
             trip.ending = Some(ending);
         }

@@ -58,7 +58,7 @@ impl Gateway {
         let answered = matches!(ending, Ending::Served | Ending::Error);
         let slow = site.slow_above.is_some_and(|above| took > above);
         let mut books = site.books();
-        books.meter.attempted(pick.version, Attempt { failed: ending != Ending::Served, answered, slow });
+        books.attempted(pick.instance, pick.version, Attempt { failed: ending != Ending::Served, answered, slow });
         if ending == Ending::Reset {
             books.meter.dropped();
         }

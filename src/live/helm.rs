@@ -54,9 +54,9 @@ impl Helm {
 
     fn carry_out(&mut self, order: Order) -> io::Result<()> {
         match order {
-            Order::Launch { instance, version } => {
+            Order::Launch { instance, version, baseline } => {
                 let socket = upstream::reserve()?;
-                let server = Server::new(version, socket.local_addr()?);
+                let server = Server { baseline, ..Server::new(version, socket.local_addr()?) };
                 self.site.note(|books, now| {
                     assert_eq!(instance.index(), books.servers.len(), "instances are numbered in the order of launch");
                     books.servers.push(server);
@@ -128,7 +128,7 @@ pub(super) async fn scrape(site: Arc<Site>) {
         site.clock.until(next).await;
         let sample = site.note(|books, now| {
             let [old, new] = books.meter.tallies();
-            Sample { at: now, new, old }
+            Sample { at: now, new, old, baseline: books.meter.baseline() }
         });
         let is_lost = telemetry.is_lost(site.scenario.seed, next);
         next += telemetry.scrape;

@@ -51,6 +51,15 @@ pub struct Attempt {
     pub slow: bool,
 }
 
+impl Attempt {
+    #[inline(always)]
+    fn count(self, tally: &mut Tally) {
+        tally.attempts += 1;
+        tally.failed += u64::from(self.failed);
+        tally.slow += u64::from(self.slow);
+    }
+}
+
 /// Sums over the measured time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sums {
@@ -128,6 +137,8 @@ pub struct Meter {
     in_rollout: bool,
     /// Of the old version and of the new one.
     tallies: [Tally; 2],
+    /// Of the old version's, those on the fresh baseline.
+    baseline: Tally,
     second: Second,
     second_hidden: Hidden,
     pub(super) timeline: Vec<Second>,
@@ -170,6 +181,7 @@ impl Meter {
             latencies: [Latencies::new(), Latencies::new()],
             in_rollout: false,
             tallies: [Tally::default(); 2],
+            baseline: Tally::default(),
             second: Second::default(),
             second_hidden: Hidden::default(),
             timeline: Vec::new(),
@@ -275,15 +287,22 @@ impl Meter {
     pub fn attempted(&mut self, version: VersionId, attempt: Attempt) {
         let new = Some(version) == self.new;
         self.second_hidden.answered |= u8::from(attempt.answered) << u8::from(new);
-        let tally = &mut self.tallies[usize::from(new)];
-        tally.attempts += 1;
-        tally.failed += u64::from(attempt.failed);
-        tally.slow += u64::from(attempt.slow);
+        attempt.count(&mut self.tallies[usize::from(new)]);
+    }
+
+    /// Such an attempt was on an instance of the fresh baseline; it counts in both places.
+    pub fn attempted_on_baseline(&mut self, attempt: Attempt) {
+        attempt.count(&mut self.baseline);
     }
 
     /// Attempts on the old and the new version so far, as a scrape reads them.
     pub fn tallies(&self) -> [Tally; 2] {
         self.tallies
+    }
+
+    /// Of those on the old version, the attempts on the fresh baseline.
+    pub fn baseline(&self) -> Tally {
+        self.baseline
     }
 
     /// An attempt was refused, or there was no instance for it.

@@ -2,13 +2,23 @@
 
 use crate::core::amount::{Amount, Share};
 use crate::core::rollout::{
-    BreakerThreshold, Canary, Ecs, Flagger, Limits, Nomad, Pace, Routing, Scale, Step, Strategy, Surge, TaskLimits,
-    approximate, batch_size, breaker_threshold, healthy_hosts, instances_for,
+    BreakerThreshold, Canary, Control, Ecs, Flagger, Limits, Nomad, Pace, Routing, Scale, Step, Strategy, Surge,
+    TaskLimits, approximate, batch_size, breaker_threshold, healthy_hosts, instances_for,
 };
 use crate::plan::rehearsal::percent;
 
-/// One sentence for each rounding decision.
+/// One sentence for each rounding decision, and for what comes on top.
 pub fn explain(strategy: &Strategy, size: u32) -> Vec<String> {
+    let mut lines = rounded(strategy, size);
+    if strategy.gate().is_some_and(|gate| gate.control == Control::Baseline) {
+        lines.push(format!(
+            "baseline: as many old instances as new ones, launched with them, at most {size}; all of them stop before the last new ones are launched"
+        ));
+    }
+    lines
+}
+
+fn rounded(strategy: &Strategy, size: u32) -> Vec<String> {
     match strategy {
         Strategy::Recreate(_) => vec!["every old instance stops and is gone before a new one starts".to_owned()],
         Strategy::Rolling(rolling) => pace(&rolling.pace, size),

@@ -123,6 +123,8 @@ struct Platform<'a> {
     existing: u32,
     /// Instances before the rollout.
     size: u32,
+    /// Wanted of the fresh baseline of a gate.
+    baseline: u32,
     /// What the proxies were told; `None`: they split by the number of instances.
     weight: Option<Share>,
     rows: Vec<Row>,
@@ -147,6 +149,7 @@ impl<'a> Platform<'a> {
             unborn: Vec::new(),
             existing: size,
             size,
+            baseline: 0,
             weight: strategy.split().map(|_| Share::NONE),
             rows: Vec::new(),
             peak: size,
@@ -158,8 +161,7 @@ impl<'a> Platform<'a> {
     }
 
     fn run(mut self) -> Rehearsal {
-        let nothing = Sample { at: Moment::START, new: Tally::default(), old: Tally::default() };
-        self.controller.note(Moment::START, Input::Sample(nothing), &mut Vec::new());
+        self.controller.note(Moment::START, sample(Moment::START, Tally::default()), &mut Vec::new());
         let mut looks = 0;
         while let Some(at) = self.next() {
             let rows = self.rows.len();
@@ -193,7 +195,7 @@ impl<'a> Platform<'a> {
         let mut orders = Vec::new();
         let attempts = self.now.whole_seconds() * ATTEMPTS_PER_SECOND;
         let seen = Tally { attempts, failed: 0, slow: 0 };
-        self.controller.note(self.now, Input::Sample(Sample { at: self.now, new: seen, old: seen }), &mut orders);
+        self.controller.note(self.now, sample(self.now, seen), &mut orders);
         while let Some(first) = self.news.iter().position(|&(at, _)| at <= self.now) {
             let (_, input) = self.news.remove(first);
             if let Input::Gone(instance) = input {
@@ -285,8 +287,15 @@ impl<'a> Platform<'a> {
         let (old, new) = self.counts();
         let whole = Counts { spec: self.size, ..Counts::default() };
         let before = self.rows.last().map_or((whole, Counts::default()), |row| (row.old, row.new));
+        let baseline = self.controller.fleet().count_baseline(self.now).spec;
+        let baseline_before = std::mem::replace(&mut self.baseline, baseline);
         let mut moved = Vec::new();
-        for (name, from, to) in [("new", before.1.spec, new.spec), ("old", before.0.spec, old.spec)] {
+        let counts = [
+            ("new", before.1.spec, new.spec),
+            ("baseline", baseline_before, baseline),
+            ("old", before.0.spec, old.spec),
+        ];
+        for (name, from, to) in counts {
             if from != to {
                 moved.push(format!("{name} {from} → {to}"));
             }
@@ -309,6 +318,11 @@ impl<'a> Platform<'a> {
             self.rows.push(row);
         }
     }
+}
+
+/// Whoever is compared with whom did the same.
+fn sample(at: Moment, seen: Tally) -> Input {
+    Input::Sample(Sample { at, new: seen, old: seen, baseline: seen })
 }
 
 fn by_count(old: Counts, new: Counts) -> Share {

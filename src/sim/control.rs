@@ -52,7 +52,11 @@ impl World<'_> {
     /// Does what the controller orders.
     pub fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Launch { instance, version } => self.launch(instance, version),
+            Order::Launch { instance, version, baseline } => {
+                self.launch(instance, version);
+                self.servers[instance.index()].baseline = baseline;
+                self.with_baseline |= baseline;
+            }
             Order::Publish { instance, listed } => self.publish(instance, listed),
             Order::Drain { instance } => self.drain(instance),
             Order::Weight { share } => self.weigh(share),

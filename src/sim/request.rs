@@ -332,7 +332,11 @@ impl World<'_> {
     #[inline(always)]
     pub fn attempted(&mut self, pick: Pick, failed: bool, answered: bool) {
         let slow = self.slow_above.is_some_and(|above| self.now.since(pick.at) > above);
-        self.meter.attempted(pick.version, Attempt { failed, answered, slow });
+        let attempt = Attempt { failed, answered, slow };
+        self.meter.attempted(pick.version, attempt);
+        if self.with_baseline && self.servers[pick.instance.index()].baseline {
+            self.meter.attempted_on_baseline(attempt);
+        }
     }
 
     /// With an answer, an instance says how loaded it is, if the balancer cares.

@@ -33,6 +33,8 @@ pub struct Server {
     pub life: u32,
     /// When it began to boot in this life; `None`: long before the start of the run.
     pub started: Option<Moment>,
+    /// It belongs to the fresh baseline of a gate: what it does counts apart.
+    pub baseline: bool,
     /// It never becomes ready: every boot ends with a crash.
     pub doomed: bool,
     /// Crashes since it ran for long, from which the next back-off follows.
@@ -67,6 +69,7 @@ impl Server {
             phase: Phase::Pending,
             life: 0,
             started: None,
+            baseline: false,
             doomed: false,
             crashes: 0,
             ready: false,

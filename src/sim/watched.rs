@@ -2,30 +2,34 @@
 //! and how much of the budget was gone when the verdict came.
 
 use crate::core::alert::{AlertRule, Incident};
+use crate::core::amount::Share;
 use crate::core::judge::{Judge, percent, ranks};
 use crate::core::promise::Promise;
-use crate::core::rollout::Phase;
+use crate::core::rollout::{Bad, Control, Phase};
 use crate::core::time::Moment;
 use crate::measure::burn::Look;
-use crate::measure::detect::{Watch, can_fail, control_ratio, watch};
+use crate::measure::detect::{Group, Held, Watch, can_fail, watch};
 use crate::measure::forecast::{Note, StrategyForecast};
-use crate::scenario::plan::Scenario;
+use crate::scenario::plan::{Named, Scenario};
 use crate::sim::notes::note;
 
 /// A judge that does not condemn so many failures has nothing to do with numbers: a limit of 100 %.
 const MANY: u64 = 1_000_000;
+/// A difference of load that is worth a word: a half more, or a third less.
+const UNEVEN: f64 = 1.5;
 /// Below so many windows, a second look is not worth a word.
 const LOOKS_MIN: f64 = 2.0;
 
 pub(super) fn notes(scenario: &Scenario, strategies: &[StrategyForecast]) -> Vec<Note> {
     let mut notes = unreachable_alerts(scenario);
     let rate = mean_rate(scenario, strategies);
+    notes.extend(scenario.strategies.iter().filter_map(|named| uneven_baseline(named, scenario)));
     let watched = scenario.strategies.iter();
     let watched = watched
         .filter_map(|named| Some((named.name.as_str(), watch(&named.strategy, scenario.telemetry.scrape).ok()?)));
     let watches: Vec<(&str, Watch)> = watched.collect();
     for (name, watch) in &watches {
-        notes.extend(canary_blind(name, watch, rate));
+        notes.extend(canary_blind(name, watch, rate, Group::of(watch.control, scenario.fleet.size)));
         notes.extend(peeking(name, watch));
     }
     notes.extend(service_wide_blind(scenario, &watches));
@@ -77,11 +81,11 @@ pub(super) fn looks(scenario: &Scenario) -> Vec<Look> {
 
 /// The first step with traffic brings fewer requests than the gate asks for, or so few that its judge could not condemn
 /// them if all of them failed.
-fn canary_blind(name: &str, watch: &Watch, rate: f64) -> Option<Note> {
-    let (share, hold) = watch.steps.first()?;
-    let looks_back = if watch.judge.counts_from_the_start() { *hold } else { watch.window.min(*hold) };
+fn canary_blind(name: &str, watch: &Watch, rate: f64, group: Group) -> Option<Note> {
+    let Held { share, hold, scale } = *watch.steps.first()?;
+    let looks_back = if watch.judge.counts_from_the_start() { hold } else { watch.window.min(hold) };
     let expected = rate * share.value() * looks_back.seconds();
-    let control = expected * control_ratio(share.value(), false);
+    let control = expected * group.ratio(share.value(), scale);
     if let Judge::MannWhitney(rules) = watch.judge {
         let points = (looks_back.nanos() / watch.interval.nanos()) as usize;
         return (!ranks::can_differ(points, points, rules.confidence)).then(|| {
@@ -106,6 +110,26 @@ fn canary_blind(name: &str, watch: &Watch, rate: f64) -> Option<Note> {
     Some(note("canary-blind", text))
 }
 
+/// Slow answers are compared with those of a baseline whose instances have more to do than the new ones, or less.
+fn uneven_baseline(named: &Named, scenario: &Scenario) -> Option<Note> {
+    let gate = named.strategy.gate()?;
+    if gate.control == Control::Fleet || gate.bad == Bad::Failed {
+        return None;
+    }
+    let size = scenario.fleet.size;
+    let watch = watch(&named.strategy, scenario.telemetry.scrape).ok()?;
+    let uneven = |step: &&Held| !(1.0 / UNEVEN..=UNEVEN).contains(&step.load(size));
+    let step = watch.steps.iter().filter(|step| step.share < Share::ALL).find(uneven)?;
+    let text = format!(
+        "{}: with {} % of the traffic a new instance gets {} times as much as one of the baseline: what is slow under load \
+         alone looks like a difference between the versions, or hides one",
+        named.name,
+        percent(step.share.value()),
+        two_digits(step.load(size))
+    );
+    Some(note("baseline-uneven", text))
+}
+
 /// A test for one look that is looked at window after window.
 fn peeking(name: &str, watch: &Watch) -> Option<Note> {
     let alpha = match watch.judge {
@@ -113,7 +137,7 @@ fn peeking(name: &str, watch: &Watch) -> Option<Note> {
         Judge::MannWhitney(rules) => (1.0 - rules.confidence) / 2.0,
         Judge::Threshold(_) | Judge::Relative(_) | Judge::Sprt(_) | Judge::Looks(_) | Judge::Anytime(_) => return None,
     };
-    let watched: f64 = watch.steps.iter().map(|(_, hold)| hold.seconds()).sum();
+    let watched: f64 = watch.steps.iter().map(|step| step.hold.seconds()).sum();
     let windows = (watched / watch.window.seconds()).floor();
     (windows >= LOOKS_MIN).then(|| {
         let inflated = 1.0 - (1.0 - alpha).powf(windows);
@@ -132,7 +156,7 @@ fn peeking(name: &str, watch: &Watch) -> Option<Note> {
 /// Canaries that are over before an alert on the whole service fires, even if they fail altogether.
 fn service_wide_blind(scenario: &Scenario, watches: &[(&str, Watch)]) -> Option<Note> {
     let unseen = |(name, watch): &(&str, Watch)| {
-        let (share, hold) = *watch.steps.first()?;
+        let Held { share, hold, .. } = *watch.steps.first()?;
         let incident = Incident { error_ratio: share.value(), lasts: hold };
         let sees = |promise: &Promise| {
             let rules = promise.alerts.rules(promise.objective.window);

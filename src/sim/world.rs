@@ -65,6 +65,8 @@ pub(super) struct World<'a> {
     pub patience: Option<Span>,
     /// An attempt that takes longer counts as slow; `None`: nothing asks for that.
     pub slow_above: Option<Span>,
+    /// Whether any instance is of a fresh baseline.
+    pub with_baseline: bool,
     /// Who meets new code on any instance; `None`: nobody.
     pub flag: Option<Flag>,
     /// By the number of a proxy: the share of the requests that it copies.
@@ -159,6 +161,7 @@ impl<'a> World<'a> {
             delay: scenario.network.delay,
             patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
             slow_above: strategy.and_then(Strategy::slow_above),
+            with_baseline: false,
             flag: None,
             mirrors: vec![Share::NONE; count],
             mirroring: false,
@@ -346,7 +349,7 @@ impl<'a> World<'a> {
     fn scrape(&mut self) {
         let telemetry = self.scenario.telemetry;
         let [old, new] = self.meter.tallies();
-        let sample = Sample { at: self.now, new, old };
+        let sample = Sample { at: self.now, new, old, baseline: self.meter.baseline() };
         if !telemetry.is_lost(self.scenario.seed, self.now) {
             self.agenda.plan(telemetry.seen(self.now), Event::Sampled(sample));
         }

@@ -183,6 +183,37 @@ fn detect_tells_all_that_is_wrong_at_once() {
 }
 
 #[test]
+fn detect_takes_the_control_of_a_gate_unless_it_is_told_another() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let file = folder.path().join("s.yaml");
+    let scenario = |gate: &str| {
+        let text = format!(
+            "{{ name: x, horizon: 20m, traffic: {{ open: {{ stages: [ {{ rate: 10/s, for: 20m }} ] }} }}, fleet: {{ size: 6, slots: 9 }}, \
+             versions: {{ v1: {{ service: 5ms }}, v2: {{ like: v1 }} }}, rollout: {{ at: 1m, from: v1, to: v2 }}, telemetry: {{ scrape: 60s }}, \
+             strategies: {{ mine: {{ canary: {{ steps: [ {{ share: 12.5%, hold: 5m }}, {{ share: 50%, hold: 1m, instances: 2 }} ], gate: {{ {gate} }} }} }} }} }}"
+        );
+        std::fs::write(&file, text).expect("it is written");
+    };
+    let asked = "detect --baseline 1% --bad 5% --rate 100/s --scenario";
+    let ask = |more: &str| answer(&format!("{asked} {} --strategy mine{more}", file.display()));
+    let control = |found: &serde_json::Value| number(found, "control_requests") / number(found, "canary_requests");
+    scenario("judge: fisher, window: 60s");
+    let fleet = ask("");
+    assert!((control(&fleet) - 7.0).abs() < 0.1, "{fleet}");
+    let fresh = ask(" --control baseline");
+    scenario("judge: fisher, window: 60s, control: baseline");
+    assert_eq!([ask(""), ask(" --control fleet")], [fresh.clone(), fleet]);
+    // One instance gets an eighth of the traffic, as each of the six and the other new one.
+    assert!((control(&fresh) - 1.0).abs() < 0.01, "{fresh}");
+    let said = rollcast(&format!("{asked} {} --strategy mine --width 200", file.display()));
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(
+        said.contains("The control is a fresh baseline of the canary's size, which gets what as many old"),
+        "{said}"
+    );
+}
+
+#[test]
 fn detect_writes_its_plots() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let run = rollcast(&format!("{DETECT} --judge fisher --steps 5 --output {}", folder.path().display()));

@@ -24,6 +24,7 @@ strategies:
   rolling: { surge: 1, unavailable: 1 }
   canary: { steps: [ { share: 25%, hold: 10s }, { share: 50%, hold: 10s } ], gate: { error-rate: 30%, samples: 20, window: 10s } }
   shadow: { share: 50%, for: 20s }
+  compared: { canary: { steps: [ { share: 25%, hold: 10s }, { share: 50%, hold: 10s } ], gate: { judge: fisher, alpha: 0.0001%, samples: 20, window: 10s, control: baseline } } }
 reloads: []
 ";
     let text = text.replace("reloads: []\n", "events: [ { reload: { at: 40s } } ]\n");

@@ -61,12 +61,14 @@ const PEOPLE: [&str; 2] = [
 const SHADOW: &str = "shadow: { share: 70%, for: 30s, gate: { samples: 20, window: 20s } }";
 
 /// And these are `strategies`.
-const TRIALS: [&str; 6] = [
+const TRIALS: [&str; 8] = [
     "by-hand: { blue-green: { preview: 1, promotion: manual, bake: 10s, gate: none } }",
     "scaled: { canary: { steps: [ { share: 20%, hold: manual, instances: 50% }, { share: 60%, hold: 10s, instances: 1 } ], gate: { samples: 20, window: 20s } } }",
     "ab-test: { for: 30s, gate: none }",
     "feature-flag: { steps: [ { share: 20%, hold: 10s }, { share: 70%, hold: 10s } ], gate: { samples: 20, window: 20s } }",
     "combined: { steps: [ { share: 30%, hold: 15s } ], bake: 20s, gate: { samples: 20, window: 20s } }",
+    "compared: { canary: { steps: [ { share: 20%, hold: 8s }, { share: 60%, hold: 8s } ], keep-old: 5s, gate: { judge: relative, control: baseline, samples: 5, window: 20s } } }",
+    "compared-whole: { combined: { steps: [ { share: 30%, hold: 8s } ], bake: 5s, gate: { judge: confidence-sequence, control: baseline } } }",
     SHADOW,
 ];
 
@@ -257,6 +259,8 @@ fn bounded(world: &World, strategy: &StrategyForecast) {
     let most = match strategy.name.as_str() {
         "stay" | "recreate" | "feature-flag" => size,
         "rolling" => size + size.div_ceil(4),
+        // A second fleet, and at most as many old instances again to compare it with.
+        "compared" | "compared-whole" => 3 * size,
         _ => 2 * size,
     };
     let room = world.quota.map_or(u32::MAX, |room| world.size + room);
@@ -283,6 +287,10 @@ fn ended(world: &World, strategy: &StrategyForecast) {
         Ending::RolledBack if settled => {
             assert!(strategy.metrics.rollback_s.is_some(), "{}: no new instance is listed any more", strategy.name);
             assert_eq!(last.new.booting + last.new.ready, 0);
+            let size =
+                world.sizes.map_or(world.size, |(first, second)| if at < 70.0 { first.max(second) } else { second });
+            let old = last.old.booting + last.old.ready;
+            assert!(old <= size, "{}: {old} old instances are left of {size}", strategy.name);
         }
         Ending::Promoted if strategy.name != "feature-flag" => {
             assert_eq!(last.old.booting + last.old.ready, 0, "{}", strategy.name);

@@ -2,8 +2,10 @@
 //! same answers. Machines may be slow: nothing here depends on how fast anything is.
 
 use assert_cmd::Command;
+use rollcast::core::ids::InstanceId;
 use rollcast::core::journal::{Answer, Question, Record, Replay};
 use rollcast::core::proxy::{Ending, Next};
+use rollcast::core::rollout::{Input, Order, Sample};
 use rollcast::measure::metric::Metrics;
 use rollcast::scenario::{Loaded, parse};
 use rollcast::{live, sim};
@@ -18,6 +20,10 @@ fn rollcast(arguments: &[&str]) -> std::process::Output {
 }
 
 fn scenario(changes: &str) -> Loaded {
+    with_strategy("rolling: { surge: 1, unavailable: 0 }", changes)
+}
+
+fn with_strategy(strategy: &str, changes: &str) -> Loaded {
     let text = format!(
         "
 name: tiny
@@ -25,7 +31,7 @@ seed: 5
 horizon: 3s
 fleet: {{ size: 3, slots: 20, boot: 200ms, shutdown: {{ drain: 100ms }} }}
 rollout: {{ at: 500ms, from: v1, to: v2 }}
-strategies: {{ rolling: {{ surge: 1, unavailable: 0 }} }}
+strategies: {{ {strategy} }}
 {changes}
 "
     );
@@ -105,6 +111,49 @@ versions: { v1: { service: 300ms }, v2: { service: 5ms } }
     assert!(reset > 0 && retried > 0, "{retried} of {reset}");
     let dropped = metrics.dropped_in_flight.expect("it was measured");
     assert!(dropped > 0.0 && dropped <= reset as f64, "{dropped} of {reset}");
+}
+
+/// The instances of a fresh baseline, and how many attempts ended there.
+fn on_baseline(records: &[Record]) -> (Vec<InstanceId>, u64) {
+    let orders = records.iter().filter_map(|record| match &record.answer {
+        Answer::Orders(orders) => Some(orders),
+        _ => None,
+    });
+    let launched = orders.flatten().filter_map(|order| match order {
+        Order::Launch { instance, baseline: true, .. } => Some(*instance),
+        _ => None,
+    });
+    let baseline: Vec<InstanceId> = launched.collect();
+    let ended = records.iter().filter(|record| match &record.question {
+        Question::Finish { pick, .. } => baseline.contains(&pick.instance),
+        _ => false,
+    });
+    let ended = ended.count() as u64;
+    (baseline, ended)
+}
+
+#[test]
+fn a_fresh_baseline_serves_beside_the_canary_and_is_counted_apart() {
+    let gate = "judge: fisher, window: 10s, samples: 1, control: baseline";
+    let loaded = with_strategy(
+        &format!("canary: {{ steps: [ {{ share: 30%, hold: 500ms }} ], keep-old: 100ms, gate: {{ {gate} }} }}"),
+        "
+traffic: { open: { stages: [ { rate: 200/s, for: 3s } ] }, timeout: 10s }
+telemetry: { scrape: 100ms }
+versions: { v1: { service: 2ms }, v2: { like: v1 } }
+",
+    );
+    let (_, records) = run(&loaded);
+    let (baseline, ended) = on_baseline(&records);
+    assert_eq!(baseline.len(), 1);
+    let samples = records.iter().filter_map(|record| match record.question {
+        Question::Handle { input: Input::Sample(sample) } => Some(sample),
+        _ => None,
+    });
+    let samples: Vec<Sample> = samples.collect();
+    let counted = samples.iter().map(|sample| sample.baseline.attempts).max().expect("there are samples");
+    assert!(counted > 0 && counted <= ended, "{counted} counted, {ended} ended");
+    assert!(samples.iter().all(|sample| sample.baseline.attempts <= sample.old.attempts), "a part of the old version");
 }
 
 #[test]

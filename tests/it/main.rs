@@ -1,6 +1,7 @@
 //! The integration tests, as one binary: theory, laws, deploy arithmetic, the scenarios' promises, and the program.
 
 mod balancers;
+mod baseline;
 mod calculators;
 #[cfg(feature = "live")]
 mod conformance;

@@ -3,8 +3,9 @@
 use crate::cli::args::Detect;
 use crate::core::amount::{Rate, Share};
 use crate::core::judge::{Kind, Terms};
+use crate::core::rollout::Scale;
 use crate::core::time::Span;
-use crate::measure::detect::Watch;
+use crate::measure::detect::{Held, Watch};
 use crate::scenario::quantity;
 
 /// Planned looks where nobody says how many checks there are.
@@ -114,20 +115,21 @@ impl Given {
 }
 
 /// `10`: so many checks at the share; `5%,25%:10m`: shares, each for one interval or as long as it says.
-pub(super) fn steps(arguments: &Detect, given: &Given, wrong: &mut Vec<String>) -> Option<Vec<(Share, Span)>> {
+pub(super) fn steps(arguments: &Detect, given: &Given, wrong: &mut Vec<String>) -> Option<Vec<Held>> {
     let text = arguments.steps.as_deref()?;
+    let held = |share, hold| Held { share, hold, scale: Scale::MatchShare };
     if let Ok(number) = text.trim().parse::<u64>() {
         if number == 0 {
             wrong.push("--steps: found 0, expected at least one check".to_owned());
         }
-        return Some(vec![(given.share, given.interval.times(number))]);
+        return Some(vec![held(given.share, given.interval.times(number))]);
     }
     let mut steps = Vec::new();
     for part in text.split(',').map(str::trim) {
         let (share, hold) = part.split_once(':').map_or((part, None), |(share, hold)| (share, Some(hold)));
         let hold = hold.map_or(Ok(given.interval), quantity::span);
         match (quantity::share(share).ok().filter(|share| share.value() > 0.0 && share.value() < 1.0), hold) {
-            (Some(share), Ok(hold)) if hold >= given.interval => steps.push((share, hold)),
+            (Some(share), Ok(hold)) if hold >= given.interval => steps.push(held(share, hold)),
             _ => wrong.push(format!(
                 "--steps: found '{part}', expected a number of checks, or shares like 5% or 5%:10m between 0% and 100%, none shorter than --interval"
             )),

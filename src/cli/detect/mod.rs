@@ -9,9 +9,9 @@ use crate::cli::args::{Detect, DetectControl};
 use crate::cli::{Failure, screen};
 use crate::core::amount::Share;
 use crate::core::judge::{Judge, Kind};
-use crate::core::rollout::Strategy;
+use crate::core::rollout::{Control, Scale, Strategy};
 use crate::core::time::Span;
-use crate::measure::detect::{Case, Checks, Method, Wanted, Watch, control_ratio, need, number_of, odds, watch};
+use crate::measure::detect::{Case, Checks, Group, Held, Method, Wanted, Watch, need, number_of, odds, watch};
 use crate::report;
 use crate::report::detect::{Outcome, Page};
 use crate::scenario::load;
@@ -46,7 +46,7 @@ struct Asked {
     power: f64,
     share: f64,
     rate: f64,
-    fresh_control: bool,
+    group: Group,
     interval: Span,
     plan: Option<Watch>,
 }
@@ -60,7 +60,9 @@ impl Asked {
         let kind = kind.map_or(Kind::Fisher, |(_, kind)| kind);
         given.check(kind, watched.is_some() && arguments.judge.is_none(), &mut wrong);
         let steps = steps(arguments, &given, &mut wrong);
-        let number = |steps: &Vec<(Share, Span)>| number_of(steps, given.interval);
+        let number = |steps: &Vec<Held>| number_of(steps.iter().map(|step| step.hold), given.interval);
+        let group = group(arguments.control, watched.as_ref());
+        let watched = watched.map(|(watch, _)| watch);
         let checks = watched.as_ref().map(Watch::number).or_else(|| steps.as_ref().map(number));
         if watched.is_none() || arguments.judge.is_some() {
             Given::check_looks(kind, arguments, checks, &mut wrong);
@@ -75,6 +77,7 @@ impl Asked {
         let plan = watched.map(|watch| given.changed(arguments, watch)).or_else(|| {
             steps.map(|steps| Watch {
                 judge,
+                control: Control::Fleet,
                 floor,
                 interval: given.interval,
                 window: looks_back(&judge, &steps, given.interval),
@@ -90,14 +93,14 @@ impl Asked {
             return Err(Failure::Usage(text));
         }
         let share = plan.as_ref().filter(|_| arguments.share.is_none()).and_then(|watch| watch.steps.first());
-        let share = share.map_or(given.share, |(share, _)| *share);
+        let share = share.map_or(given.share, |step| step.share);
         Ok(Asked {
             case: Case { judge, floor, baseline: given.baseline.value(), bad: given.bad.value() },
             alpha: given.alpha.value(),
             power: given.power.value(),
             share: share.value(),
             rate: given.rate.per_second(),
-            fresh_control: arguments.control == DetectControl::Baseline,
+            group,
             interval: plan.as_ref().map_or(given.interval, |watch| watch.interval),
             plan,
         })
@@ -116,7 +119,7 @@ impl Asked {
         let checks = self
             .plan
             .as_ref()
-            .map(|watch| watch.checks(self.rate, self.fresh_control))
+            .map(|watch| watch.checks(self.rate, self.group))
             .or_else(|| Some(need.as_ref()?.checks.clone()));
         let outcome = checks.map(|checks| outcome(&self.case, checks));
         let mut page = Page {
@@ -126,7 +129,7 @@ impl Asked {
             share: self.share,
             rate: self.rate,
             need,
-            plan: self.plan.as_ref().map(sentence),
+            plan: self.plan.as_ref().map(|watch| sentence(watch, self.group)),
             outcome,
             warnings: Vec::new(),
         };
@@ -140,10 +143,10 @@ impl Asked {
         if let Some(share) = share {
             let to = Share::new(share)?;
             asked.share = share;
-            asked.plan.iter_mut().flat_map(|watch| &mut watch.steps).for_each(|step| step.0 = to);
+            asked.plan.iter_mut().flat_map(|watch| &mut watch.steps).for_each(|step| step.share = to);
         }
         let checks = match &asked.plan {
-            Some(watch) => watch.checks(asked.rate, asked.fresh_control),
+            Some(watch) => watch.checks(asked.rate, asked.group),
             None => {
                 let wanted = Wanted {
                     alpha: self.alpha,
@@ -161,14 +164,28 @@ impl Asked {
 
     /// Requests of the control for each of the canary.
     fn ratio(&self, share: f64) -> f64 {
-        control_ratio(share, self.fresh_control)
+        let first = self.plan.as_ref().and_then(|watch| watch.steps.first());
+        self.group.ratio(share, first.map_or(Scale::MatchShare, |step| step.scale))
+    }
+}
+
+/// What `--control` says, or else the strategy; of a scenario the size of the fleet is known.
+fn group(control: Option<DetectControl>, watched: Option<&(Watch, Option<u32>)>) -> Group {
+    let of_gate = watched.map_or(Control::Fleet, |(watch, _)| watch.control);
+    let control = control.map_or(of_gate, |control| match control {
+        DetectControl::Fleet => Control::Fleet,
+        DetectControl::Baseline => Control::Baseline,
+    });
+    match (control, watched.and_then(|(_, size)| *size)) {
+        (Control::Baseline, None) => Group::Baseline,
+        (control, size) => Group::of(control, size.unwrap_or(0)),
     }
 }
 
 /// Each check has its own requests, but points of a metric are gathered from the start on.
-fn looks_back(judge: &Judge, steps: &[(Share, Span)], interval: Span) -> Span {
+fn looks_back(judge: &Judge, steps: &[Held], interval: Span) -> Span {
     let by_points = matches!(judge, Judge::MannWhitney(_));
-    if by_points { steps.iter().fold(Span::ZERO, |sum, (_, hold)| sum + *hold) } else { interval }
+    if by_points { steps.iter().fold(Span::ZERO, |sum, step| sum + step.hold) } else { interval }
 }
 
 fn outcome(case: &Case, checks: Checks) -> Outcome {
@@ -178,12 +195,13 @@ fn outcome(case: &Case, checks: Checks) -> Outcome {
     Outcome { checks, healthy, bad, method }
 }
 
-/// What `--scenario` or manifests say of the watch.
-fn watched(arguments: &Detect, wrong: &mut Vec<String>) -> Result<Option<Watch>, Failure> {
-    let (strategy, scrape, name): (Strategy, Span, String) = if let Some(file) = &arguments.scenario {
+/// What `--scenario` or manifests say of the watch, and the size of the fleet where that is known.
+fn watched(arguments: &Detect, wrong: &mut Vec<String>) -> Result<Option<(Watch, Option<u32>)>, Failure> {
+    let (strategy, scrape, name, size): (Strategy, Span, String, Option<u32>) = if let Some(file) = &arguments.scenario
+    {
         let scenario = load(file).map_err(Failure::Scenario)?.scenario;
         let named = super::export::chosen(&scenario, arguments.strategy.as_deref())?;
-        (named.strategy.clone(), scenario.telemetry.scrape, named.name.clone())
+        (named.strategy.clone(), scenario.telemetry.scrape, named.name.clone(), Some(scenario.fleet.size))
     } else if arguments.manifests.is_empty() {
         return Ok(None);
     } else {
@@ -192,13 +210,13 @@ fn watched(arguments: &Detect, wrong: &mut Vec<String>) -> Result<Option<Watch>,
             return Err(Failure::Usage(format!("found {} rollouts in the manifests, expected one", manifests.len())));
         }
         let manifest = manifests.remove(0);
-        (manifest.strategy, SCRAPE, manifest.name)
+        (manifest.strategy, SCRAPE, manifest.name, None)
     };
     if arguments.steps.is_some() {
         wrong.push("--steps: found steps beside a strategy that has its own, expected one of them".to_owned());
     }
     match watch(&strategy, scrape) {
-        Ok(watch) => Ok(Some(watch)),
+        Ok(watch) => Ok(Some((watch, size))),
         Err(reason) => {
             let hint = if arguments.manifests.is_empty() {
                 ""

@@ -1,17 +1,17 @@
 //! What is checked, and what to think of, in words.
 
 use crate::core::judge::Judge;
-use crate::measure::detect::{Watch, can_fail};
+use crate::measure::detect::{Group, Watch, can_fail};
 use crate::report::detect::Page;
 
 /// A false alarm so many times the level deserves a word.
 const INFLATED: f64 = 1.2;
 
 /// What is checked, in words.
-pub(super) fn sentence(watch: &Watch) -> String {
+pub(super) fn sentence(watch: &Watch, group: Group) -> String {
     let checks = watch.number();
     let shares: Vec<String> =
-        watch.steps.iter().map(|(share, hold)| format!("{} % for {hold}", 100.0 * share.value())).collect();
+        watch.steps.iter().map(|step| format!("{} % for {}", 100.0 * step.share.value(), step.hold)).collect();
     let tolerated = match watch.limit {
         _ if watch.judge.counts_from_the_start() => "a verdict is final".to_owned(),
         0 => "the first failed check condemns".to_owned(),
@@ -27,7 +27,17 @@ pub(super) fn sentence(watch: &Watch) -> String {
         shares.join(", ")
     };
     let waits = if watch.waits { " What comes after somebody promotes it is not looked at." } else { "" };
-    format!("The canary gets {shown}: {checks} checks, one every {}{window}; {tolerated}{held}.{waits}", watch.interval)
+    let control = match group {
+        Group::Fleet => "",
+        Group::Baseline => " The control is a fresh baseline, taken to get as many requests as the canary.",
+        Group::BaselineBeside(_) => {
+            " The control is a fresh baseline of the canary's size, which gets what as many old instances get."
+        }
+    };
+    format!(
+        "The canary gets {shown}: {checks} checks, one every {}{window}; {tolerated}{held}.{waits}{control}",
+        watch.interval
+    )
 }
 
 pub(super) fn warnings(page: &Page, ratio: f64) -> Vec<String> {

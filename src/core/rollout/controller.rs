@@ -299,7 +299,7 @@ impl Controller {
             now,
             setup: &self.setup,
             fleet: &mut self.fleet,
-            samples: &self.samples,
+            samples: &mut self.samples,
             gate: self.strategy.as_ref().and_then(Strategy::gate),
             promoted: &mut self.promoted,
             orders,

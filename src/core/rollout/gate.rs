@@ -2,7 +2,7 @@
 
 use crate::core::judge::{Count, Evidence, Finding, GroupSequential, Judge, Seen, Verdict, percent};
 use crate::core::rollout::samples::{Both, Samples, Tally};
-use crate::core::rollout::{Bad, Gate, Spending};
+use crate::core::rollout::{Bad, Control, Gate, Spending};
 use std::fmt;
 
 /// What a gate says, and what it looked at.
@@ -34,12 +34,12 @@ pub(super) fn judge(gate: Gate, samples: &Samples) -> Ruling {
         Judge::Sprt(_) => at_the_first_decision(gate, samples),
         Judge::Looks(test) => at_the_planned_looks(gate, &test, samples),
         Judge::Anytime(_) => {
-            let both = samples.since_the_start().last().map_or_else(Both::default, |(_, both)| both);
+            let both = samples.since_the_start(gate.control).last().map_or_else(Both::default, |(_, both)| both);
             gate.say(both, 1, (&[], &[]))
         }
         Judge::MannWhitney(_) => on_points(gate, samples),
         Judge::Threshold(_) | Judge::Relative(_) | Judge::Fisher(_) | Judge::Z(_) => {
-            gate.say(samples.both(gate.window), 1, (&[], &[]))
+            gate.say(samples.both(gate.control, gate.window), 1, (&[], &[]))
         }
     };
     Ruling { gate, verdict, spent }
@@ -54,8 +54,14 @@ impl Gate {
         Count::new(bad, tally.attempts)
     }
 
+    /// Of the new version, and of what it is compared with.
+    fn counts(&self, both: Both) -> (Count, Count) {
+        (self.count(both.new), self.count(both.control(self.control)))
+    }
+
     fn say(&self, both: Both, look: u32, points: (&[f64], &[f64])) -> Verdict {
-        let seen = Seen { canary: self.count(both.new), control: self.count(both.old), look, points };
+        let (canary, control) = self.counts(both);
+        let seen = Seen { canary, control, look, points };
         self.judge.judge(&seen, u64::from(self.samples))
     }
 }
@@ -63,7 +69,7 @@ impl Gate {
 /// A sequential test is over with its first decision: what comes after it would add to its errors.
 fn at_the_first_decision(gate: Gate, samples: &Samples) -> Verdict {
     let mut said = gate.say(Both::default(), 1, (&[], &[]));
-    for (_, both) in samples.since_the_start() {
+    for (_, both) in samples.since_the_start(gate.control) {
         said = gate.say(both, 1, (&[], &[]));
         if said.is_fail() || said.is_pass() {
             break;
@@ -74,10 +80,9 @@ fn at_the_first_decision(gate: Gate, samples: &Samples) -> Verdict {
 
 /// At each planned look, what had been counted by then; what comes in between does not count.
 fn at_the_planned_looks(gate: Gate, test: &GroupSequential, samples: &Samples) -> Verdict {
-    let counts = |both: Both| (gate.count(both.new), gate.count(both.old));
     let (mut look, mut so_far) = (0, Both::default());
     let mut said = None;
-    for (after, both) in samples.since_the_start() {
+    for (after, both) in samples.since_the_start(gate.control) {
         so_far = both;
         let due = gate.window.times(u64::from(look) + 1);
         if after >= due && look < test.looks {
@@ -90,7 +95,7 @@ fn at_the_planned_looks(gate: Gate, test: &GroupSequential, samples: &Samples) -
         }
     }
     said.unwrap_or_else(|| {
-        let (canary, control) = counts(so_far);
+        let (canary, control) = gate.counts(so_far);
         let finding = Finding::Look { look: 0, of: test.looks, statistic: None, limit: test.limit(1) };
         Verdict::Inconclusive(Evidence { canary, control: Some(control), finding })
     })
@@ -99,16 +104,18 @@ fn at_the_planned_looks(gate: Gate, test: &GroupSequential, samples: &Samples) -
 /// One point from each scrape to the next; without an attempt it has no value.
 fn on_points(gate: Gate, samples: &Samples) -> Verdict {
     let rate = |tally: Tally| gate.count(tally).rate().unwrap_or(f64::NAN);
-    let (new, old): (Vec<f64>, Vec<f64>) =
-        samples.points(gate.window).map(|both| (rate(both.new), rate(both.old))).unzip();
-    gate.say(samples.both(gate.window), 1, (&new, &old))
+    let (new, control): (Vec<f64>, Vec<f64>) = samples
+        .points(gate.control, gate.window)
+        .map(|both| (rate(both.new), rate(both.control(gate.control))))
+        .unzip();
+    gate.say(samples.both(gate.control, gate.window), 1, (&new, &control))
 }
 
 impl Spending {
     /// Bad attempts of the new version so far, and how many it may make, if it has made more: that part of the budget that
     /// the traffic so far, going on for the whole window, would bring.
     fn broken_by(&self, samples: &Samples) -> Option<(u64, f64)> {
-        let (after, both) = samples.since_the_start().last()?;
+        let (after, both) = samples.since_the_start(Control::Fleet).last()?;
         let all = (both.new.attempts + both.old.attempts) as f64;
         let window = self.objective.window.seconds() / after.seconds();
         let in_window = self.objective.requests.unwrap_or(all * window);
@@ -138,9 +145,16 @@ impl fmt::Display for Ruling {
             Bad::SlowerThan(above) => write!(out, "{bad} of {events} attempts took longer than {above} {since}")?,
         }
         if let Some(Count { bad, events }) = control {
-            write!(out, ", {bad} of {events} of the old version")?;
+            let whom = match self.gate.control {
+                Control::Fleet => "the old version",
+                Control::Baseline => "the baseline",
+            };
+            write!(out, ", {bad} of {events} of {whom}")?;
         }
         match finding {
+            _ if self.gate.control == Control::Baseline && control.is_some_and(|control| control.events == 0) => {
+                write!(out, ", so that there is nothing to compare with")
+            }
             Finding::TooFew { .. } => write!(out, ", {finding}"),
             Finding::Limit { .. } => {
                 write!(out, " ({:.2} %, {finding})", 100.0 * canary.rate().unwrap_or_default())
@@ -165,7 +179,8 @@ mod tests {
         let mut seen = Samples::new(gate.window);
         for &(second, attempts, failed) in samples {
             let new = Tally { attempts, failed, slow: 0 };
-            seen.observe(Sample { at: Moment::START + Span::from_secs(second), new, old: Tally::default() });
+            let at = Moment::START + Span::from_secs(second);
+            seen.observe(Sample { at, new, old: Tally::default(), baseline: Tally::default() });
         }
         judge(gate, &seen).verdict
     }
@@ -184,6 +199,7 @@ mod tests {
                 at: Moment::START + Span::from_secs(second),
                 new: tally(50, bad),
                 old: tally(950, 0),
+                baseline: Tally::default(),
             });
         }
         judge(gate, &seen)

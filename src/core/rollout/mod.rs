@@ -38,8 +38,8 @@ pub use rolling::{Limits, clean_up, grow_new, is_complete, proportional_targets,
 pub use run::{Measurement, Outcome, Tallies};
 pub use samples::{Sample, Tally};
 pub use strategy::{
-    AbTest, Background, Bad, BlueGreen, BreakerThreshold, Canary, Ecs, FeatureFlag, FlagStep, Flagger, Gate, Hold,
-    Nomad, Pace, Recreate, Rolling, Routing, Scale, Shadow, Spending, Split, Step, Strategy, Surge, TaskBreaker,
+    AbTest, Background, Bad, BlueGreen, BreakerThreshold, Canary, Control, Ecs, FeatureFlag, FlagStep, Flagger, Gate,
+    Hold, Nomad, Pace, Recreate, Rolling, Routing, Scale, Shadow, Spending, Split, Step, Strategy, Surge, TaskBreaker,
 };
 pub use traffic_routed::{RoutedView, instances_for, routed_targets, share_on_the_way_back, step_on_the_way_back};
 pub use walk::{Act, Readiness, View, Walk, WalkPhase};
@@ -96,6 +96,9 @@ pub enum Order {
         instance: InstanceId,
         /// What it runs.
         version: VersionId,
+        /// Whether it is of the fresh baseline, whose attempts count apart.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        baseline: bool,
     },
     /// Change the endpoints; each proxy learns of it later.
     Publish {

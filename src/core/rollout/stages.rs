@@ -8,7 +8,7 @@ use crate::core::rollout::run::{Outcome, Run};
 use crate::core::rollout::samples::Sample;
 use crate::core::rollout::sizing::Sizing;
 use crate::core::rollout::sync::{Progress, Sync, counted};
-use crate::core::rollout::{Analysis, Background, Hold, Order, Phase, Scale};
+use crate::core::rollout::{Analysis, Background, Control, Hold, Order, Phase, Scale};
 use crate::core::time::{Moment, Span};
 
 /// Enough new instances, then the share, then the hold, then the analysis.
@@ -97,6 +97,24 @@ impl Machine {
     }
 
     pub fn step(&mut self, sync: &mut Sync<'_>) -> Progress {
+        let progress = self.walk(sync);
+        progress.or(self.keep_baseline(sync))
+    }
+
+    /// As many instances of the baseline as there are new ones, up to the size of the fleet, for as long as the gate has
+    /// somebody to compare: they are launched, grow and shrink with the new ones. They go when it is decided that the new
+    /// version gets everything, for those new instances that come then are younger than any of them, and with the way back.
+    fn keep_baseline(&self, sync: &mut Sync<'_>) -> Progress {
+        let Some(gate) = sync.gate.filter(|gate| gate.control == Control::Baseline) else { return Progress::Settled };
+        let share = self.present().map(|(stage, _)| self.course.stages[stage].share);
+        if share.is_some_and(|share| gate.can_compare_at(share)) {
+            sync.scale_baseline(sync.count(sync.setup.to).spec.min(sync.setup.size))
+        } else {
+            sync.retire_baseline()
+        }
+    }
+
+    fn walk(&mut self, sync: &mut Sync<'_>) -> Progress {
         if self.is_on_the_way() {
             if let Some(evidence) = self.bad(sync) {
                 return self.fail(sync, &evidence);
@@ -279,7 +297,8 @@ impl Machine {
                 return self.say_waiting(stage, said, sync);
             }
             // A person has evidence of their own, and there is none to wait for without a share of the traffic.
-            let waits_for_evidence = !promoted && wanted.share > Share::NONE;
+            let can_compare = sync.gate.is_some_and(|gate| gate.can_compare_at(wanted.share));
+            let waits_for_evidence = !promoted && wanted.share > Share::NONE && can_compare;
             let open = sync.ruling().filter(|ruling| waits_for_evidence && ruling.is_inconclusive());
             if let Some(ruling) = open {
                 return self.say(said, Phase::Holding, format!("inconclusive: {ruling}"), sync);

@@ -502,6 +502,18 @@ pub struct Gate {
     pub window: Span,
     /// Besides, it fails once the new version has burnt too much of the error budget.
     pub budget: Option<Spending>,
+    /// Whom the judge compares the new version with, if it does.
+    pub control: Control,
+}
+
+/// Whom a gate compares the new version with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Control {
+    /// The whole old version.
+    #[default]
+    Fleet,
+    /// As many old instances as there are new ones, launched with them and as fresh as those.
+    Baseline,
 }
 
 /// Which attempts count as bad.
@@ -525,13 +537,26 @@ pub struct Spending {
 impl Gate {
     /// A limit of the error rate in the last `window`, once there are `samples` attempts in it.
     pub fn limit(error_rate: Share, samples: u32, window: Span) -> Gate {
-        Gate { judge: Judge::Threshold(error_rate), bad: Bad::Failed, samples, window, budget: None }
+        Gate {
+            judge: Judge::Threshold(error_rate),
+            bad: Bad::Failed,
+            samples,
+            window,
+            budget: None,
+            control: Control::Fleet,
+        }
+    }
+
+    /// Whether there is anybody to compare with in a stage in which the new version has this share of the traffic.
+    pub(super) fn can_compare_at(&self, share: Share) -> bool {
+        self.control == Control::Fleet || share < Share::ALL
     }
 
     /// How far back its samples have to reach.
     pub(super) fn reach(&self) -> Span {
         let from_the_start = self.judge.counts_from_the_start() || self.budget.is_some();
-        if from_the_start { FOR_EVER } else { self.window }
+        // What was compared with a baseline is kept, for it ends while the rollout goes on.
+        if from_the_start || self.control == Control::Baseline { FOR_EVER } else { self.window }
     }
 }
 

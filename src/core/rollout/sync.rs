@@ -14,7 +14,7 @@ pub(super) struct Sync<'a> {
     pub now: Moment,
     pub setup: &'a Setup,
     pub fleet: &'a mut Fleet,
-    pub samples: &'a Samples,
+    pub samples: &'a mut Samples,
     pub gate: Option<Gate>,
     /// A person let the rollout go on; whoever waited for that takes it.
     pub promoted: &'a mut bool,
@@ -59,8 +59,27 @@ impl Sync<'_> {
 
     pub fn launch(&mut self, version: VersionId) -> InstanceId {
         let instance = self.fleet.launch(self.now, version);
-        self.orders.push(Order::Launch { instance, version });
+        self.orders.push(Order::Launch { instance, version, baseline: false });
         instance
+    }
+
+    /// Orders whatever brings the baseline to `target` instances.
+    pub fn scale_baseline(&mut self, target: u32) -> Progress {
+        let (version, spec) = (self.setup.from, self.fleet.count_baseline(self.now).spec);
+        for _ in spec..target {
+            let instance = self.fleet.launch_baseline(self.now, version);
+            self.orders.push(Order::Launch { instance, version, baseline: true });
+        }
+        let surplus = spec.saturating_sub(target) as usize;
+        let stopped = self.fleet.baseline_in_order_of_removal();
+        stopped.into_iter().take(surplus).for_each(|instance| self.stop(instance));
+        if spec == target { Progress::Settled } else { Progress::Made }
+    }
+
+    /// The gate has no more use for the baseline.
+    pub fn retire_baseline(&mut self) -> Progress {
+        self.samples.end_baseline(self.now);
+        self.scale_baseline(0)
     }
 
     /// Stops an instance, unless it is stopping already.

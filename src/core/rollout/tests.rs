@@ -1,5 +1,7 @@
 //! Whole rollouts of every strategy, driven by a platform in which instances take a fixed time to boot and to go.
 
+mod baseline;
+
 use super::*;
 use crate::core::amount::Amount;
 use crate::core::fleet::Counts;
@@ -18,10 +20,12 @@ struct Platform {
     /// What is to be told, and when; in order of telling where times are equal.
     news: Vec<(Moment, Input)>,
     log: Vec<(u64, String)>,
+    reasons: Vec<(String, String)>,
     share: f64,
     /// Attempts per second on the new version at full share, and the share of them that fail.
     traffic: (f64, f64),
     new_boots: bool,
+    baseline_boots: bool,
     /// These crash instead of answering.
     crash: Vec<InstanceId>,
     physical_max: u32,
@@ -37,9 +41,11 @@ impl Platform {
             now: Moment::START,
             news: vec![(at(10), Input::Deploy)],
             log: Vec::new(),
+            reasons: Vec::new(),
             share: 0.0,
             traffic: (100.0, 0.0),
             new_boots: true,
+            baseline_boots: true,
             crash: Vec::new(),
             physical_max: size,
             available_min: size,
@@ -59,17 +65,25 @@ impl Platform {
 
     /// Runs for an hour of the platform's time.
     fn run(mut self) -> Platform {
-        let mut seen = Tally::default();
+        let (mut seen, mut baseline) = (Tally::default(), Tally::default());
         for second in 0..3_600 {
             self.until(at(second));
             let attempts = self.share * self.traffic.0;
             seen.attempts += attempts as u64;
             seen.failed += (attempts * self.traffic.1) as u64;
+            baseline.attempts += (self.traffic.0 * self.share_of_baseline()) as u64;
             if second % 5 == 0 {
-                self.tell(Input::Sample(Sample { at: at(second), new: seen, old: Tally::default() }));
+                self.tell(Input::Sample(Sample { at: at(second), new: seen, old: Tally::default(), baseline }));
             }
         }
         self
+    }
+
+    /// Each of the old version's instances gets as much as another.
+    fn share_of_baseline(&self) -> f64 {
+        let fleet = self.controller.fleet();
+        let (old, baseline) = (fleet.count(OLD, self.now).ready, fleet.count_baseline(self.now).ready);
+        (1.0 - self.share) * f64::from(baseline) / f64::from((old + baseline).max(1))
     }
 
     fn until(&mut self, end: Moment) {
@@ -104,17 +118,25 @@ impl Platform {
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Launch { instance, version } => {
+            Order::Launch { instance, version, baseline } => {
+                let boots = match (baseline, version == NEW) {
+                    (true, _) => self.baseline_boots,
+                    (false, true) => self.new_boots,
+                    (false, false) => true,
+                };
                 if self.crash.contains(&instance) {
                     self.news.push((self.now + BOOT, Input::Crashed(instance)));
-                } else if version == OLD || self.new_boots {
+                } else if boots {
                     self.news.push((self.now + BOOT, Input::Ready(instance)));
                 }
             }
             Order::Drain { instance } => self.news.push((self.now + DRAIN, Input::Gone(instance))),
             Order::Weight { share } => self.share = share.value(),
             Order::Publish { .. } | Order::Mirror { .. } | Order::Expose { .. } => {}
-            Order::Announce { phase, .. } => self.log.push((self.now.whole_seconds(), phase.to_string())),
+            Order::Announce { phase, reason } => {
+                self.log.push((self.now.whole_seconds(), phase.to_string()));
+                self.reasons.push((phase.to_string(), reason));
+            }
         }
     }
 

@@ -297,7 +297,8 @@ impl Desk {
 
     pub fn sample(&self) -> Sample {
         let [old, new] = self.tallies();
-        Sample { at: self.clock.now(), new, old }
+        // Gates that want a fresh baseline are refused when the configuration is read.
+        Sample { at: self.clock.now(), new, old, baseline: Tally::default() }
     }
 
     pub fn version_name(&self, version: VersionId) -> &str {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub(super) fn carry_out(desk: &Arc<Desk>, helm: &mut Helm, order: Order) {
     match order {
-        Order::Launch { instance, version } => launch(desk, helm, instance, version),
+        Order::Launch { instance, version, .. } => launch(desk, helm, instance, version),
         Order::Publish { instance, listed } => {
             if let Some(member) = desk.member(instance) {
                 desk.publish(&member, listed, false);

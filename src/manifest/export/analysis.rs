@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, list, number, object, plain, text};
 use crate::core::judge::Judge;
-use crate::core::rollout::{Analysis, Bad, Check, Condition, Gate, Measure, Relation, Tolerance};
+use crate::core::rollout::{Analysis, Bad, Check, Condition, Control, Gate, Measure, Relation, Tolerance};
 use crate::core::time::Span;
 use crate::manifest::duration::go;
 use crate::yaml::tree::Node;
@@ -48,6 +48,9 @@ pub(super) fn gate(gate: Gate, count: Option<u32>, draft: &mut Draft) -> Analysi
 pub(super) fn limit(gate: Gate, draft: &mut Draft) -> (&'static str, Measure, Option<f64>) {
     if gate.budget.is_some() {
         draft.note("what the gate allows of the error budget is left out: no controller has that");
+    }
+    if gate.control == Control::Baseline {
+        draft.note("the fresh baseline of the gate is left out: start one beside the canary, and compare with it in a query of your own");
     }
     let limit = match gate.judge {
         Judge::Threshold(limit) => Some(limit.value()),

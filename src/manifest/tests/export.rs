@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::core::amount::{Amount, Share};
+use crate::core::judge::Judge;
 use crate::core::rollout::{
-    BlueGreen, Ecs, FeatureFlag, Gate, Hold, Nomad, Recreate, Routing, Scale, Shadow, Split, Surge,
+    BlueGreen, Control, Ecs, FeatureFlag, Gate, Hold, Nomad, Recreate, Routing, Scale, Shadow, Split, Surge,
 };
 
 fn share(value: f64) -> Share {
@@ -124,6 +125,19 @@ fn what_is_missing_is_said() {
         assert!(exported.text.contains(&format!("# {note}\n")), "{}", exported.text);
     }
     assert!(matches!(again(&exported).strategy, Strategy::Recreate(_)));
+}
+
+#[test]
+fn a_fresh_baseline_is_left_out_and_said_so() {
+    let strategy = steps();
+    let Strategy::Canary(canary) = &strategy else { panic!("it is a canary") };
+    let gate = gate().map(|gate| Gate { judge: Judge::Fisher(share(0.05)), control: Control::Baseline, ..gate });
+    let strategy = Strategy::Canary(Canary { gate, ..canary.clone() });
+    for target in [Target::Argo, Target::Flagger] {
+        let exported = written(&strategy, target);
+        let said = exported.notes.iter().any(|note| note.contains("the fresh baseline of the gate is left out"));
+        assert!(said, "{target:?}: {:?}", exported.notes);
+    }
 }
 
 #[test]

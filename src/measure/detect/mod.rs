@@ -13,7 +13,7 @@ mod watch;
 
 pub use need::{Need, Wanted, can_fail, need};
 pub use once::{Chances, chances};
-pub use watch::{Watch, control_ratio, number_of, watch};
+pub use watch::{Group, Held, Watch, number_of, watch};
 
 use crate::core::judge::Judge;
 

@@ -1,16 +1,20 @@
 //! How a strategy watches its canary: the shares it goes through, when it is checked, by what, and what it tolerates.
 
-use crate::core::amount::Share;
+use crate::core::amount::{Amount, Share};
 use crate::core::judge::Judge;
-use crate::core::rollout::{Check, Condition, Flagger, Gate, Hold, Measure, Relation, Strategy};
+use crate::core::rollout::{
+    Check, Condition, Control, Flagger, Gate, Hold, Measure, Relation, Scale, Strategy, instances_for,
+};
 use crate::core::time::Span;
 use crate::measure::detect::{self, Checks};
 
 /// A canary under watch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watch {
-    /// Shares of the traffic, and how long each is held, in order; the switch to everything is not among them.
-    pub steps: Vec<(Share, Span)>,
+    /// In order; the switch to everything is not among them.
+    pub steps: Vec<Held>,
+    /// Whom the judge compares the canary with.
+    pub control: Control,
     /// How the counts are judged.
     pub judge: Judge,
     /// Fewer requests in a check are no evidence.
@@ -27,30 +31,88 @@ pub struct Watch {
     pub waits: bool,
 }
 
-/// Requests of the control for each of a canary with this share of the traffic: the rest of them, or as many where a fresh
-/// baseline of the canary's size is the control.
-pub fn control_ratio(share: f64, is_fresh: bool) -> f64 {
-    if is_fresh { 1.0 } else { (1.0 - share) / share }
+/// A share of the traffic, and how long a canary holds it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Held {
+    /// Of the traffic.
+    pub share: Share,
+    /// For so long.
+    pub hold: Span,
+    /// How many instances the canary has meanwhile.
+    pub scale: Scale,
 }
 
-/// How many checks come in these steps, one every `interval`.
-pub fn number_of(steps: &[(Share, Span)], interval: Span) -> u64 {
-    steps.iter().map(|(_, hold)| hold.nanos() / interval.nanos().max(1)).sum()
+/// Whom a canary is compared with, as far as that says how many requests the control gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// The whole old fleet, which gets all the rest.
+    Fleet,
+    /// A fresh baseline of the canary's size, taken to get as many requests as the canary.
+    Baseline,
+    /// The same beside a fleet of this size: it gets what as many old instances get.
+    BaselineBeside(u32),
+}
+
+impl Group {
+    /// What a gate with this control has in a fleet of this size.
+    pub fn of(control: Control, size: u32) -> Group {
+        match control {
+            Control::Fleet => Group::Fleet,
+            Control::Baseline => Group::BaselineBeside(size),
+        }
+    }
+
+    /// Requests of the control for each of a canary with this share of the traffic and so many instances.
+    pub fn ratio(self, share: f64, scale: Scale) -> f64 {
+        let rest = (1.0 - share) / share;
+        match self {
+            Group::Fleet => rest,
+            Group::Baseline => 1.0,
+            Group::BaselineBeside(size) => {
+                let baseline = instances(share, scale, size).min(size);
+                rest * f64::from(baseline) / f64::from(size + baseline)
+            }
+        }
+    }
+}
+
+impl Held {
+    /// What one new instance gets for each request that one of the old ones gets, the baseline among them, in a fleet of `size`.
+    pub fn load(&self, size: u32) -> f64 {
+        let canary = instances(self.share.value(), self.scale, size);
+        f64::from(canary.min(size))
+            / f64::from(canary)
+            / Group::BaselineBeside(size).ratio(self.share.value(), self.scale)
+    }
+}
+
+/// How many a canary has: at least one.
+fn instances(share: f64, scale: Scale, size: u32) -> u32 {
+    let wanted = match scale {
+        Scale::Own(amount) => amount.round_up(size),
+        Scale::MatchShare => instances_for(Share::new(share).unwrap_or(Share::ALL), size),
+    };
+    wanted.max(1)
+}
+
+/// How many checks come while each of these shares is held, one every `interval`.
+pub fn number_of(holds: impl Iterator<Item = Span>, interval: Span) -> u64 {
+    holds.map(|hold| hold.nanos() / interval.nanos().max(1)).sum()
 }
 
 impl Watch {
     /// How many checks there are.
     pub fn number(&self) -> u64 {
-        number_of(&self.steps, self.interval)
+        number_of(self.steps.iter().map(|step| step.hold), self.interval)
     }
 
-    /// The checks of a service with `rate` requests a second; for the control see [`control_ratio`].
-    pub fn checks(&self, rate: f64, fresh_control: bool) -> Checks {
+    /// The checks of a service with `rate` requests a second, against this control.
+    pub fn checks(&self, rate: f64, group: Group) -> Checks {
         let mut list = Vec::new();
         let every = self.interval.seconds();
-        for (share, hold) in self.steps.iter().filter(|(share, _)| *share > Share::NONE) {
+        for Held { share, hold, scale } in self.steps.iter().filter(|step| step.share > Share::NONE) {
             let canary = rate * share.value() * every;
-            let control = canary * control_ratio(share.value(), fresh_control);
+            let control = canary * group.ratio(share.value(), *scale);
             for _ in 0..hold.nanos() / self.interval.nanos().max(1) {
                 let at_s = every * (list.len() + 1) as f64;
                 list.push(detect::Check { at_s, canary: canary.round() as u64, control: control.round() as u64 });
@@ -73,25 +135,32 @@ pub fn watch(strategy: &Strategy, scrape: Span) -> Result<Watch, String> {
             if canary.gate.is_none() && analyses {
                 return of_analysis(canary);
             }
-            let steps = canary.steps.iter().map(|step| (step.share, step.hold));
-            of_gate(canary.gate, steps, scrape)
+            of_gate(canary.gate, canary.steps.iter().map(|step| (step.share, step.hold, step.scale)), scrape)
         }
         Strategy::FeatureFlag(flag) => {
-            of_gate(flag.gate, flag.steps.iter().map(|step| (step.share, step.hold)), scrape)
+            of_gate(flag.gate, flag.steps.iter().map(|step| (step.share, step.hold, Scale::MatchShare)), scrape)
         }
-        Strategy::AbTest(test) => of_gate(test.gate, [(test.share, Hold::For(test.lasts))].into_iter(), scrape),
-        Strategy::Shadow(shadow) => of_gate(shadow.gate, [(shadow.share, Hold::For(shadow.lasts))].into_iter(), scrape),
+        Strategy::AbTest(test) => of_gate(test.gate, once(test.share, test.lasts, test.instances), scrape),
+        Strategy::Shadow(shadow) => of_gate(shadow.gate, once(shadow.share, shadow.lasts, shadow.instances), scrape),
         Strategy::Recreate(_) | Strategy::Rolling(_) | Strategy::BlueGreen(_) => {
             Err("it has no canary beside a control: it switches everything".to_owned())
         }
     }
 }
 
-fn of_gate(gate: Option<Gate>, steps: impl Iterator<Item = (Share, Hold)>, scrape: Span) -> Result<Watch, String> {
+/// A share, what it waits for, and how many instances the canary has.
+type Step = (Share, Hold, Scale);
+
+fn once(share: Share, lasts: Span, instances: Option<Amount>) -> impl Iterator<Item = Step> {
+    std::iter::once((share, Hold::For(lasts), instances.map_or(Scale::MatchShare, Scale::Own)))
+}
+
+fn of_gate(gate: Option<Gate>, steps: impl Iterator<Item = Step>, scrape: Span) -> Result<Watch, String> {
     let gate = gate.ok_or("it has no gate, and no analysis whose metrics are known: nothing watches the canary")?;
     let (steps, waits) = held(steps)?;
     Ok(Watch {
         steps,
+        control: gate.control,
         judge: gate.judge,
         floor: u64::from(gate.samples),
         interval: scrape,
@@ -103,11 +172,11 @@ fn of_gate(gate: Option<Gate>, steps: impl Iterator<Item = (Share, Hold)>, scrap
 }
 
 /// The steps up to the first that waits for a person, and whether there is one: nobody says for how long.
-fn held(steps: impl Iterator<Item = (Share, Hold)>) -> Result<(Vec<(Share, Span)>, bool), String> {
+fn held(steps: impl Iterator<Item = Step>) -> Result<(Vec<Held>, bool), String> {
     let mut list = Vec::new();
-    for (share, hold) in steps.filter(|(share, _)| *share > Share::NONE) {
+    for (share, hold, scale) in steps.filter(|(share, ..)| *share > Share::NONE) {
         match hold {
-            Hold::For(hold) => list.push((share, hold)),
+            Hold::For(hold) => list.push(Held { share, hold, scale }),
             Hold::UntilPromoted if list.is_empty() => {
                 return Err("it waits for a person at once, and nobody says how long".to_owned());
             }
@@ -144,25 +213,27 @@ fn error_check(checks: &[Check]) -> Result<(&Check, Judge), String> {
 fn of_analysis(canary: &crate::core::rollout::Canary) -> Result<Watch, String> {
     if let Some(background) = &canary.background {
         let (check, judge) = error_check(&background.analysis.checks)?;
-        let steps = canary.steps.iter().skip(background.from_step).map(|step| (step.share, step.hold));
+        let steps = canary.steps.iter().skip(background.from_step).map(|step| (step.share, step.hold, step.scale));
         return Ok(of_check(check, judge, held(steps)?));
     }
-    let analysed = canary.steps.iter().filter_map(|step| Some((step.share, step.analysis.as_ref()?)));
+    let analysed = canary.steps.iter().filter_map(|step| Some((step, step.analysis.as_ref()?)));
     let mut steps = Vec::new();
     let mut first = None;
-    for (share, analysis) in analysed {
+    for (step, analysis) in analysed {
         let (check, judge) = error_check(&analysis.checks)?;
         let interval = check.interval.unwrap_or(check.window);
-        steps.push((share, interval.times(u64::from(check.count.unwrap_or(1)))));
+        let hold = interval.times(u64::from(check.count.unwrap_or(1)));
+        steps.push(Held { share: step.share, hold, scale: step.scale });
         first.get_or_insert((check, judge));
     }
     let (check, judge) = first.ok_or("no step has an analysis")?;
     Ok(of_check(check, judge, (steps, false)))
 }
 
-fn of_check(check: &Check, judge: Judge, (steps, waits): (Vec<(Share, Span)>, bool)) -> Watch {
+fn of_check(check: &Check, judge: Judge, (steps, waits): (Vec<Held>, bool)) -> Watch {
     Watch {
         steps,
+        control: Control::Fleet,
         judge,
         floor: 1,
         interval: check.interval.unwrap_or(check.window),
@@ -185,7 +256,11 @@ fn of_flagger(flagger: &Flagger) -> Result<Watch, String> {
         (None, _) => return Err("it has no canary beside a control: it switches everything".to_owned()),
     };
     Ok(Watch {
-        steps: shares.into_iter().map(|share| (share, flagger.interval)).collect(),
+        steps: shares
+            .into_iter()
+            .map(|share| Held { share, hold: flagger.interval, scale: Scale::MatchShare })
+            .collect(),
+        control: Control::Fleet,
         judge,
         floor: 1,
         interval: flagger.interval,

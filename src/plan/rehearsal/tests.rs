@@ -1,9 +1,12 @@
 use super::*;
 use crate::core::amount::Amount;
+use crate::core::judge::Judge;
 use crate::core::rollout::{
-    Analysis, BlueGreen, BreakerThreshold, Canary, Check, Ecs, Flagger, Hold, Measure, Nomad, Pace, Rolling, Routing,
-    Scale, Step, Surge, TaskBreaker,
+    Analysis, BlueGreen, BreakerThreshold, Canary, Check, Control, Ecs, Flagger, Gate, Hold, Measure, Nomad, Pace,
+    Rolling, Routing, Scale, Step, Surge, TaskBreaker,
 };
+
+use crate::plan::explain::explain;
 
 fn timing() -> Timing {
     Timing {
@@ -125,6 +128,25 @@ fn a_routed_canary_raises_its_weight_after_its_instances() {
     assert_eq!(walk(&rehearsal), ["n2@0", "n5@80", "n10@160", "o0@210"]);
     assert_eq!(weights(&rehearsal), [(0.0, 0.0), (20.0, 20.0), (100.0, 50.0), (180.0, 100.0)]);
     assert_eq!(rehearsal.peak, 20);
+}
+
+#[test]
+fn a_baseline_grows_with_the_canary_and_goes_before_the_last_ones_are_launched() {
+    let gate = Gate {
+        judge: Judge::Fisher(share(5.0)),
+        control: Control::Baseline,
+        ..Gate::limit(Share::NONE, 1, Span::from_secs(60))
+    };
+    let steps = canary(vec![step(10.0, 60), step(40.0, 60)]);
+    let strategy = Strategy::Canary(Canary { gate: Some(gate), ..steps });
+    let rehearsal = run(&strategy, 10);
+    assert_eq!(walk(&rehearsal), ["n1@0", "b1@0", "n4@80", "b4@80", "b0@160", "n10@160", "o0@210"]);
+    assert_eq!((rehearsal.ending, rehearsal.peak), (Ending::Promoted, 24), "four of them go while six come");
+    let said = explain(&strategy, 10);
+    assert!(
+        said.last().is_some_and(|line| line.starts_with("baseline: as many old instances as new ones")),
+        "{said:?}"
+    );
 }
 
 #[test]

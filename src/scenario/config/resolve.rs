@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::file::{Admin, Backends, Bounds, ConfigFile, Mark, NameAndValue, Where};
 use crate::core::ids::VersionId;
 use crate::core::proxy::Affinity;
-use crate::core::rollout::Strategy;
+use crate::core::rollout::{Control, Strategy};
 use crate::core::time::Span;
 use crate::scenario::check::Check;
 use crate::scenario::config::{self, AccessLog, Backend, Config, Limits, Question, Route};
@@ -183,6 +183,10 @@ fn refuse(config: &ConfigFile, scenario: &Scenario, check: &mut Check<'_>) {
         if copies {
             let text = "found a strategy with copies of requests or a feature flag, which a proxy does not have";
             check.complain(&[&Strategies::path(name, kind.parts().0)], text);
+        }
+        if named.strategy.gate().is_some_and(|gate| gate.control == Control::Baseline) {
+            let text = "found baseline, expected fleet: a proxy starts nobody, and all its old back ends serve already";
+            check.complain(&[&Strategies::path(name, kind.parts().0).key("gate").key("control")], text);
         }
     }
 }

@@ -136,3 +136,11 @@ fn whoever_asks_for_tls_is_told_that_it_is_out_of_scope() {
     assert!(said.contains("write it without http://; TLS is out of scope") && !said.contains("unknown key"), "{said}");
     assert!(parsed(&SMALL.replace("v1", "tls")).is_ok(), "a version may be called so");
 }
+
+#[test]
+fn a_proxy_starts_nobody_and_so_has_no_baseline() {
+    let gate = "steps: [ { share: 10%, hold: 1m } ], gate: { judge: fisher, control: baseline }";
+    let said = problems(&FULL.replace("steps: [ { share: 10%, hold: 1m } ]", gate));
+    let expected = "strategies.canary.gate.control: found baseline, expected fleet: a proxy starts nobody";
+    assert!(said.contains(expected), "{said}");
+}

@@ -26,7 +26,7 @@ pub(super) use service::{
 };
 pub(super) use slo::{Alerts, Further, Method, Slo, TimeSlice, WINDOW};
 pub(super) use strategy::{
-    BlueGreen, Canary, Gate, GateOrNone, JudgeName, Recreate, Rolling, Split, Step, Strategies, Strategy,
+    BlueGreen, Canary, ControlName, Gate, GateOrNone, JudgeName, Recreate, Rolling, Split, Step, Strategies, Strategy,
 };
 pub(super) use target::{Act, Event, Fault, Resize, Rollout, Telemetry};
 pub(super) use traffic::{

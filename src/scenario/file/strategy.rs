@@ -265,6 +265,8 @@ table! {
         bad: Option<Percent> = None,
         /// Planned looks, one after each window; 5 unless given. For pocock and obrien-fleming.
         looks: Option<Whole<1, 100>> = None,
+        /// Whom the new version is compared with; fleet unless given. For all judges but threshold and sprt, which compare with nobody.
+        control: Option<ControlName> = None,
         /// Attempts that take longer than this are bad; those that fail unless given.
         slower_than: Option<Lasting> = None,
         /// Fewer attempts than this are no evidence; 200 unless given, and 1 for judges that count from the start.
@@ -273,6 +275,16 @@ table! {
         window: Lasting = Lasting(Span::from_secs(60)),
         /// Besides: fails once the new version has burnt this much of the error budget of the slo's window.
         budget: Option<Percent> = None,
+    }
+}
+
+words! {
+    /// Whom a canary is compared with.
+    pub enum ControlName {
+        /// The whole old fleet.
+        "fleet" => Fleet,
+        /// As many old instances as the canary has new ones, launched with them. In canary, combined and ab-test.
+        "baseline" => Baseline,
     }
 }
 

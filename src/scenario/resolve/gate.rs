@@ -1,17 +1,21 @@
 //! The automatic verdict of a strategy.
 
 use crate::core::judge::{Kind, Terms};
-use crate::core::rollout::{self, Bad, Spending};
+use crate::core::rollout::{self, Bad, Control, Spending};
 use crate::core::slo::Objective;
 use crate::scenario::check::Check;
-use crate::scenario::file::{Gate, GateOrNone, JudgeName};
+use crate::scenario::file::{ControlName, Gate, GateOrNone, JudgeName};
 use crate::scenario::units::{Above, Percent, Whole};
 use crate::yaml::tree::KeyPath;
+
+/// Whether old instances can serve beside the new ones as their baseline, or why not.
+pub(super) type Beside = Result<(), &'static str>;
 
 /// Of `at`, the strategy; fills in what its judge needs and the file leaves open.
 pub(super) fn gate(
     gate: &mut GateOrNone,
     objective: Objective,
+    baseline: Beside,
     at: &KeyPath,
     check: &mut Check<'_>,
 ) -> Option<rollout::Gate> {
@@ -19,6 +23,7 @@ pub(super) fn gate(
     let gate = gate.0.as_mut()?;
     let kind = kind(gate.judge);
     refuse_unused(gate, kind, at, check);
+    refuse_baseline(gate, kind, baseline, at, check);
     fill(gate, kind);
     let share = |percent: Option<Percent>, usual: f64| percent.unwrap_or(Percent::of(usual)).share();
     let terms = Terms {
@@ -39,6 +44,10 @@ pub(super) fn gate(
         samples: gate.samples.map_or(1, |samples| samples.small()),
         window: gate.window.0,
         budget: gate.budget.map(|part| Spending { share: part.share(), objective }),
+        control: match gate.control {
+            Some(ControlName::Baseline) => Control::Baseline,
+            Some(ControlName::Fleet) | None => Control::Fleet,
+        },
     })
 }
 
@@ -69,12 +78,33 @@ fn kind(name: JudgeName) -> Kind {
 fn uses(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Threshold => &["error-rate"],
-        Kind::Relative => &["factor"],
-        Kind::Fisher | Kind::Z => &["alpha"],
-        Kind::MannWhitney => &[],
+        Kind::Relative => &["factor", "control"],
+        Kind::Fisher | Kind::Z => &["alpha", "control"],
+        Kind::MannWhitney => &["control"],
         Kind::Sprt => &["alpha", "power", "baseline", "bad"],
-        Kind::Pocock | Kind::OBrienFleming => &["alpha", "looks"],
-        Kind::ConfidenceSequence => &["alpha", "bad"],
+        Kind::Pocock | Kind::OBrienFleming => &["alpha", "looks", "control"],
+        Kind::ConfidenceSequence => &["alpha", "bad", "control"],
+    }
+}
+
+/// The judges that compare the new version with something, for people.
+fn comparing() -> String {
+    let names = Kind::ALL.into_iter().filter(|(_, kind)| uses(*kind).contains(&"control")).map(|(name, _)| name);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn refuse_baseline(gate: &Gate, kind: Kind, baseline: Beside, at: &KeyPath, check: &mut Check<'_>) {
+    let at = at.key("control");
+    if gate.control.is_some() && !uses(kind).contains(&"control") {
+        let text = format!(
+            "found a control for the judge {}, which compares with nobody, expected none, or one of the judges {}",
+            kind.name(),
+            comparing()
+        );
+        check.complain(&[&at], text);
+    } else if let (Some(ControlName::Baseline), Err(reason)) = (gate.control, baseline) {
+        let text = format!("found baseline, expected fleet, since {reason}; canary, combined and ab-test can have one");
+        check.complain(&[&at], text);
     }
 }
 
@@ -107,6 +137,9 @@ fn fill(gate: &mut Gate, kind: Kind) {
     fill("bad", &mut gate.bad, BAD);
     if uses(kind).contains(&"factor") {
         gate.factor.get_or_insert(Above(FACTOR));
+    }
+    if uses(kind).contains(&"control") {
+        gate.control.get_or_insert(ControlName::Fleet);
     }
     if uses(kind).contains(&"looks") {
         gate.looks.get_or_insert(Whole::of(LOOKS as u64));

@@ -1,6 +1,6 @@
 //! The strategies to compare.
 
-use super::gate::gate;
+use super::gate::{Beside, gate};
 use super::{manifest, trial};
 use crate::core::amount::{Amount, Share};
 use crate::core::rollout::{self, Hold, Pace, Scale, Strategy, Surge};
@@ -70,7 +70,8 @@ fn resolve(strategy: &mut file::Strategy, service: Service, at: &KeyPath, check:
 }
 
 fn recreate(recreate: &mut Recreate, service: Service, at: &KeyPath, check: &mut Check<'_>) -> rollout::Recreate {
-    let gate = gate(&mut recreate.gate, service.objective, at, check);
+    let alone = Err("no old instance serves beside the new ones");
+    let gate = gate(&mut recreate.gate, service.objective, alone, at, check);
     rollout::Recreate { gate, bake: bake(&mut recreate.bake, gate) }
 }
 
@@ -86,7 +87,8 @@ fn rolling(rolling: &mut Rolling, service: Service, at: &KeyPath, check: &mut Ch
         let text = format!("found {percent}%, expected at most 100%");
         check.complain(&[&paths[0]], text);
     }
-    let gate = gate(&mut rolling.gate, service.objective, at, check);
+    let replaced = Err("the old instances are replaced one after the other, and no canary stands beside them");
+    let gate = gate(&mut rolling.gate, service.objective, replaced, at, check);
     rollout::Rolling {
         pace: Pace::Surge(Surge::new(rolling.surge, rolling.unavailable)),
         gate,
@@ -100,6 +102,8 @@ fn blue_green(blue_green: &mut BlueGreen, service: Service, at: &KeyPath, check:
         let text = format!("found {preview}, expected at most the size of the fleet, {}", service.size);
         check.complain(&[&at.key("preview"), &KeyPath::from(["fleet", "size"])], text);
     }
+    let switched = Err("the old version gets no requests from the switch on, when the gate begins to watch");
+    let gate = gate(&mut blue_green.gate, service.objective, switched, at, check);
     rollout::BlueGreen {
         preview,
         promotion: match blue_green.promotion {
@@ -107,16 +111,22 @@ fn blue_green(blue_green: &mut BlueGreen, service: Service, at: &KeyPath, check:
             Promotion::Manual => Hold::UntilPromoted,
             Promotion::After(time) => Hold::For(time),
         },
-        ..rollout::BlueGreen::plain(blue_green.bake, gate(&mut blue_green.gate, service.objective, at, check))
+        ..rollout::BlueGreen::plain(blue_green.bake, gate)
     }
 }
 
 fn canary(canary: &mut Canary, service: Service, at: &KeyPath, check: &mut Check<'_>) -> rollout::Canary {
     let steps = steps(&canary.steps, &at.key("steps"), check);
+    let gate = gate(&mut canary.gate, service.objective, beside(steps.first().map(|step| step.share)), at, check);
     rollout::Canary {
         split: split(canary.split, canary.header),
-        ..rollout::Canary::plain(steps, gate(&mut canary.gate, service.objective, at, check), canary.keep_old)
+        ..rollout::Canary::plain(steps, gate, canary.keep_old)
     }
+}
+
+/// A baseline has nothing to serve where the first step takes everything.
+pub(super) fn beside(first: Option<Share>) -> Beside {
+    if first == Some(Share::ALL) { Err("the first step leaves the old version no requests") } else { Ok(()) }
 }
 
 pub(super) fn split(split: file::Split, header: Percent) -> rollout::Split {

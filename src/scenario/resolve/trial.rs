@@ -1,7 +1,7 @@
 //! A/B test, shadow, feature flag, and blue-green with a canary.
 
 use super::gate::gate;
-use super::strategy::{Service, hold, percent, split};
+use super::strategy::{Service, beside, hold, percent, split};
 use crate::core::amount::{Amount, Share};
 use crate::core::rollout::{self, FlagStep, Scale, Split, Step};
 use crate::scenario::check::Check;
@@ -23,7 +23,7 @@ pub(super) fn ab_test(test: &mut AbTest, service: Service, at: &KeyPath, check: 
         check.complain(&[&at.key(key)], "found 0%, expected more, since there would be nothing to compare");
     }
     check_instances(test.instances, at, check);
-    let gate = gate(&mut test.gate, service.objective, at, check);
+    let gate = gate(&mut test.gate, service.objective, beside(Some(share)), at, check);
     rollout::AbTest { share, split, lasts: test.r#for.0, instances: test.instances, gate }
 }
 
@@ -46,11 +46,12 @@ pub(super) fn shadow(shadow: &mut Shadow, service: Service, at: &KeyPath, check:
         check.complain(&[&at.key("share")], "found 0%, expected more, since nothing would be copied");
     }
     check_instances(shadow.instances, at, check);
+    let copied = Err("the new version gets copies, and no share of the requests");
     rollout::Shadow {
         share: shadow.share.share(),
         lasts: shadow.r#for.0,
         instances: shadow.instances,
-        gate: gate(&mut shadow.gate, service.objective, at, check),
+        gate: gate(&mut shadow.gate, service.objective, copied, at, check),
     }
 }
 
@@ -68,7 +69,8 @@ pub(super) fn feature_flag(
 ) -> rollout::FeatureFlag {
     let steps = rising(&flag.steps, &at.key("steps"), check);
     let steps = steps.map(|(share, step)| FlagStep { share, hold: hold(&step.hold) }).collect();
-    rollout::FeatureFlag { steps, gate: gate(&mut flag.gate, service.objective, at, check) }
+    let everywhere = Err("a feature flag starts no instance");
+    rollout::FeatureFlag { steps, gate: gate(&mut flag.gate, service.objective, everywhere, at, check) }
 }
 
 /// A canary whose new fleet is complete from the first step on.
@@ -82,8 +84,8 @@ pub(super) fn combined(
     let steps = rising(&combined.steps, &at.key("steps"), check);
     let step =
         |(share, step): (Share, &ShareStep)| Step { share, scale: whole, hold: hold(&step.hold), analysis: None };
-    let steps = steps.map(step).collect();
-    let gate = gate(&mut combined.gate, service.objective, at, check);
+    let steps: Vec<Step> = steps.map(step).collect();
+    let gate = gate(&mut combined.gate, service.objective, beside(steps.first().map(|step| step.share)), at, check);
     rollout::Canary {
         split: split(combined.split, combined.header),
         ..rollout::Canary::plain(steps, gate, combined.bake)

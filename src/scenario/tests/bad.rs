@@ -319,3 +319,42 @@ fn releases_say_what_they_lack() {
                  releases: { bad: 1%, per-week: 1, kinds: [ { errors: 1% } ] } }";
     assert!(problems(alone)[0].contains("found releases without a rollout"));
 }
+
+#[test]
+fn a_baseline_is_refused_where_there_is_nothing_to_compare_and_all_at_once() {
+    let strategies = "strategies:
+  limit: { canary: { gate: { control: baseline } } }
+  wald: { canary: { gate: { judge: sprt, control: fleet } } }
+  recreate: { gate: { judge: fisher, control: baseline } }
+  rolling: { gate: { judge: z, control: baseline } }
+  blue-green: { gate: { judge: relative, control: baseline } }
+  shadow: { gate: { judge: mann-whitney, control: baseline } }
+  feature-flag: { gate: { judge: pocock, control: baseline } }
+  all: { canary: { steps: [ { share: 100%, hold: 1m } ], gate: { judge: fisher, control: baseline } } }
+  whole: { combined: { steps: [ { share: 100%, hold: 1m } ], gate: { judge: fisher, control: baseline } } }
+  everybody: { ab-test: { share: 100%, gate: { judge: fisher, control: baseline } } }
+  misspelt: { canary: { gate: { judge: fisher, control: base } } }
+";
+    let head = SAMPLE.split("strategies:").next().expect("there is a beginning");
+    let found = problems(&format!("{head}{strategies}"));
+    let compare = "which compares with nobody, expected none, or one of the judges relative, fisher, z, mann-whitney, \
+                   pocock, obrien-fleming, confidence-sequence";
+    let parts = [
+        format!("limit.canary.gate.control: found a control for the judge threshold, {compare}"),
+        format!("wald.canary.gate.control: found a control for the judge sprt, {compare}"),
+        "recreate.gate.control: found baseline, expected fleet, since no old instance serves".to_owned(),
+        "rolling.gate.control: found baseline, expected fleet, since the old instances are replaced".to_owned(),
+        "blue-green.gate.control: found baseline, expected fleet, since the old version gets no requests".to_owned(),
+        "shadow.gate.control: found baseline, expected fleet, since the new version gets copies".to_owned(),
+        "feature-flag.gate.control: found baseline, expected fleet, since a feature flag starts no instance".to_owned(),
+        "all.canary.gate.control: found baseline, expected fleet, since the first step leaves".to_owned(),
+        "whole.combined.gate.control: found baseline, expected fleet, since the first step leaves".to_owned(),
+        "everybody.ab-test.gate.control: found baseline, expected fleet, since the first step leaves".to_owned(),
+        "misspelt.canary.gate.control: found 'base', expected one of: fleet, baseline".to_owned(),
+    ];
+    assert_eq!(found.len(), parts.len(), "{found:#?}");
+    for part in parts {
+        assert!(found.iter().any(|problem| problem.contains(&part)), "no {part:?} in {found:#?}");
+    }
+    assert!(found[4].ends_with("canary, combined and ab-test can have one"), "{found:#?}");
+}

@@ -3,10 +3,10 @@ use std::path::{Path, PathBuf};
 use super::{FULL, SAMPLE, good, sample};
 use crate::core::amount::{Amount, Share};
 use crate::core::proxy::{AllOut, Budget, Rule, Spill};
-use crate::core::rollout::{Hold, Pace, Scale, Split, Strategy};
+use crate::core::rollout::{Control, Hold, Pace, Scale, Split, Strategy};
 use crate::core::time::{Moment, Span};
 use crate::scenario::plan::{Act, Law, Source, Spacing};
-use crate::scenario::{parse, relative};
+use crate::scenario::{Loaded, parse, relative};
 
 #[test]
 fn a_written_scenario_is_read_back_to_an_equal_plan() {
@@ -232,4 +232,26 @@ fn a_preset_gives_what_the_file_does_not() {
         let again = parse(&loaded.run_yaml(Path::new("")), "run.yaml", Path::new("")).expect("it is good");
         assert_eq!(again.scenario, loaded.scenario, "{preset}");
     }
+}
+
+#[test]
+fn a_gate_compares_with_the_fleet_unless_it_is_given_a_baseline() {
+    let steps = "steps: [ { share: 10%, hold: 1m }, { share: 100%, hold: 1m } ]";
+    let head = SAMPLE.split("strategies:").next().expect("there is a beginning");
+    let strategies = format!(
+        "strategies:\n  plain: {{ canary: {{ gate: {{ judge: fisher }} }} }}\n  \
+         fresh: {{ canary: {{ {steps}, gate: {{ judge: fisher, control: baseline }} }} }}\n  \
+         whole: {{ combined: {{ gate: {{ judge: relative, control: baseline }} }} }}\n  \
+         test: {{ ab-test: {{ gate: {{ judge: confidence-sequence, control: baseline }} }} }}\n  \
+         limit: {{ canary: {{}} }}\n"
+    );
+    let loaded = good(&format!("{head}{strategies}"));
+    let control = |loaded: &Loaded| -> Vec<Control> {
+        loaded.scenario.strategies.iter().map(|named| named.strategy.gate().expect("it has one").control).collect()
+    };
+    let expected = [Control::Fleet, Control::Baseline, Control::Baseline, Control::Baseline, Control::Fleet];
+    assert_eq!(control(&loaded), expected);
+    let written = loaded.run_yaml(Path::new(""));
+    assert_eq!((written.matches("control: fleet").count(), written.matches("control: baseline").count()), (1, 3));
+    assert_eq!(control(&good(&written)), expected);
 }

@@ -91,7 +91,12 @@ fn measurements_follow_the_interval_and_errors_are_retried_soon() {
     assert_eq!((run.deadline(), run.outcome()), (at(40), Outcome::Running));
     for (second, attempts) in [(30, 0), (40, 500), (100, 1_000), (160, 1_500)] {
         let new = Tally { attempts, failed: 0, slow: 0 };
-        samples.observe(super::super::Sample { at: at(second), new, old: Tally::default() });
+        samples.observe(super::super::Sample {
+            at: at(second),
+            new,
+            old: Tally::default(),
+            baseline: Tally::default(),
+        });
         run.measure(at(second), &samples);
     }
     assert_eq!((run.deadline(), run.outcome()), (Moment::NEVER, Outcome::Successful));
@@ -108,7 +113,12 @@ fn dry_runs_have_no_effect() {
     let mut samples = Samples::new(Span::from_secs(60));
     for (second, attempts) in [(0, 0), (30, 500)] {
         let new = Tally { attempts, failed: 0, slow: 0 };
-        samples.observe(super::super::Sample { at: at(second), new, old: Tally::default() });
+        samples.observe(super::super::Sample {
+            at: at(second),
+            new,
+            old: Tally::default(),
+            baseline: Tally::default(),
+        });
     }
     for (dry_run, expected) in [(true, Outcome::Successful), (false, Outcome::Failed)] {
         let mut run = Run::start(at(0), &Analysis { checks: vec![Check { dry_run, ..bad.clone() }] });
