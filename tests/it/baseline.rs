@@ -273,3 +273,14 @@ fn an_uneven_load_is_told_where_slow_answers_are_compared() {
     assert_eq!(uneven(COMPARED, "{ share: 5%, hold: 20s }"), None, "errors are no matter of load");
     assert_eq!(uneven(&slow.replace("baseline", "fleet"), "{ share: 5%, hold: 20s }"), None);
 }
+
+/// The old version that is kept gets no traffic: the gate has compared at the steps, and nobody waits for more.
+#[test]
+fn an_old_fleet_that_is_kept_without_traffic_holds_nobody_up() {
+    for control in ["fleet", "baseline"] {
+        let gate = format!("judge: fisher, alpha: 0.01%, window: 20s, samples: 100, control: {control}");
+        let yaml = small("", &gate, "2%", "").replace("keep-old: 10s", "keep-old: 60s");
+        let (run, _) = witnessed(&yaml);
+        assert_eq!(run.ending, Ending::Promoted, "{control}: {:?}", run.phases);
+    }
+}

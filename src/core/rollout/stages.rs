@@ -296,15 +296,21 @@ impl Machine {
             if !over {
                 return self.say_waiting(stage, said, sync);
             }
-            // A person has evidence of their own, and there is none to wait for without a share of the traffic.
-            let can_compare = sync.gate.is_some_and(|gate| gate.can_compare_at(wanted.share));
-            let waits_for_evidence = !promoted && wanted.share > Share::NONE && can_compare;
+            // A person has evidence of their own, and there is none to wait for without a share of the traffic, nor from a
+            // comparison that was made at the stages before and has nobody left to compare with.
+            let compares = sync.gate.is_some_and(|gate| gate.can_compare_at(wanted.share) || !self.has_compared(stage));
+            let waits_for_evidence = !promoted && wanted.share > Share::NONE && compares;
             let open = sync.ruling().filter(|ruling| waits_for_evidence && ruling.is_inconclusive());
             if let Some(ruling) = open {
                 return self.say(said, Phase::Holding, format!("inconclusive: {ruling}"), sync);
             }
         }
         self.analyse(stage, sync)
+    }
+
+    /// Whether both versions had traffic at a stage before this one.
+    fn has_compared(&self, stage: usize) -> bool {
+        self.course.stages[..stage].iter().any(|before| before.share > Share::NONE && before.share < Share::ALL)
     }
 
     fn say_waiting(&mut self, stage: usize, said: bool, sync: &mut Sync<'_>) -> Progress {

@@ -547,9 +547,10 @@ impl Gate {
         }
     }
 
-    /// Whether there is anybody to compare with in a stage in which the new version has this share of the traffic.
+    /// Whether there is anybody to compare with in a stage in which the new version has this share of the traffic, if that is
+    /// needed.
     pub(super) fn can_compare_at(&self, share: Share) -> bool {
-        self.control == Control::Fleet || share < Share::ALL
+        share < Share::ALL || (self.control == Control::Fleet && !self.judge.needs_control())
     }
 
     /// How far back its samples have to reach.
