@@ -287,11 +287,12 @@ impl World<'_> {
     #[inline(always)]
     fn answer_well(&mut self, id: FlightId) {
         let flight = &self.flights[id];
+        debug_assert!(self.now <= flight.gives_up(), "a client gives up in time");
         let Flight { pick, proxy, user, dice, exposed, .. } = *flight;
         let (attempts, latency) = (flight.tried.count(), self.now.since(flight.sent));
         self.attempted(pick, false, true);
-        // After a good answer only breakers draw, and witnesses want to know what.
-        let dice = if self.timed_proxies || self.witness.is_some() { further(dice, u64::from(attempts)) } else { dice };
+        // After a good answer only breakers draw.
+        let dice = if self.timed_proxies { further(dice, u64::from(attempts)) } else { dice };
         self.proxies[usize::from(proxy)].finish(self.now, pick, Ending::Served, attempts, dice);
         self.plan_proxy_due(proxy);
         self.settled += 1;

@@ -199,12 +199,13 @@ impl<'a> World<'a> {
         World { usual: world.is_usual(), ..world }
     }
 
-    /// See [`World::usual`]; to be asked again when a rollout orders copies or shows a flag.
+    /// See [`World::usual`]; to be asked again when a rollout orders copies or shows a flag. Before a witness everything goes
+    /// the long way, so that every question is asked, and tests can hold both ways to each other.
     pub fn is_usual(&self) -> bool {
         let at_clients = self.pins || self.with_cookies || self.flag.is_some();
         let at_proxies = self.mirroring || self.limited || self.timed_tries;
         let at_instances = self.sharing || self.reports;
-        !(at_clients || at_proxies || at_instances)
+        !(at_clients || at_proxies || at_instances || self.witness.is_some())
     }
 
     /// Runs to the horizon.

@@ -3,6 +3,10 @@
 use crate::lab::{forecast, value};
 use proptest::prelude::*;
 use rollcast::measure::forecast::{Ending, Forecast, Second, StrategyForecast};
+use rollcast::scenario::parse;
+use rollcast::sim;
+use std::path::Path;
+use std::sync::Arc;
 
 /// A random service, and the rollout of a version that may be worse.
 #[derive(Clone, Debug)]
@@ -386,5 +390,17 @@ proptest! {
     fn the_same_seed_gives_the_same_forecast(world in worlds()) {
         let yaml = world.yaml(true);
         prop_assert_eq!(rollcast::report::json(&forecast(&yaml)), rollcast::report::json(&forecast(&yaml)));
+    }
+
+    /// Before a witness every request goes the long way.
+    #[test]
+    fn the_usual_way_of_a_request_leads_where_the_long_one_does(world in worlds()) {
+        let yaml = world.yaml(true);
+        let loaded = parse(&yaml, "law.yaml", Path::new("")).unwrap_or_else(|problems| panic!("{problems}\n{yaml}"));
+        for (name, strategy) in sim::runs(&loaded.scenario) {
+            let usual = sim::run(&loaded.scenario, name, strategy);
+            let long = sim::run_witnessed(&loaded.scenario, name, strategy, Arc::new(|_| ()));
+            prop_assert_eq!(format!("{usual:?}"), format!("{long:?}"), "{}\n{}", name, yaml);
+        }
     }
 }
