@@ -10,28 +10,34 @@ const MAX_US: u64 = 3_600_000_000;
 const SINGLE_BITS: u32 = 11;
 const HALF: u64 = 1 << (SINGLE_BITS - 1);
 
-/// How many latencies fell into each cell.
-#[derive(Clone, Debug)]
+/// How many latencies fell into each cell, up to the last that was needed: short runs touch little memory.
+#[derive(Clone, Debug, Default)]
 pub struct Latencies {
     counts: Vec<u64>,
 }
 
 impl Latencies {
-    /// None yet.
-    pub fn new() -> Latencies {
-        Latencies { counts: vec![0; cell(MAX_US) + 1] }
-    }
-
     /// Counts one; what is longer than an hour counts as that.
     #[inline(always)]
     pub fn record(&mut self, latency: Span) {
-        let us = (latency.nanos() / 1_000).min(MAX_US);
-        self.counts[cell(us)] += 1;
+        let cell = cell((latency.nanos() / 1_000).min(MAX_US));
+        match self.counts.get_mut(cell) {
+            Some(count) => *count += 1,
+            None => self.record_beyond(cell),
+        }
+    }
+
+    #[inline(never)]
+    fn record_beyond(&mut self, cell: usize) {
+        self.counts.resize(cell.next_multiple_of(HALF as usize) + 1, 0);
+        self.counts[cell] += 1;
     }
 
     /// Those of all of `parts`, in microseconds; what is shorter than one counts as one.
     pub fn histogram(parts: &[&Latencies]) -> Histogram<u64> {
-        let mut histogram = Histogram::new_with_bounds(1, MAX_US, 3).expect("the bounds are constants that fit");
+        let longest = parts.iter().map(|part| part.counts.len()).max().unwrap_or_default();
+        let bound = lowest_of(longest).clamp(2, MAX_US);
+        let mut histogram = Histogram::new_with_bounds(1, bound, 3).expect("the bounds are in order");
         for (cell, &count) in parts.iter().flat_map(|part| part.counts.iter().enumerate()) {
             if count > 0 {
                 histogram.record_n(lowest_of(cell).max(1), count).expect("a cell lies within the bounds");
@@ -66,7 +72,7 @@ mod tests {
             let nanos = latencies.into_iter().map(|(number, doublings)| (number << doublings).min(1_000 * MAX_US));
             let latencies: Vec<Span> = nanos.map(Span::from_nanos).collect();
             let mut direct = Histogram::<u64>::new_with_bounds(1, MAX_US, 3).expect("bounds");
-            let mut counted = [Latencies::new(), Latencies::new()];
+            let mut counted = [Latencies::default(), Latencies::default()];
             for (number, latency) in latencies.iter().enumerate() {
                 direct.saturating_record((latency.nanos() / 1_000).max(1));
                 counted[number % 2].record(*latency);

@@ -178,7 +178,7 @@ impl Meter {
             began: Moment::START,
             sums: Sums::default(),
             users: Users::new(users),
-            latencies: [Latencies::new(), Latencies::new()],
+            latencies: [Latencies::default(), Latencies::default()],
             in_rollout: false,
             tallies: [Tally::default(); 2],
             baseline: Tally::default(),
