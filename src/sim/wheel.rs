@@ -6,11 +6,12 @@
 
 use crate::core::time::{Moment, Span};
 
-/// Slices of the ring: their heads fit into half of a first-level cache.
-const SLICES: usize = 4096;
+/// Slices of the ring for fleets of up to a thousand slots or so: their heads fit into half of a first-level cache.
+const SLICES_MIN: u64 = 1 << 12;
+/// Of larger fleets: the heads fill a second-level cache.
+const SLICES_MAX: u64 = 1 << 18;
 /// Fewer would put several entries into one slice, more would leave many slices empty.
 const SLICES_PER_ENTRY: u64 = 4;
-const WORDS: usize = SLICES / 64;
 /// More entries than this are not kept in order by insertion.
 const IN_ORDER_MAX: usize = 64;
 const NONE: u32 = u32::MAX;
@@ -42,9 +43,11 @@ pub struct Wheel<T> {
     /// The others, the last one first.
     in_order: Vec<T>,
     /// By slice: the first of its entries.
-    heads: Box<[u32; SLICES]>,
+    heads: Vec<u32>,
     /// One bit for each slice with entries.
-    occupied: Box<[u64; WORDS]>,
+    occupied: Vec<u64>,
+    /// The number of slices, a power of two, less one.
+    mask: usize,
     /// Entries on the ring.
     ringed: usize,
     entries: Vec<Entry<T>>,
@@ -54,14 +57,17 @@ pub struct Wheel<T> {
 impl<T: Timed> Wheel<T> {
     /// A wheel for about `many` entries at once that are due within `turn`.
     pub fn new(many: u64, turn: Span) -> Wheel<T> {
-        let width = turn.nanos() / many.saturating_mul(SLICES_PER_ENTRY).clamp(64, SLICES as u64);
+        let wanted = many.saturating_mul(SLICES_PER_ENTRY);
+        let width = turn.nanos() / wanted.clamp(64, SLICES_MAX);
+        let slices = wanted.clamp(SLICES_MIN, SLICES_MAX).next_power_of_two() as usize;
         Wheel {
             shift: width.max(1).ilog2(),
             current: 0,
             near: T::NEVER,
             in_order: Vec::new(),
-            heads: Box::new([NONE; SLICES]),
-            occupied: Box::new([0; WORDS]),
+            heads: vec![NONE; slices],
+            occupied: vec![0; slices / 64],
+            mask: slices - 1,
             ringed: 0,
             entries: Vec::new(),
             free: NONE,
@@ -75,8 +81,8 @@ impl<T: Timed> Wheel<T> {
     pub fn push(&mut self, key: T) -> bool {
         let slice = key.at().nanos() >> self.shift;
         let ahead = slice.wrapping_sub(self.current);
-        if ahead.wrapping_sub(1) < SLICES as u64 - 1 {
-            self.put_on_ring(slice as usize % SLICES, key);
+        if ahead.wrapping_sub(1) < self.mask as u64 {
+            self.put_on_ring(slice as usize & self.mask, key);
             true
         } else {
             self.push_near(slice, key)
@@ -143,7 +149,7 @@ impl<T: Timed> Wheel<T> {
             return;
         }
         self.current += self.distance();
-        let place = self.current as usize % SLICES;
+        let place = self.current as usize & self.mask;
         self.occupied[place / 64] &= !(1 << (place % 64));
         let index = std::mem::replace(&mut self.heads[place], NONE);
         let next = self.take_off_ring(index);
@@ -176,14 +182,14 @@ impl<T: Timed> Wheel<T> {
     /// How far ahead the next slice with entries is; there is one.
     #[inline(always)]
     fn distance(&self) -> u64 {
-        let start = (self.current as usize + 1) % SLICES;
+        let start = (self.current as usize + 1) & self.mask;
         let first = self.occupied[start / 64] >> (start % 64);
         if first != 0 {
             return u64::from(first.trailing_zeros()) + 1;
         }
         let mut ahead = 64 - start % 64;
         loop {
-            let word = self.occupied[(start + ahead) % SLICES / 64];
+            let word = self.occupied[((start + ahead) & self.mask) / 64];
             if word != 0 {
                 return (ahead + word.trailing_zeros() as usize) as u64 + 1;
             }
