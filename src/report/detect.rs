@@ -101,7 +101,7 @@ fn needed(page: &Page) -> String {
     let rule = match judge {
         Judge::Threshold(limit) => format!(", {} %,", percent(limit.value())),
         Judge::Relative(factor) => format!(", {} times as many,", figure(factor)),
-        Judge::MannWhitney(_) => " at 98 % confidence".to_owned(),
+        Judge::MannWhitney(rules) => format!(" at {} % confidence", percent(rules.confidence)),
         _ => format!(" at α = {} %", percent(page.alpha)),
     };
     let does = if matches!(judge, Judge::Looks(_)) { "do" } else { "does" };

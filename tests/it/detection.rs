@@ -52,7 +52,14 @@ const GATES: [&str; 7] = [
 
 #[test]
 fn probabilities_are_those_of_the_engine() {
-    GATES.into_iter().for_each(|gate| compare_with_the_engine(gate, 1_200));
+    GATES.into_iter().for_each(|gate| compare_with_the_engine(gate, (5, 300, 1_200)));
+}
+
+/// Samples come every 30 s, and looks once per window.
+#[test]
+fn so_they_are_of_planned_looks_that_take_several_samples_each() {
+    compare_with_the_engine("judge: pocock, looks: 2, window: 60s", (2, 600, 2_400));
+    compare_with_the_engine("judge: obrien-fleming, looks: 5, window: 45s, alpha: 2%", (3, 600, 2_400));
 }
 
 /// A fresh instance gets a sixth of what the old version gets, as each of the five others does.
@@ -64,18 +71,18 @@ fn so_they_are_where_the_control_is_a_fresh_baseline() {
         "judge: pocock, looks: 5, window: 30s, control: baseline",
         "judge: confidence-sequence, bad: 2%, control: baseline",
     ] {
-        compare_with_the_engine(gate, 200);
+        compare_with_the_engine(gate, (5, 300, 200));
     }
 }
 
 /// Of 250 runs, at 99.9 %: the exact probability lies in the interval of what the engine did. Arrivals are a Poisson process
-/// there, and even in the enumeration: two points for that.
-fn compare_with_the_engine(gate: &str, control: u64) {
+/// there, and even in the enumeration: two points for that. `looks`: how many, and what canary and control get by the first.
+fn compare_with_the_engine(gate: &str, looks: (usize, u64, u64)) {
     for errors in [BASELINE, 0.02] {
         let scenario = scenario(gate, errors);
         let watched = watch(canary(&scenario), scenario.telemetry.scrape).expect("it has a gate");
         let checks = watched.checks(RATE, Group::of(watched.control, scenario.fleet.size));
-        assert_eq!((checks.list.len(), checks.list[0].canary, checks.list[0].control), (5, 300, control));
+        assert_eq!((checks.list.len(), checks.list[0].canary, checks.list[0].control), looks);
         let case = Case { judge: watched.judge, floor: watched.floor, baseline: BASELINE, bad: 0.02 };
         let (expected, _) = odds(&case, &checks, errors);
         let (mut condemned, mut detection_s) = (0.0, 0.0);

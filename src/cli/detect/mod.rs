@@ -63,7 +63,9 @@ impl Asked {
         let number = |steps: &Vec<Held>| number_of(steps.iter().map(|step| step.hold), given.interval);
         let group = group(arguments.control, watched.as_ref());
         let watched = watched.map(|(watch, _)| watch);
-        let checks = watched.as_ref().map(Watch::number).or_else(|| steps.as_ref().map(number));
+        let is_planned = matches!(kind, Kind::Pocock | Kind::OBrienFleming);
+        let of_watch = |watch: &Watch| if is_planned { watch.looks() } else { watch.number() };
+        let checks = watched.as_ref().map(of_watch).or_else(|| steps.as_ref().map(number));
         if watched.is_none() || arguments.judge.is_some() {
             Given::check_looks(kind, arguments, checks, &mut wrong);
         }
@@ -74,7 +76,8 @@ impl Asked {
             Some(watch) if arguments.judge.is_none() => (watch.judge, watch.floor),
             Some(_) | None => (kind.with(&given.terms(arguments, checks)), u64::from(arguments.samples)),
         };
-        let plan = watched.map(|watch| given.changed(arguments, watch)).or_else(|| {
+        let brought = watched.is_some() && arguments.judge.is_none();
+        let plan = watched.map(|watch| Watch { judge, ..given.changed(arguments, watch) }).or_else(|| {
             steps.map(|steps| Watch {
                 judge,
                 control: Control::Fleet,
@@ -96,7 +99,8 @@ impl Asked {
         let share = share.map_or(given.share, |step| step.share);
         Ok(Asked {
             case: Case { judge, floor, baseline: given.baseline.value(), bad: given.bad.value() },
-            alpha: given.alpha.value(),
+            // A judge that the strategy brings has its own.
+            alpha: judge.alpha().filter(|_| brought).unwrap_or(given.alpha.value()),
             power: given.power.value(),
             share: share.value(),
             rate: given.rate.per_second(),

@@ -9,7 +9,10 @@ const INFLATED: f64 = 1.2;
 
 /// What is checked, in words.
 pub(super) fn sentence(watch: &Watch, group: Group) -> String {
-    let checks = watch.number();
+    let looks = match watch.judge {
+        Judge::Looks(test) => Some(watch.looks().min(u64::from(test.looks))),
+        _ => None,
+    };
     let shares: Vec<String> =
         watch.steps.iter().map(|step| format!("{} % for {}", 100.0 * step.share.value(), step.hold)).collect();
     let tolerated = match watch.limit {
@@ -19,8 +22,8 @@ pub(super) fn sentence(watch: &Watch, group: Group) -> String {
         limit => format!("{limit} failed checks are tolerated"),
     };
     let held = if watch.holds { ", and each holds the canary at its share" } else { "" };
-    let window =
-        if watch.window > watch.interval { format!(", each over the last {}", watch.window) } else { String::new() };
+    let looks_back = watch.window > watch.interval && !watch.judge.counts_from_the_start();
+    let window = if looks_back { format!(", each over the last {}", watch.window) } else { String::new() };
     let shown = if shares.len() > 6 {
         format!("{}, … {}", shares[..3].join(", "), shares[shares.len() - 1])
     } else {
@@ -34,10 +37,11 @@ pub(super) fn sentence(watch: &Watch, group: Group) -> String {
             " The control is a fresh baseline of the canary's size, which gets what as many old instances get."
         }
     };
-    format!(
-        "The canary gets {shown}: {checks} checks, one every {}{window}; {tolerated}{held}.{waits}{control}",
-        watch.interval
-    )
+    let checks = match looks {
+        Some(looks) => format!("{looks} planned looks, one every {}", watch.window.max(watch.interval)),
+        None => format!("{} checks, one every {}{window}", watch.number(), watch.interval),
+    };
+    format!("The canary gets {shown}: {checks}; {tolerated}{held}.{waits}{control}")
 }
 
 pub(super) fn warnings(page: &Page, ratio: f64) -> Vec<String> {

@@ -110,6 +110,17 @@ impl Judge {
         !matches!(self, Judge::Threshold(_) | Judge::Sprt(_))
     }
 
+    /// The probability to condemn a healthy version that it was made for, where it was made for one.
+    pub fn alpha(&self) -> Option<f64> {
+        match self {
+            Judge::Fisher(alpha) | Judge::Z(alpha) => Some(alpha.value()),
+            Judge::Sprt(test) => Some(test.alpha),
+            Judge::Looks(test) => Some(test.alpha),
+            Judge::Anytime(wanted) => Some(wanted.alpha.value()),
+            Judge::Threshold(_) | Judge::Relative(_) | Judge::MannWhitney(_) => None,
+        }
+    }
+
     /// The verdict on `seen`, with at least `floor` requests of the canary; never a pass without any.
     pub fn judge(&self, seen: &Seen<'_>, floor: u64) -> Verdict {
         let Seen { canary, control, .. } = *seen;

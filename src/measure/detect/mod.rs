@@ -54,12 +54,21 @@ pub struct Checks {
     pub holds: bool,
     /// Whether the checks end with the first decision; otherwise the canary goes on to the last one.
     pub until_decided: bool,
+    /// Requests of the canary after the last look at it.
+    pub after: u64,
 }
 
 impl Checks {
     /// A single look.
     pub fn one(at_s: f64, canary: u64, control: u64) -> Checks {
-        Checks { list: vec![Check { at_s, canary, control }], limit: 0, window: 1, holds: false, until_decided: false }
+        Checks {
+            list: vec![Check { at_s, canary, control }],
+            limit: 0,
+            window: 1,
+            holds: false,
+            until_decided: false,
+            after: 0,
+        }
     }
 }
 

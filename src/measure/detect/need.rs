@@ -157,7 +157,7 @@ fn sequential(test: &Sprt, wanted: &Wanted) -> Need {
     Need {
         canary: healthy.ceil() as u64,
         control: 0,
-        checks: Checks { list, limit: 0, window: 1, holds: false, until_decided: true },
+        checks: Checks { list, limit: 0, window: 1, holds: false, until_decided: true, after: 0 },
     }
 }
 
@@ -169,7 +169,7 @@ fn planned(case: &Case, test: &GroupSequential, wanted: &Wanted) -> Need {
     let each = (once * test.inflation(wanted.power) / looks as f64).ceil().max(1.0) as u64;
     let list = (1..=looks).map(|look| wanted.check(look * each, each)).collect();
     let (canary, control) = wanted.both(each * looks);
-    Need { canary, control, checks: Checks { list, limit: 0, window: 1, holds: false, until_decided: false } }
+    Need { canary, control, checks: Checks { list, limit: 0, window: 1, holds: false, until_decided: false, after: 0 } }
 }
 
 /// Points of the metric, one for each interval, with one verdict at the end.
@@ -194,7 +194,7 @@ fn points(case: &Case, wanted: &Wanted) -> Option<Need> {
     Some(Need {
         canary,
         control,
-        checks: Checks { list, limit: 0, window: usize::MAX, holds: false, until_decided: false },
+        checks: Checks { list, limit: 0, window: usize::MAX, holds: false, until_decided: false, after: 0 },
     })
 }
 

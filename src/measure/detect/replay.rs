@@ -81,6 +81,7 @@ fn run(case: &Case, checks: &Checks, rate: f64, mut stream: Stream) -> Run {
         before_s = if is_held { check.at_s - lasting(checks, index) } else { check.at_s };
         index += usize::from(!is_held);
     }
+    run.requests += checks.after;
     run
 }
 
@@ -116,7 +117,14 @@ fn since(so_far: &[(Count, Count)], index: usize, before: Option<usize>) -> (Cou
 
 /// A single verdict after `points` checks of this size: the probability to condemn, by replay.
 pub(super) fn at_the_end(case: &Case, check: Check, points: usize, rate: f64) -> f64 {
-    let checks = Checks { list: vec![check; points], limit: 0, window: usize::MAX, holds: false, until_decided: false };
+    let checks = Checks {
+        list: vec![check; points],
+        limit: 0,
+        window: usize::MAX,
+        holds: false,
+        until_decided: false,
+        after: 0,
+    };
     let seed = Seed(rate.to_bits() ^ points as u64);
     let fails = |trial: u32| {
         let mut stream = seed.stream("detect", trial.into());

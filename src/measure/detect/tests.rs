@@ -13,7 +13,7 @@ fn case(judge: Judge, baseline: f64, bad: f64) -> Case {
 
 fn checks(number: u32, canary: u64, control: u64, limit: u32) -> Checks {
     let check = |k: u32| Check { at_s: 60.0 * f64::from(k), canary, control };
-    Checks { list: (1..=number).map(check).collect(), limit, window: 1, holds: false, until_decided: false }
+    Checks { list: (1..=number).map(check).collect(), limit, window: 1, holds: false, until_decided: false, after: 0 }
 }
 
 fn wanted(power: f64, part: f64) -> Wanted {

@@ -14,7 +14,7 @@ pub(super) fn walk(case: &Case, checks: &Checks, rate: f64) -> Option<Odds> {
     let (mut toll, mut work) = (Toll::default(), 0);
     let (mut canary, mut control) = (0, 0);
     let (mut decided, mut requests) = (0.0, 0.0);
-    let all: u64 = checks.list.iter().map(|check| check.canary).sum();
+    let all = checks.list.iter().map(|check| check.canary).sum::<u64>() + checks.after;
     for (index, check) in checks.list.iter().enumerate() {
         let more = (Spread::binomial(check.canary, rate), control_spread(case, check.control));
         work += joint.work(&more.0, &more.1);
@@ -37,7 +37,7 @@ pub(super) fn walk(case: &Case, checks: &Checks, rate: f64) -> Option<Odds> {
     let open: f64 = joint.rows.iter().flatten().sum();
     // Sequences may be looked at again: what passed at the last look has a verdict, and is still in the table.
     let passed_last = if keeps_looking(&case.judge) { decided } else { 0.0 };
-    Some(toll.close((open - passed_last).max(0.0), requests + open * canary as f64))
+    Some(toll.close((open - passed_last).max(0.0), requests + open * (canary + checks.after) as f64))
 }
 
 /// Whether a version that passed is judged again at the next check.

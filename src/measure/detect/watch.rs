@@ -101,9 +101,18 @@ pub fn number_of(holds: impl Iterator<Item = Span>, interval: Span) -> u64 {
 }
 
 impl Watch {
-    /// How many checks there are.
+    /// How many samples come.
     pub fn number(&self) -> u64 {
         number_of(self.steps.iter().map(|step| step.hold), self.interval)
+    }
+
+    /// How many planned looks there is time for: one per window.
+    pub fn looks(&self) -> u64 {
+        number_of(std::iter::once(self.held()), self.window.max(self.interval))
+    }
+
+    fn held(&self) -> Span {
+        self.steps.iter().fold(Span::ZERO, |sum, step| sum + step.hold)
     }
 
     /// The checks of a service with `rate` requests a second, against this control.
@@ -119,7 +128,27 @@ impl Watch {
             }
         }
         let window = (self.window.seconds() / every).round().max(1.0) as usize;
-        Checks { list, limit: self.limit, window, holds: self.holds, until_decided: false }
+        let (list, after) = match self.judge {
+            Judge::Looks(test) => self.planned(&list, test.looks),
+            _ => (list, 0),
+        };
+        Checks { list, limit: self.limit, window, holds: self.holds, until_decided: false, after }
+    }
+
+    /// Of samples, those that are looked at, each with the requests since the last: the first that comes once so many windows
+    /// have passed. Also the canary's requests after the last look.
+    fn planned(&self, samples: &[detect::Check], looks: u32) -> (Vec<detect::Check>, u64) {
+        let mut list: Vec<detect::Check> = Vec::new();
+        let mut since = (0, 0);
+        for sample in samples {
+            since = (since.0 + sample.canary, since.1 + sample.control);
+            let due = self.window.times(list.len() as u64 + 1).seconds();
+            if list.len() < looks as usize && sample.at_s >= due {
+                list.push(detect::Check { canary: since.0, control: since.1, ..*sample });
+                since = (0, 0);
+            }
+        }
+        (list, since.0)
     }
 }
 
