@@ -55,6 +55,8 @@ struct Class {
     /// A ring from `first` on: largest current first; of equals the first listed.
     ring: Vec<(i64, u32)>,
     first: usize,
+    /// By place: what stands in the ring, to find it there.
+    values: Vec<i64>,
 }
 
 impl Smooth {
@@ -91,7 +93,7 @@ impl Smooth {
     pub fn current(&self, members: &[Member], place: usize) -> i64 {
         self.homes[place].map_or(members[place].current, |class| {
             let class = &self.classes[usize::from(class)];
-            class.offset + class.ring[class.find(place)].0
+            class.offset + class.values[place]
         })
     }
 
@@ -198,7 +200,13 @@ impl Smooth {
     fn put_in(&mut self, members: &mut [Member], place: usize) {
         let weight = members[place].weight;
         let home = self.classes.iter().position(|class| class.weight == weight).unwrap_or_else(|| {
-            self.classes.push(Class { weight, offset: 0, ring: Vec::with_capacity(members.len()), first: 0 });
+            self.classes.push(Class {
+                weight,
+                offset: 0,
+                ring: Vec::with_capacity(members.len()),
+                first: 0,
+                values: Vec::new(),
+            });
             self.classes.len() - 1
         });
         self.classes[home].join(place, members[place].current);
@@ -214,6 +222,7 @@ impl Class {
         let paid = (value - total, place);
         let last = self.first.checked_sub(1).unwrap_or(self.ring.len() - 1);
         self.ring[self.first] = paid;
+        self.values[place as usize] = paid.0;
         if before(self.ring[last], paid) || last == self.first {
             self.first = if self.first + 1 == self.ring.len() { 0 } else { self.first + 1 };
         } else {
@@ -225,33 +234,54 @@ impl Class {
     /// The first goes where it belongs.
     #[inline(never)]
     fn move_back(&mut self) {
-        self.straighten();
-        let moved = self.ring[0];
-        let to = self.ring[1..].partition_point(|&other| before(other, moved));
-        self.ring[..=to].rotate_left(1);
-    }
-
-    /// The first stands at the beginning.
-    fn straighten(&mut self) {
-        self.ring.rotate_left(std::mem::take(&mut self.first));
+        let moved = self.take(0);
+        self.put(moved);
     }
 
     fn join(&mut self, place: usize, current: i64) {
-        self.straighten();
-        let entry = (current - self.offset, place as u32);
-        let at = self.ring.partition_point(|&other| before(other, entry));
-        self.ring.insert(at, entry);
+        let value = current - self.offset;
+        self.values.resize(self.values.len().max(place + 1), 0);
+        self.values[place] = value;
+        self.put((value, place as u32));
     }
 
     /// Answers the current weight of who leaves.
     fn leave(&mut self, place: usize) -> i64 {
-        self.straighten();
-        self.ring.remove(self.find(place)).0 + self.offset
+        let (value, left) = self.take(self.position((self.values[place], place as u32)));
+        debug_assert_eq!(left as usize, place, "whoever has a home stands in it");
+        value + self.offset
     }
 
-    fn find(&self, place: usize) -> usize {
-        let found = self.ring.iter().position(|&(_, other)| other as usize == place);
-        found.expect("whoever has a home stands in it")
+    /// How many stand before `entry`.
+    fn position(&self, entry: (i64, u32)) -> usize {
+        let (late, early) = self.ring.split_at(self.first);
+        let count = |part: &[(i64, u32)]| part.partition_point(|&other| before(other, entry));
+        match count(early) {
+            all if all == early.len() => all + count(late),
+            some => some,
+        }
+    }
+
+    /// Takes out who has so many before.
+    fn take(&mut self, position: usize) -> (i64, u32) {
+        let at = (self.first + position) % self.ring.len();
+        let taken = self.ring.remove(at);
+        self.first -= usize::from(at < self.first);
+        if self.first == self.ring.len() {
+            self.first = 0;
+        }
+        taken
+    }
+
+    fn put(&mut self, entry: (i64, u32)) {
+        let at = self.first + self.position(entry);
+        if at <= self.ring.len() {
+            self.ring.insert(at, entry);
+        } else {
+            // Beyond the end of the vector the ring goes on at its beginning.
+            self.ring.insert(at - self.ring.len(), entry);
+            self.first += 1;
+        }
     }
 }
 
