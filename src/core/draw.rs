@@ -1,12 +1,58 @@
 //! Chance as named streams: the same (seed, label, index) always gives the same draws, and no two share a generator.
 //!
-//! Generator: xoshiro256++ (Blackman and Vigna, 2019), seeded through SplitMix64 as its authors advise.
+//! Generator: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), made for streams
+//! that are opened by the million: its state is one number, so that a stream costs nothing to open, and a draw that nobody
+//! needs costs nothing to pass over.
 
-use rand::SeedableRng;
-use rand::rngs::Xoshiro256PlusPlus;
+use rand::TryRng;
+use rand::rand_core::utils;
+use std::convert::Infallible;
+
+/// Odd, and the golden ratio of 2^64: steps of it spread evenly.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A stream of random numbers; implements [`rand::Rng`].
-pub type Stream = Xoshiro256PlusPlus;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream(u64);
+
+impl Stream {
+    /// As if `draws` numbers had been drawn.
+    #[inline(always)]
+    pub fn skip(&mut self, draws: u64) {
+        self.0 = self.0.wrapping_add(draws.wrapping_mul(GOLDEN));
+    }
+
+    /// What will be drawn next.
+    #[inline(always)]
+    pub fn ahead(self) -> u64 {
+        mix(self.0.wrapping_add(GOLDEN))
+    }
+
+    /// 64 random bits that belong to the stream as it stands, and have nothing to do with what is drawn from it.
+    #[inline(always)]
+    pub fn dice(self) -> u64 {
+        self.0.rotate_left(32)
+    }
+}
+
+impl TryRng for Stream {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.try_next_u64().map(|bits| (bits >> 32) as u32)
+    }
+
+    #[inline(always)]
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.skip(1);
+        Ok(mix(self.0))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        utils::fill_bytes_via_next_word(bytes, || self.try_next_u64())
+    }
+}
 
 /// The seed of a run, from which every stream is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +87,14 @@ pub struct Family(u64);
 
 impl Family {
     /// The stream with number `index`.
+    #[inline]
     pub fn stream(self, index: u64) -> Stream {
-        Stream::seed_from_u64(mix(self.0.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15))))
+        Stream(further(self.0, index))
     }
 }
 
 /// The finaliser of SplitMix64: every input bit changes every output bit with probability one half.
+#[inline(always)]
 const fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -56,15 +104,17 @@ const fn mix(mut z: u64) -> u64 {
 /// Other 64 random bits from `bits`: the `index`th of a series that belongs to them.
 #[inline]
 pub fn further(bits: u64, index: u64) -> u64 {
-    mix(bits.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    mix(bits.wrapping_add(index.wrapping_mul(GOLDEN)))
 }
 
 /// A draw in [0, 1) from 64 random bits, with the 53 bits that an `f64` can hold.
+#[inline]
 pub fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
 /// A number below `bound` from 64 random bits, by multiplication; the bias is below 2^-32 for any 32-bit bound.
+#[inline]
 pub fn below(bits: u64, bound: u32) -> u32 {
     ((u128::from(bits) * u128::from(bound)) >> 64) as u32
 }

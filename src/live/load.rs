@@ -8,10 +8,11 @@ use crate::core::proxy::Ending;
 use crate::core::time::Moment;
 use crate::live::books::Trip;
 use crate::live::gateway::{DICE, SENT, USER};
-use crate::live::site::{Caller, Site};
+use crate::live::site::Site;
 use crate::live::upstream::{NUMBER, SIZE};
 use crate::measure::meter::Settled;
 use crate::scenario::arrivals::Arrivals;
+use crate::scenario::caller::Caller;
 use crate::scenario::plan::Request;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
@@ -63,7 +64,7 @@ pub(super) async fn send_all(site: Arc<Site>) {
 
 /// One request of a user, to its final answer or the end of the user's patience.
 async fn ask(site: Arc<Site>, pool: Arc<Pool>, number: u64, request: Request) {
-    let caller = site.caller(number);
+    let caller = site.callers.call(number).0;
     let exchange = exchange(&site, &pool, number, &caller, request);
     let answer = match site.patience {
         None => exchange.await,
@@ -77,9 +78,9 @@ async fn ask(site: Arc<Site>, pool: Arc<Pool>, number: u64, request: Request) {
 
 /// Whether the answer was good; `None` if there was none.
 async fn exchange(site: &Site, pool: &Pool, number: u64, caller: &Caller, request: Request) -> Option<bool> {
-    let address = site.doors[caller.proxy].address;
+    let address = site.doors[usize::from(caller.proxy)].address;
     let message = message(number, caller, request)?;
-    let kept = pool.take(caller.proxy);
+    let kept = pool.take(usize::from(caller.proxy));
     let was_kept = kept.is_some();
     let mut connection = match kept {
         Some(connection) => connection,
@@ -99,7 +100,7 @@ async fn exchange(site: &Site, pool: &Pool, number: u64, caller: &Caller, reques
     response.into_body().collect().await.ok()?;
     // Proxies close connections after errors of their own.
     if good {
-        pool.give_back(caller.proxy, connection);
+        pool.give_back(usize::from(caller.proxy), connection);
     }
     Some(good)
 }

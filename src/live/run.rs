@@ -14,6 +14,7 @@ use crate::live::site::{Door, Site};
 use crate::live::{load, upstream};
 use crate::measure::meter::Meter;
 use crate::scenario::behaviour::Behaviour;
+use crate::scenario::caller::Callers;
 use crate::scenario::law::Sampler;
 use crate::scenario::origin;
 use crate::scenario::plan::Scenario;
@@ -111,8 +112,7 @@ async fn play(
         boot: Sampler::new(&scenario.fleet.boot),
         doors,
         books: Mutex::new(Books { meter, servers, trips: BTreeMap::new(), measuring: scenario.warm_up.is_zero() }),
-        luck: scenario.seed.family("request"),
-        retry_luck: scenario.seed.family("retry"),
+        callers: Callers::new(scenario),
         patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
         slow_above: strategy.and_then(Strategy::slow_above),
         split,

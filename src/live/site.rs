@@ -1,7 +1,6 @@
 //! What everybody in a run shares: the clock, the proxies' cores, the books, and the luck of each request.
 
-use crate::core::draw::{Family, Stream, below};
-use crate::core::ids::{InstanceId, UserId, VersionId};
+use crate::core::ids::{InstanceId, VersionId};
 use crate::core::journal::Front;
 use crate::core::rollout::{Input, Split};
 use crate::core::time::{Moment, Span};
@@ -9,16 +8,13 @@ use crate::live::books::Books;
 use crate::live::clock::Clock;
 use crate::live::news::News;
 use crate::scenario::behaviour::{Behaviour, Luck};
+use crate::scenario::caller::Callers;
 use crate::scenario::law::Sampler;
 use crate::scenario::plan::Scenario;
-use rand::Rng;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
-
-/// Draws of a request's stream that come before those of its first attempt.
-const DRAWS_OF_REQUEST: usize = 3;
 
 /// One run of one strategy.
 pub(super) struct Site {
@@ -28,8 +24,7 @@ pub(super) struct Site {
     pub boot: Sampler,
     pub doors: Vec<Door>,
     pub books: Mutex<Books>,
-    pub luck: Family,
-    pub retry_luck: Family,
+    pub callers: Callers,
     /// How long a client waits, or its proxy for it.
     pub patience: Option<Span>,
     /// An attempt that takes longer counts as slow; `None`: nothing asks for that.
@@ -56,14 +51,6 @@ pub(super) struct Door {
     pub news: mpsc::UnboundedSender<(Moment, News)>,
 }
 
-/// Who asks, and where the request comes in.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Caller {
-    pub user: UserId,
-    pub proxy: usize,
-    pub dice: u64,
-}
-
 impl Site {
     pub fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
@@ -87,24 +74,10 @@ impl Site {
         let _ = self.inputs.send(input);
     }
 
-    /// Who sends the request that is called `number`: as in virtual time, its luck is its own.
-    pub fn caller(&self, number: u64) -> Caller {
-        let mut stream = self.luck.stream(number);
-        let user = UserId(below(stream.next_u64(), self.scenario.traffic.users));
-        let proxy = below(stream.next_u64(), u32::from(self.scenario.proxies.count)) as usize;
-        Caller { user, proxy, dice: stream.next_u64() }
-    }
-
-    /// The luck of an attempt of that request, of which `before` were made earlier.
+    /// The luck of an attempt of the request that is called `number`, of which `before` were made earlier: the same as in
+    /// virtual time.
     pub fn luck(&self, number: u64, before: u8, version: usize, size: f64) -> Luck {
-        let mut stream: Stream = match before {
-            0 => self.luck.stream(number),
-            _ => self.retry_luck.stream(number.wrapping_mul(4).wrapping_add(u64::from(before))),
-        };
-        for _ in 0..if before == 0 { DRAWS_OF_REQUEST } else { 0 } {
-            stream.next_u64();
-        }
-        self.behaviours[version].luck(&mut stream, size)
+        self.behaviours[version].luck(&mut self.callers.luck(number, before), size)
     }
 
     /// The priority of an instance: its version's, and one below that if it is one of the fleet's backups.

@@ -6,7 +6,6 @@ use crate::core::ids::UserId;
 use crate::core::time::Span;
 use crate::scenario::law::Sampler;
 use crate::scenario::plan::{Errors, Version, WarmUp};
-use rand::Rng;
 
 /// Names the draw that decides who is in a cohort, so that it is the same users in every run.
 const COHORT: u64 = 0x0063_6f68_6f72_7421;
@@ -20,6 +19,8 @@ pub struct Behaviour {
     errors: Errors,
     /// Whether errors depend on nothing but luck and age, which nearly always is so.
     plain: bool,
+    /// Whether there are no errors at all.
+    faultless: bool,
     fails_to_start: f64,
     crashes_after: Option<Sampler>,
 }
@@ -40,7 +41,7 @@ pub struct Circumstances {
 /// The luck of one attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Luck {
-    /// In [0, 1): below the error rate is an error.
+    /// In [0, 1]: below the error rate is an error.
     pub fate: f64,
     /// Service time at a warm instance, in nanoseconds.
     pub work_ns: u64,
@@ -49,13 +50,15 @@ pub struct Luck {
 impl Behaviour {
     /// As the scenario describes the version.
     pub fn new(version: &Version) -> Behaviour {
+        let plain = version.errors.leak.is_none()
+            && version.errors.under_load.is_none()
+            && version.errors.cohort == Share::NONE;
         Behaviour {
             service: Sampler::new(&version.service),
             slowdown: (version.slowdown != 1.0).then_some(version.slowdown),
             errors: version.errors,
-            plain: version.errors.leak.is_none()
-                && version.errors.under_load.is_none()
-                && version.errors.cohort == Share::NONE,
+            plain,
+            faultless: plain && version.errors.rate == Share::NONE,
             fails_to_start: version.fails_to_start.value(),
             crashes_after: version.crashes_after.as_ref().map(Sampler::new),
         }
@@ -65,7 +68,8 @@ impl Behaviour {
     /// request meets the same luck wherever it goes.
     #[inline(always)]
     pub fn luck(&self, stream: &mut Stream, size: f64) -> Luck {
-        let fate = unit(stream.next_u64());
+        let fate = if self.faultless { 1.0 } else { unit(stream.ahead()) };
+        stream.skip(1);
         let work_ns = self.service.draw(stream, size);
         Luck { fate, work_ns: self.slowdown.map_or(work_ns, |factor| slowed(work_ns, factor)) }
     }

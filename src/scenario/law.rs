@@ -3,6 +3,7 @@
 use crate::core::draw::{Stream, below, unit};
 use crate::core::time::Span;
 use crate::scenario::plan::{Branch, Law};
+use crate::scenario::power::two_to;
 use rand::Rng;
 use rand_distr::{Distribution, Exp1, Gamma, StandardNormal};
 
@@ -25,11 +26,11 @@ pub enum Sampler {
     },
     /// Mean in nanoseconds.
     Exponential(f64),
-    /// Logarithm of the median in nanoseconds, and its standard deviation.
+    /// Logarithm to base 2 of the median in nanoseconds, and its standard deviation.
     LogNormal {
-        /// ln(median).
+        /// log2(median).
         mu: f64,
-        /// ln(p99 / median) / z99.
+        /// log2(p99 / median) / z99.
         sigma: f64,
     },
     /// In nanoseconds.
@@ -63,7 +64,7 @@ impl Sampler {
             Law::Uniform { min, max } => Sampler::Uniform { min: ns(*min), width: ns(*max) - ns(*min) },
             Law::Exponential { mean } => Sampler::Exponential(ns(*mean)),
             Law::LogNormal { median, p99 } => {
-                Sampler::LogNormal { mu: ns(*median).ln(), sigma: (ns(*p99) / ns(*median)).ln() / Z99 }
+                Sampler::LogNormal { mu: ns(*median).log2(), sigma: (ns(*p99) / ns(*median)).log2() / Z99 }
             }
             Law::Gamma { mean, shape } => {
                 let gamma = Gamma::new(*shape, ns(*mean) / shape);
@@ -86,7 +87,8 @@ impl Sampler {
             Sampler::Exponential(mean) => mean * exponential(stream),
             Sampler::LogNormal { mu, sigma } => {
                 let normal: f64 = StandardNormal.sample(stream);
-                (mu + sigma * normal).exp()
+                // Beyond these lies less than a nanosecond, or more than the longest.
+                two_to((mu + sigma * normal).clamp(-1.0, 64.0))
             }
             Sampler::Gamma(gamma) => gamma.sample(stream),
             // 1 − u lies in (0, 1], so that the power is finite.

@@ -13,6 +13,7 @@
 
 pub mod arrivals;
 pub mod behaviour;
+pub mod caller;
 mod check;
 pub mod config;
 mod entry;
@@ -20,6 +21,7 @@ mod file;
 pub mod law;
 mod origin;
 pub mod plan;
+mod power;
 
 pub mod quantity;
 mod release;

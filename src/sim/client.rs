@@ -1,17 +1,14 @@
 //! Clients: who sends a request, and what it came to.
 
-use crate::core::draw::{Stream, below};
+use crate::core::draw::Stream;
 use crate::core::ids::{InstanceId, UserId};
 use crate::core::proxy::{Affinity, Ending, Undecided};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::Settled;
+use crate::scenario::caller::Caller;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId};
 use crate::sim::world::World;
-use rand::Rng;
-
-/// Draws of a request's stream that come before those of its first attempt.
-const DRAWS_OF_REQUEST: usize = 3;
 
 impl World<'_> {
     /// Fetches the next open-loop request.
@@ -59,12 +56,9 @@ impl World<'_> {
     fn send(&mut self, number: u64, size: f32, user: Option<UserId>) {
         self.arrived += 1;
         self.meter.offered();
-        let mut stream = self.luck.stream(number);
-        let drawn = UserId(below(stream.next_u64(), self.scenario.traffic.users));
+        let (Caller { user: drawn, proxy, dice }, mut stream) = self.callers.call(number);
         let user = user.unwrap_or(drawn);
-        let proxy = below(stream.next_u64(), u32::from(self.scenario.proxies.count));
-        let dice = stream.next_u64();
-        let front = if self.links.is_empty() { proxy as u16 } else { self.front_of(user, proxy as u16) };
+        let front = if self.links.is_empty() { proxy } else { self.front_of(user, proxy) };
         let proxy = self.fronts[usize::from(front)];
         let gives_up = self.patience.map_or(Moment::NEVER, |patience| self.now + patience);
         let flight = Flight::new(number, self.now, gives_up, user, size, dice, proxy);
@@ -98,14 +92,7 @@ impl World<'_> {
     /// The stream of the next attempt of a request.
     pub fn luck_of(&self, id: FlightId) -> Stream {
         let Flight { number, tried, .. } = self.flights[id];
-        if tried.count() > 0 {
-            return self.retry_luck.stream(number.wrapping_mul(4).wrapping_add(u64::from(tried.count())));
-        }
-        let mut stream = self.luck.stream(number);
-        for _ in 0..DRAWS_OF_REQUEST {
-            stream.next_u64();
-        }
-        stream
+        self.callers.luck(number, tried.count())
     }
 
     /// The instance that the user's cookie names.

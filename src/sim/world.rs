@@ -13,6 +13,7 @@ use crate::core::time::{Moment, Span};
 use crate::measure::meter::{Meter, Stage};
 use crate::scenario::arrivals::Arrivals;
 use crate::scenario::behaviour::Behaviour;
+use crate::scenario::caller::Callers;
 use crate::scenario::law::Sampler;
 use crate::scenario::origin;
 use crate::scenario::plan::{Discipline, Law, Layer, Request, Scenario, Source};
@@ -97,8 +98,7 @@ pub(super) struct World<'a> {
     pub behaviours: Vec<Behaviour>,
     pub boot: Sampler,
     pub meter: Meter,
-    pub luck: Family,
-    pub retry_luck: Family,
+    pub callers: Callers,
     pub controller: Pilot,
     /// Who is told of every question to the core.
     pub witness: Option<Witness>,
@@ -180,8 +180,7 @@ impl<'a> World<'a> {
             behaviours: scenario.versions.iter().map(Behaviour::new).collect(),
             boot: Sampler::new(&scenario.fleet.boot),
             meter: Meter::new(to, scenario.traffic.users, scenario.fleet.slots).with_limits(scenario.slo.limits()),
-            luck: seed.family("request"),
-            retry_luck: seed.family("retry"),
+            callers: Callers::new(scenario),
             controller: Pilot::new(origin.setup, strategy.cloned(), witness.clone()),
             witness,
             inputs: VecDeque::new(),
