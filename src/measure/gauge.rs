@@ -5,13 +5,12 @@
 
 use crate::core::time::Moment;
 
-/// A level, and the area under it.
+/// A level, and the area under it. A change at `t` adds its height times the rest of the time, so that it costs two additions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gauge {
     level: i64,
-    since: Moment,
-    /// Level × nanoseconds.
-    area: i64,
+    /// The area up to now, in level × nanoseconds, less the level × now. It may wrap; the area does not.
+    base: i64,
 }
 
 impl Gauge {
@@ -20,32 +19,24 @@ impl Gauge {
         self.level
     }
 
-    /// Changes the level at `now`, which is not before the last change.
-    #[inline]
+    /// Changes the level at `now`.
+    #[inline(always)]
     pub fn add(&mut self, now: Moment, delta: i64) {
-        self.settle(now);
+        self.base = self.base.wrapping_sub(delta.wrapping_mul(now.nanos() as i64));
         self.level += delta;
         debug_assert!(self.level >= 0, "a level fell below zero");
     }
 
     /// Sets the level at `now`.
     pub fn set(&mut self, now: Moment, level: i64) {
-        self.settle(now);
-        self.level = level;
+        self.add(now, level - self.level);
     }
 
     /// The integral up to `now` in level × seconds, starting afresh from there.
     pub fn take(&mut self, now: Moment) -> f64 {
-        self.settle(now);
-        let area = self.area;
-        self.area = 0;
+        let area = self.base.wrapping_add(self.level.wrapping_mul(now.nanos() as i64));
+        self.base = self.base.wrapping_sub(area);
         area as f64 / 1e9
-    }
-
-    #[inline]
-    fn settle(&mut self, now: Moment) {
-        self.area += self.level * now.since(self.since).nanos() as i64;
-        self.since = now;
     }
 }
 
