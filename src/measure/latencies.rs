@@ -1,5 +1,5 @@
-//! Latencies as they are counted while a run goes on: one increment for each, in the cells of an HDR histogram of three
-//! significant digits, which [`Latencies::histogram`] makes of them.
+//! Latencies as they are counted while a run goes on: their sum, and one increment for each in the cells of an HDR histogram
+//! of three significant digits, which [`Latencies::histogram`] makes of them.
 
 use crate::core::time::Span;
 use hdrhistogram::Histogram;
@@ -14,12 +14,14 @@ const HALF: u64 = 1 << (SINGLE_BITS - 1);
 #[derive(Clone, Debug, Default)]
 pub struct Latencies {
     counts: Vec<u64>,
+    sum_ns: u128,
 }
 
 impl Latencies {
     /// Counts one; what is longer than an hour counts as that.
     #[inline(always)]
     pub fn record(&mut self, latency: Span) {
+        self.sum_ns += u128::from(latency.nanos());
         let cell = cell((latency.nanos() / 1_000).min(MAX_US));
         match self.counts.get_mut(cell) {
             Some(count) => *count += 1,
@@ -38,12 +40,21 @@ impl Latencies {
         let longest = parts.iter().map(|part| part.counts.len()).max().unwrap_or_default();
         let bound = lowest_of(longest).clamp(2, MAX_US);
         let mut histogram = Histogram::new_with_bounds(1, bound, 3).expect("the bounds are in order");
-        for (cell, &count) in parts.iter().flat_map(|part| part.counts.iter().enumerate()) {
-            if count > 0 {
-                histogram.record_n(lowest_of(cell).max(1), count).expect("a cell lies within the bounds");
+        for part in parts {
+            for (cell, &count) in part.counts.iter().enumerate() {
+                if count > 0 {
+                    histogram.record_n(lowest_of(cell).max(1), count).expect("a cell lies within the bounds");
+                }
             }
         }
         histogram
+    }
+
+    /// The mean of all of `parts` in milliseconds, to the nanosecond; `None`: there are none.
+    pub fn mean_ms(parts: &[&Latencies]) -> Option<f64> {
+        let count: u64 = parts.iter().flat_map(|part| &part.counts).sum();
+        let sum_ns: u128 = parts.iter().map(|part| part.sum_ns).sum();
+        (count > 0).then(|| sum_ns as f64 / count as f64 / 1e6)
     }
 }
 

@@ -142,7 +142,7 @@ fn latency(metrics: &mut Metrics, meter: &Meter) {
     metrics.latency_ms_p95 = of(&all, 0.95);
     metrics.latency_ms_p99 = of(&all, 0.99);
     metrics.latency_ms_p999 = of(&all, 0.999);
-    metrics.latency_ms_mean = (!all.is_empty()).then(|| all.mean() / 1e3);
+    metrics.latency_ms_mean = Latencies::mean_ms(&[outside, inside]);
     metrics.rollout_latency_ms_p50 = of(&rollout, 0.5);
     metrics.rollout_latency_ms_p95 = of(&rollout, 0.95);
     metrics.rollout_latency_ms_p99 = of(&rollout, 0.99);
