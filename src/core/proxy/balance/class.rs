@@ -2,15 +2,9 @@
 //! by place.
 //!
 //! Those with equally many active attempts stand on one level; what everyone on a level gains in a tie is kept once for the
-//! level. The first of the lowest level is found by a look at each of them where there are few members, and else by a
-//! [`Tournament`].
+//! level. A [`Tournament`] knows the first of the lowest level.
 
 use super::tournament::Tournament;
-
-/// Above every level.
-const NOWHERE: usize = usize::MAX;
-/// So many members have a bit each.
-const FEW: usize = u64::BITS as usize;
 
 #[derive(Clone, Debug)]
 pub(super) struct Class {
@@ -19,7 +13,7 @@ pub(super) struct Class {
     stands: Vec<Stand>,
     /// By active attempts.
     levels: Vec<Level>,
-    order: Order,
+    order: Tournament<u64>,
     /// Keys count levels from here.
     base: u32,
     /// What the picked member has yet to pay; it does when its attempt counts, so that it changes its level once.
@@ -39,15 +33,6 @@ struct Level {
     /// What everyone on it has gained so far.
     offset: i64,
     count: i64,
-    /// One bit for each place, where there are few.
-    places: u64,
-}
-
-#[derive(Clone, Debug)]
-enum Order {
-    /// The lowest level that anybody stands on, or `NOWHERE`.
-    Few(usize),
-    Many(Tournament<u64>),
 }
 
 /// Keys of the tournament: levels above the base, values and places.
@@ -57,11 +42,14 @@ const PLACE_BITS: u32 = 20;
 /// Whoever stands here or higher above the base has no order.
 const TOP: u32 = (1 << LEVEL_BITS) - 1;
 
+/// Places for which there is room at once.
+const ROOM_MIN: usize = 16;
+
 impl Class {
     /// Nobody yet; for places below `count`, and some more.
     pub fn new(weight: i64, count: usize) -> Class {
-        let room = count.next_power_of_two().max(FEW);
-        let order = if room == FEW { Order::Few(NOWHERE) } else { Order::Many(Tournament::new(room)) };
+        let order = Tournament::new(count.max(ROOM_MIN));
+        let room = order.len();
         assert!(room <= 1 << PLACE_BITS, "a pool has fewer than {room} members");
         Class { weight, stands: vec![Stand::default(); room], levels: Vec::new(), order, base: 0, owed: 0 }
     }
@@ -74,28 +62,7 @@ impl Class {
     /// The place of the first.
     #[inline(always)]
     pub fn first(&self) -> Option<usize> {
-        match &self.order {
-            Order::Few(lowest) => self.highest_on(self.levels.get(*lowest)?),
-            Order::Many(tree) => tree.best().map(|key| key as usize % (1 << PLACE_BITS)),
-        }
-    }
-
-    /// Whose current weight is highest, of those on a level.
-    #[inline(always)]
-    fn highest_on(&self, level: &Level) -> Option<usize> {
-        let mut left = level.places;
-        let mut best = None;
-        let mut top = i64::MIN;
-        while left != 0 {
-            let place = left.trailing_zeros() as usize;
-            left &= left - 1;
-            // No current weight is as low as that.
-            let value = self.stands[place].value;
-            if value > top {
-                (best, top) = (Some(place), value);
-            }
-        }
-        best
+        self.order.best().map(|key| key as usize % (1 << PLACE_BITS))
     }
 
     /// The whole rule where everyone is alike.
@@ -109,47 +76,34 @@ impl Class {
     /// The same, and the attempt of the first is active from now on.
     #[inline(always)]
     pub fn take(&mut self) -> Option<usize> {
-        if let Order::Few(lowest) = self.order {
-            return self.take_of_few(lowest);
+        let first = self.first()?;
+        let stand = &mut self.stands[first];
+        let index = stand.active as usize;
+        if self.levels.len() == index + 1 {
+            self.levels.push(Level::default());
         }
-        let first = self.pick()?;
-        self.relevel(first, self.active(first) + 1);
-        Some(first)
-    }
-
-    /// The first goes one level up.
-    #[inline(always)]
-    fn take_of_few(&mut self, lowest: usize) -> Option<usize> {
-        let first = self.highest_on(self.levels.get(lowest)?)?;
-        if self.levels.len() == lowest + 1 {
-            self.build_up_to(lowest + 1);
-        }
-        let [level, above] = self.levels[lowest..].first_chunk_mut()?;
+        let [level, above] = self.levels[index..].first_chunk_mut()?;
         let mut paid = 0;
         if level.count > 1 {
             level.offset += self.weight;
             paid = self.weight * level.count;
         }
-        let stand = &mut self.stands[first];
+        (level.count, above.count) = (level.count - 1, above.count + 1);
         stand.active += 1;
         stand.value += level.offset - paid - above.offset;
-        change_level(first, level, above);
-        if level.places == 0 {
-            self.order = Order::Few(lowest + 1);
-        }
+        self.line_up(first);
         Some(first)
     }
 
-    /// An attempt of the member at `place` has ended, of whom there are few.
+    /// An attempt of the member at `place` has ended.
     #[inline(always)]
-    fn step_down(&mut self, place: usize, lowest: usize) {
+    fn step_down(&mut self, place: usize) {
         let stand = &mut self.stands[place];
         stand.active -= 1;
-        let active = stand.active as usize;
-        let Some([below, level]) = self.levels[active..].first_chunk_mut() else { return };
+        let Some([below, level]) = self.levels[stand.active as usize..].first_chunk_mut() else { return };
         stand.value += level.offset - below.offset;
-        change_level(place, level, below);
-        self.order = Order::Few(lowest.min(active));
+        (level.count, below.count) = (level.count - 1, below.count + 1);
+        self.line_up(place);
     }
 
     /// Active attempts of the member at `place`.
@@ -190,47 +144,42 @@ impl Class {
     /// The number of active attempts of the member at `place` has just changed.
     #[inline(always)]
     pub fn relevel(&mut self, place: usize, active: u32) {
-        if let Order::Few(lowest) = self.order
-            && active + 1 == self.active(place)
-        {
-            self.step_down(place, lowest);
+        if active + 1 == self.active(place) {
+            self.step_down(place);
             return;
         }
         let current = self.current(place) - std::mem::take(&mut self.owed);
-        let before = self.step_off(place);
+        self.step_off(place);
         self.join(place, active, current);
-        self.rise(before);
     }
 
     /// A member comes in.
-    #[inline(always)]
     pub fn join(&mut self, place: usize, active: u32, current: i64) {
         let index = active as usize;
         if self.levels.len() <= index {
-            self.build_up_to(index);
+            self.levels.resize(index + 1, Level::default());
         }
         let level = &mut self.levels[index];
         level.count += 1;
-        level.places |= bit(place);
-        let value = current - level.offset;
-        self.stands[place] = Stand { active, value };
-        match &mut self.order {
-            Order::Few(lowest) => *lowest = index.min(*lowest),
-            Order::Many(tree) => {
-                let (key, fits) = key(self.base, active, value, place);
-                tree.set(place, key);
-                if !fits || has_no_order(tree) {
-                    self.renew();
-                }
-            }
+        self.stands[place] = Stand { active, value: current - level.offset };
+        self.line_up(place);
+    }
+
+    /// The member at `place` takes its place in the order.
+    #[inline(always)]
+    fn line_up(&mut self, place: usize) {
+        let Stand { active, value } = self.stands[place];
+        let (key, fits) = key(self.base, active, value, place);
+        self.order.set(place, key);
+        if !fits || (active - self.base >= TOP && self.has_no_order()) {
+            self.renew();
         }
     }
 
     /// Counts levels from another base and values from zero, so that the keys fit again.
     #[inline(never)]
     fn renew(&mut self) {
-        let Order::Many(tree) = &mut self.order else { return };
-        let present: Vec<usize> = (0..self.stands.len()).filter(|&place| tree.key(place).is_some()).collect();
+        let present: Vec<usize> = (0..self.stands.len()).filter(|&place| self.order.key(place).is_some()).collect();
         for &place in &present {
             let stand = &mut self.stands[place];
             stand.value += self.levels[stand.active as usize].offset;
@@ -242,64 +191,32 @@ impl Class {
             let Stand { active, value } = self.stands[place];
             let (key, fits) = key(self.base, active, value, place);
             assert!(fits, "current weights lie around zero, found {value}");
-            tree.set(place, key);
+            self.order.set(place, key);
         }
-    }
-
-    #[inline(never)]
-    fn build_up_to(&mut self, index: usize) {
-        self.levels.resize(index + 1, Level::default());
     }
 
     /// A member goes; answers its current weight.
     pub fn leave(&mut self, place: usize) -> i64 {
         let current = self.current(place);
-        let before = self.step_off(place);
-        if let Order::Many(tree) = &mut self.order {
-            tree.remove(place);
-            if has_no_order(tree) {
-                self.renew();
-            }
+        self.step_off(place);
+        self.order.remove(place);
+        if self.has_no_order() {
+            self.renew();
         }
-        self.rise(before);
         current
     }
 
-    /// The member at `place` stands on no level for the moment; answers on which it stood.
+    /// The member at `place` stands on no level for the moment.
     #[inline(always)]
-    fn step_off(&mut self, place: usize) -> usize {
-        let index = self.stands[place].active as usize;
-        let level = &mut self.levels[index];
-        level.count -= 1;
-        level.places &= !bit(place);
-        index
+    fn step_off(&mut self, place: usize) {
+        self.levels[self.stands[place].active as usize].count -= 1;
     }
 
-    /// Looks for the lowest level again if that was the one that somebody has just left.
-    #[inline(always)]
-    fn rise(&mut self, from: usize) {
-        if let Order::Few(lowest) = &mut self.order
-            && *lowest == from
-            && self.levels[from].places == 0
-        {
-            let next = self.levels[from..].iter().position(|level| level.places != 0);
-            *lowest = next.map_or(NOWHERE, |above| from + above);
-        }
+    /// Whether the first is so far up that it may not be the first.
+    #[inline(never)]
+    fn has_no_order(&self) -> bool {
+        self.order.best().is_some_and(|key| key >> (VALUE_BITS + PLACE_BITS) >= u64::from(TOP))
     }
-}
-
-/// The member at `place`, of whom there are few.
-#[inline(always)]
-fn change_level(place: usize, from: &mut Level, to: &mut Level) {
-    let bit = bit(place);
-    (from.count, to.count) = (from.count - 1, to.count + 1);
-    (from.places, to.places) = (from.places & !bit, to.places | bit);
-}
-
-/// The bit of `place`, which means nothing where there are too many for one each.
-#[inline]
-fn bit(place: usize) -> u64 {
-    1_u64.wrapping_shl(place as u32)
 }
 
 /// Fewest active first, then largest value, then first listed; and whether that could be said in so few bits. Too many
@@ -312,10 +229,4 @@ fn key(base: u32, active: u32, value: i64, place: usize) -> (u64, bool) {
     let fits = active >= base && descending >> VALUE_BITS == 0;
     let descending = descending & ((1 << VALUE_BITS) - 1);
     (u64::from(level) << (VALUE_BITS + PLACE_BITS) | descending << PLACE_BITS | place as u64, fits)
-}
-
-/// Whether the first is so far up that it may not be the first.
-#[inline(always)]
-fn has_no_order(tree: &Tournament<u64>) -> bool {
-    tree.best().is_some_and(|key| key >> (VALUE_BITS + PLACE_BITS) >= u64::from(TOP))
 }
