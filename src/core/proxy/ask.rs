@@ -106,6 +106,12 @@ impl Tried {
         self.instances[..usize::from(self.count)].iter()
     }
 
+    /// Where they went, each instance once.
+    pub(super) fn distinct(&self) -> impl Iterator<Item = InstanceId> + use<'_> {
+        let all = self.iter().copied().enumerate();
+        all.filter(|&(number, instance)| !self.instances[..number].contains(&instance)).map(|(_, instance)| instance)
+    }
+
     pub(super) fn has(&self, instance: InstanceId) -> bool {
         self.instances[..usize::from(self.count)].contains(&instance)
     }

@@ -7,6 +7,7 @@
 //! that their order only changes when one of them pays. It keeps a sorted queue for each weight, and walks one by one
 //! only through the few that failures, checks or a cut weight set aside.
 
+use crate::core::proxy::MAX_RETRIES;
 use crate::core::proxy::pool::{Eligible, Member};
 
 /// The rule as nginx has it.
@@ -55,8 +56,8 @@ struct Class {
     /// A ring from `first` on: largest current first; of equals the first listed.
     ring: Vec<(i64, u32)>,
     first: usize,
-    /// By place: what stands in the ring, to find it there.
-    values: Vec<i64>,
+    /// By place: what stands in the ring, to find it there, and where it was seen last.
+    values: Vec<(i64, u32)>,
 }
 
 impl Smooth {
@@ -93,7 +94,7 @@ impl Smooth {
     pub fn current(&self, members: &[Member], place: usize) -> i64 {
         self.homes[place].map_or(members[place].current, |class| {
             let class = &self.classes[usize::from(class)];
-            class.offset + class.values[place]
+            class.offset + class.values[place].0
         })
     }
 
@@ -113,12 +114,10 @@ impl Smooth {
     pub fn moved(&mut self, _: &[Member], _: usize) {}
 
     pub fn pick(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
-        if eligible.tried.count() == 0
-            && let Some(place) = self.take_of_alike()
-        {
-            return Some(place);
+        match self.classes.as_mut_slice() {
+            [class] if self.aside.is_empty() => class.pick(eligible),
+            _ => self.pick_among_unequals(members, eligible),
         }
-        self.pick_among_unequals(members, eligible)
     }
 
     /// The whole rule where everyone is alike and nobody was tried; `None`: it is not so, or nobody is there.
@@ -134,19 +133,17 @@ impl Smooth {
     }
 
     fn pick_among_unequals(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
-        let tried = self.set_tried_aside(members, eligible);
-        let mut total = 0;
-        let mut best: Option<(i64, u32, Option<usize>)> = None;
+        let mut total = self.gain_of_classes(eligible);
+        let mut best: Option<(i64, u32, Option<(usize, usize)>)> = None;
         let mut offer = |current, place, class| {
             if best.is_none_or(|(top, first, _)| current > top || (current == top && place < first)) {
                 best = Some((current, place, class));
             }
         };
-        for (index, class) in self.classes.iter_mut().enumerate() {
-            class.offset += class.weight;
-            total += class.weight * class.ring.len() as i64;
-            if let Some(&(value, place)) = class.ring.get(class.first) {
-                offer(value + class.offset, place, Some(index));
+        for (index, class) in self.classes.iter().enumerate() {
+            let found = class.first_of(|place| !eligible.tried.has(members[place].instance));
+            if let Some((position, (value, place))) = found {
+                offer(value + class.offset, place, Some((index, position)));
             }
         }
         for &place in &self.aside {
@@ -158,25 +155,34 @@ impl Smooth {
         }
         if let Some((_, place, class)) = best {
             match class {
-                Some(class) => _ = self.classes[class].serve(total),
+                Some((class, position)) => {
+                    self.classes[class].bring_forward(position);
+                    self.classes[class].serve(total);
+                }
                 None => members[place as usize].current -= total,
             }
         }
-        if tried || !self.aside.is_empty() {
+        if !self.aside.is_empty() {
             self.welcome(members);
         }
         best.map(|(_, place, _)| place as usize)
     }
 
-    /// Those tried before gain nothing, so they step out of their queues for this pick.
-    fn set_tried_aside(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> bool {
+    /// Everyone in a class gains its weight, but for those tried before; answers what they gained together.
+    fn gain_of_classes(&mut self, eligible: Eligible<'_>) -> i64 {
+        let mut total = 0;
+        for class in &mut self.classes {
+            class.offset += class.weight;
+            total += class.weight * class.ring.len() as i64;
+        }
         for place in eligible.tried_places() {
-            if self.homes[place].is_some() {
-                self.take_out(members, place);
-                self.aside.push(place as u32);
+            if let Some(home) = self.homes[place] {
+                let class = &mut self.classes[usize::from(home)];
+                class.hold_back(place);
+                total -= class.weight;
             }
         }
-        eligible.tried.count() > 0
+        total
     }
 
     fn take_out(&mut self, members: &mut [Member], place: usize) {
@@ -215,6 +221,20 @@ impl Smooth {
 }
 
 impl Class {
+    /// The whole rule where everyone is in this class.
+    fn pick(&mut self, eligible: Eligible<'_>) -> Option<usize> {
+        self.offset += self.weight;
+        let (mut tried, mut count) = ([NOBODY; ATTEMPTS_MAX], 0);
+        for place in eligible.tried_places() {
+            self.hold_back(place);
+            tried[count] = place as u32;
+            count += 1;
+        }
+        let (position, _) = self.first_of(|place| !tried[..count].contains(&(place as u32)))?;
+        self.bring_forward(position);
+        Some(self.serve(self.weight * (self.ring.len() - count) as i64))
+    }
+
     /// The first pays `total` and moves back, nearly always to the end; answers its place.
     #[inline(always)]
     fn serve(&mut self, total: i64) -> usize {
@@ -222,34 +242,115 @@ impl Class {
         let paid = (value - total, place);
         let last = self.first.checked_sub(1).unwrap_or(self.ring.len() - 1);
         self.ring[self.first] = paid;
-        self.values[place as usize] = paid.0;
+        self.values[place as usize].0 = paid.0;
         if before(self.ring[last], paid) || last == self.first {
-            self.first = if self.first + 1 == self.ring.len() { 0 } else { self.first + 1 };
+            self.first = self.after(self.first);
         } else {
-            self.move_back();
+            self.pass_to_the_end();
         }
         place as usize
     }
 
-    /// The first goes where it belongs.
+    /// The first becomes the last, and steps forward again before those whom it is before.
     #[inline(never)]
-    fn move_back(&mut self) {
-        let moved = self.take(0);
-        self.put(moved);
+    fn pass_to_the_end(&mut self) {
+        let mut at = self.first;
+        let entry = self.ring[at];
+        self.first = self.after(at);
+        for _ in 0..NEAR {
+            let last = at.checked_sub(1).unwrap_or(self.ring.len() - 1);
+            if at == self.first || before(self.ring[last], entry) {
+                self.set(at, entry);
+                return;
+            }
+            self.set(at, self.ring[last]);
+            at = last;
+        }
+        self.set(at, entry);
+        self.put_in_order(at);
     }
 
     fn join(&mut self, place: usize, current: i64) {
         let value = current - self.offset;
-        self.values.resize(self.values.len().max(place + 1), 0);
-        self.values[place] = value;
+        self.values.resize(self.values.len().max(place + 1), (0, 0));
+        self.values[place].0 = value;
         self.put((value, place as u32));
     }
 
     /// Answers the current weight of who leaves.
     fn leave(&mut self, place: usize) -> i64 {
-        let (value, left) = self.take(self.position((self.values[place], place as u32)));
-        debug_assert_eq!(left as usize, place, "whoever has a home stands in it");
+        let at = self.find(place);
+        let (value, _) = self.take(at);
         value + self.offset
+    }
+
+    /// Everyone gained the weight but `place`, which steps back behind those who are before it now.
+    fn hold_back(&mut self, place: usize) {
+        let mut at = self.find(place);
+        let entry = (self.ring[at].0 - self.weight, place as u32);
+        self.values[place].0 = entry.0;
+        for _ in 0..NEAR {
+            let next = self.after(at);
+            if next == self.first || before(entry, self.ring[next]) {
+                self.set(at, entry);
+                return;
+            }
+            self.set(at, self.ring[next]);
+            at = next;
+        }
+        self.set(at, entry);
+        self.put_in_order(at);
+    }
+
+    /// Whoever stands there in the vector goes where it belongs, however far that is.
+    fn put_in_order(&mut self, at: usize) {
+        let moved = self.take(at);
+        self.put(moved);
+    }
+
+    /// The first whom `admits` lets in: how many stand before, and what stands there.
+    fn first_of(&self, admits: impl Fn(usize) -> bool) -> Option<(usize, (i64, u32))> {
+        let (late, early) = self.ring.split_at(self.first);
+        early.iter().chain(late).copied().enumerate().find(|&(_, (_, place))| admits(place as usize))
+    }
+
+    /// Whoever has so many before is first, before those who stand before it.
+    fn bring_forward(&mut self, position: usize) {
+        let entry = self.ring[self.wrapped(self.first + position)];
+        for ahead in (0..position).rev() {
+            let at = self.wrapped(self.first + ahead);
+            self.set(self.after(at), self.ring[at]);
+        }
+        self.set(self.first, entry);
+    }
+
+    /// `entry` stands there in the vector.
+    #[inline(always)]
+    fn set(&mut self, at: usize, entry: (i64, u32)) {
+        self.ring[at] = entry;
+        self.values[entry.1 as usize].1 = at as u32;
+    }
+
+    #[inline(always)]
+    fn wrapped(&self, at: usize) -> usize {
+        if at >= self.ring.len() { at - self.ring.len() } else { at }
+    }
+
+    #[inline(always)]
+    fn after(&self, at: usize) -> usize {
+        self.wrapped(at + 1)
+    }
+
+    /// Where in the vector `place` stands, which has its home here.
+    fn find(&mut self, place: usize) -> usize {
+        let (value, seen) = self.values[place];
+        if self.ring.get(seen as usize).is_some_and(|&(_, there)| there as usize == place) {
+            return seen as usize;
+        }
+        let at = self.wrapped(self.first + self.position((value, place as u32)));
+        debug_assert_eq!(self.ring[at].1 as usize, place, "whoever has a home stands in it");
+        self.values[place].1 = at as u32;
+        at
     }
 
     /// How many stand before `entry`.
@@ -262,9 +363,8 @@ impl Class {
         }
     }
 
-    /// Takes out who has so many before.
-    fn take(&mut self, position: usize) -> (i64, u32) {
-        let at = (self.first + position) % self.ring.len();
+    /// Takes out who stands there in the vector.
+    fn take(&mut self, at: usize) -> (i64, u32) {
         let taken = self.ring.remove(at);
         self.first -= usize::from(at < self.first);
         if self.first == self.ring.len() {
@@ -284,6 +384,12 @@ impl Class {
         }
     }
 }
+
+const NOBODY: u32 = u32::MAX;
+/// So many instances a request can have been sent to.
+const ATTEMPTS_MAX: usize = MAX_RETRIES as usize + 1;
+/// Who belongs farther away than so many steps goes there at once.
+const NEAR: usize = 64;
 
 #[inline]
 fn before(one: (i64, u32), other: (i64, u32)) -> bool {
