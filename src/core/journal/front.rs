@@ -138,6 +138,13 @@ impl Front {
         answer
     }
 
+    /// [`Proxy::finish_well`], which no witness hears of: who has one takes the long way.
+    #[inline(always)]
+    pub fn finish_well(&mut self, now: Moment, pick: Pick, attempts: u8, dice: u64) {
+        debug_assert!(self.witness.is_none(), "a witness hears of every question");
+        self.proxy.finish_well(now, pick, attempts, dice);
+    }
+
     /// [`Proxy::finish_mirror`]
     pub fn finish_mirror(&mut self, now: Moment, pick: Pick, ending: Ending, dice: u64) {
         self.proxy.finish_mirror(now, pick, ending, dice);

@@ -38,6 +38,7 @@ use crate::core::draw::Seed;
 use crate::core::ids::{InstanceId, UserId, VersionId};
 use crate::core::rollout::Split;
 use crate::core::time::{Moment, Span};
+use balance::Minds;
 use bars::Bars;
 use pool::End;
 use retry::Purse;
@@ -126,6 +127,8 @@ pub struct Proxy {
     watch: Watch,
     purse: Purse,
     keeps_books: bool,
+    /// What of attempts that end well must be noted beside their number.
+    minds: Minds,
     /// Whether any pick is more than the balancer's: users stick, instances are on probation.
     remembers: bool,
     users: Table,
@@ -141,11 +144,15 @@ impl Proxy {
     pub fn new(now: Moment, policy: Policy, split: Option<(VersionId, Split)>, seed: Seed, number: u16) -> Proxy {
         let streams = seed.family("balancer");
         let side = |side| Side::new(&policy, streams, u64::from(number) << 1 | side);
+        let (sides, watch) = ([side(0), side(1)], Watch::new(now, &policy));
+        let purse = Purse::new(policy.retries.budget);
+        let attentive = watch.minds_endings || purse.keeps_books();
         Proxy {
-            sides: [side(0), side(1)],
-            watch: Watch::new(now, &policy),
-            purse: Purse::new(policy.retries.budget),
-            keeps_books: Purse::new(policy.retries.budget).keeps_books(),
+            minds: if attentive { Minds::Endings } else { sides[0].minds() },
+            sides,
+            watch,
+            keeps_books: purse.keeps_books(),
+            purse,
             remembers: policy.sticky.is_some() || policy.breaker.is_some(),
             users: Table::default(),
             waiting: Waiting::default(),
@@ -220,13 +227,16 @@ impl Proxy {
     /// Where that is not so, the request must take the long way, by [`Proxy::enter_after`].
     #[inline(always)]
     pub fn enter_at_once(&mut self, now: Moment, user: UserId, dice: u64) -> Result<Pick, Undecided> {
-        if self.remembers || self.keeps_books || self.active >= self.policy.limits.requests {
+        if self.remembers || self.active >= self.policy.limits.requests {
             return Err(Undecided::ALL);
         }
         let side = self.route.choose(user, dice);
         let Some((instance, version)) = self.sides[side].pick_of_alike(now) else {
             return self.pick_first(now, side, user, dice);
         };
+        if self.keeps_books {
+            self.purse.request(now);
+        }
         self.active += 1;
         Ok(Pick { instance, version, retry: false, at: now })
     }
@@ -234,10 +244,11 @@ impl Proxy {
     #[inline(never)]
     fn pick_first(&mut self, now: Moment, side: usize, user: UserId, dice: u64) -> Result<Pick, Undecided> {
         let ask = Ask::of(user, dice, Tried::NONE);
-        match self.sides[side].choose(now, &ask) {
-            Some(spot) => Ok(self.send(now, side, spot, user, Kind::First)),
-            None => Err(Undecided(Some(self.miss(now, side, &ask, Kind::First)))),
-        }
+        let Some(spot) = self.sides[side].choose(now, &ask) else {
+            return Err(Undecided(Some(self.miss(now, side, &ask, Kind::First))));
+        };
+        self.note_request(now, &ask);
+        Ok(self.send(now, side, spot, user, Kind::First))
     }
 
     /// As [`Proxy::pick`], for a request that waits if it must and may; `cookie` is the instance that its cookie names.
@@ -416,6 +427,21 @@ impl Proxy {
         } else {
             Next::Done
         }
+    }
+
+    /// As [`Proxy::finish`] after a good answer, of which no retry can follow.
+    #[inline(always)]
+    pub fn finish_well(&mut self, now: Moment, pick: Pick, attempts: u8, dice: u64) {
+        match self.minds {
+            Minds::Endings => {
+                self.finish(now, pick, Ending::Served, attempts, dice);
+                return;
+            }
+            Minds::Load => self.sides[self.route.side(pick.version)].let_go(now, pick.instance),
+            Minds::Nothing => {}
+        }
+        self.active -= 1;
+        self.retrying -= u32::from(pick.retry);
     }
 
     /// What every ending tells of an instance.

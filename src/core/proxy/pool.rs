@@ -16,7 +16,7 @@ const NOWHERE: u32 = u32::MAX;
 pub(super) struct Member {
     pub instance: InstanceId,
     pub version: VersionId,
-    /// Attempts that this proxy has under way on it.
+    /// Attempts that this proxy has under way on it; 0 where nothing depends on them.
     pub active: u32,
     pub weight: i64,
     /// Weight after failures; climbs back by one with every pick.
@@ -110,9 +110,9 @@ impl<'a> Eligible<'a> {
         member.active < member.limit && self.ramp.is_none_or(ramped)
     }
 
-    /// The places of those tried before, as far as they are still listed.
+    /// The places of those tried before, each once, as far as they are still listed.
     pub fn tried_places(self) -> impl Iterator<Item = usize> + use<'a> {
-        let places = self.tried.iter().filter_map(move |instance| self.places.get(instance.index()));
+        let places = self.tried.distinct().filter_map(move |instance| self.places.get(instance.index()));
         places.filter(|&&place| place != NOWHERE).map(|&place| place as usize)
     }
 }
@@ -174,7 +174,7 @@ pub struct Pool {
     ramp: Option<SlowStart>,
     /// Whether failed attempts or a limit can set a member aside.
     wary: bool,
-    /// What the balancer wants to be told of attempts.
+    /// What of attempts must be noted.
     minds: Minds,
     /// Health is disregarded: everybody is in play.
     open: bool,
@@ -187,7 +187,8 @@ impl Pool {
     pub fn new(rule: &Rule, stream: Stream) -> Pool {
         let balancer = Balancer::new(rule);
         Pool {
-            minds: balancer.minds(),
+            // Whoever drives a pool alone may ask how many attempts are active, whatever the balancer minds.
+            minds: balancer.minds().max(Minds::Load),
             balancer,
             members: Vec::new(),
             places: Vec::new(),
@@ -204,7 +205,9 @@ impl Pool {
     /// The same, in which failed attempts count as `passive` says, and members take up to `limit` attempts at once.
     pub fn guarded(self, passive: Option<Passive>, limit: u32) -> Pool {
         let ramp = self.balancer.slow_start().filter(|slow| limit < u32::MAX && slow.limit(limit, Span::ZERO) < limit);
-        Pool { passive, limit, ramp, wary: passive.is_some() || limit < u32::MAX, ..self }
+        let wary = passive.is_some() || limit < u32::MAX;
+        let minds = if wary { Minds::Endings } else { self.balancer.minds() };
+        Pool { passive, limit, ramp, wary, minds, ..self }
     }
 
     /// The plain rule of the same name, for comparison.
@@ -277,7 +280,9 @@ impl Pool {
     pub(super) fn pick_of_alike(&mut self, now: Moment) -> Option<(InstanceId, VersionId)> {
         let place = self.balancer.take_of_alike(&self.members)?;
         let member = &mut self.members[place];
-        member.active += 1;
+        if self.minds > Minds::Nothing {
+            member.active += 1;
+        }
         let answer = (member.instance, member.version);
         if self.wary {
             self.mind(now, place);
@@ -303,7 +308,9 @@ impl Pool {
     #[inline(always)]
     pub(super) fn send(&mut self, now: Moment, place: usize) -> (InstanceId, VersionId) {
         let member = &mut self.members[place];
-        member.active += 1;
+        if self.minds > Minds::Nothing {
+            member.active += 1;
+        }
         let answer = (member.instance, member.version);
         self.balancer.moved(&mut self.members, place, now);
         if self.wary {
@@ -355,15 +362,30 @@ impl Pool {
         self.members[place].instance
     }
 
+    /// What of attempts must be noted.
+    pub(super) fn minds(&self) -> Minds {
+        self.minds
+    }
+
     /// An attempt on `instance` ended. It may have left the endpoints since.
     #[inline(always)]
     pub(super) fn finish(&mut self, instance: InstanceId, end: End) {
-        let Some(place) = self.place(instance) else { return };
         let End { now, latency, fault, served } = end;
-        if self.wary || self.minds == Minds::Endings {
+        if self.minds < Minds::Endings {
+            self.let_go(now, instance);
+        } else if let Some(place) = self.place(instance) {
             // Taken apart, so that it need not be put together for those who do not care.
             self.finish_attentively(place, now, latency, fault, served);
-        } else if self.members[place].let_go() && self.minds == Minds::Load {
+        }
+    }
+
+    /// The same, where at most the number of active attempts matters.
+    #[inline(always)]
+    pub(super) fn let_go(&mut self, now: Moment, instance: InstanceId) {
+        if self.minds > Minds::Nothing
+            && let Some(place) = self.place(instance)
+            && self.members[place].let_go()
+        {
             self.balancer.moved(&mut self.members, place, now);
         }
     }

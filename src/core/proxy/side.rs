@@ -3,6 +3,7 @@
 
 use crate::core::draw::Family;
 use crate::core::ids::{InstanceId, VersionId};
+use crate::core::proxy::balance::Minds;
 use crate::core::proxy::bars::Bars;
 use crate::core::proxy::level::{Census, Gate, LEVELS, Outlook};
 use crate::core::proxy::pool::{End, Listing, Pool};
@@ -189,6 +190,20 @@ impl Side {
         self.levels[0].finish(instance, end);
         if self.used > 1 {
             self.levels[1..self.used].iter_mut().for_each(|level| level.finish(instance, end));
+        }
+    }
+
+    /// What of its attempts must be noted; the levels do not differ in that.
+    pub fn minds(&self) -> Minds {
+        self.levels[0].minds()
+    }
+
+    /// An attempt on `instance` ended, and how does not matter.
+    #[inline(always)]
+    pub fn let_go(&mut self, now: Moment, instance: InstanceId) {
+        self.levels[0].let_go(now, instance);
+        if self.used > 1 {
+            self.levels[1..self.used].iter_mut().for_each(|level| level.let_go(now, instance));
         }
     }
 

@@ -69,8 +69,8 @@ pub(super) enum Change {
     Reviewed(usize),
 }
 
-/// What an algorithm wants to be told of attempts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an algorithm wants to be told of attempts; each more than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Minds {
     Nothing,
     /// How many are active.
