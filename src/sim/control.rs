@@ -194,7 +194,7 @@ impl World<'_> {
         debug_assert!(!server.available, "an instance is made unavailable before its attempts are cut");
         server.busy = 0;
         server.queue = Queue::EMPTY;
-        *server.sharing = Sharing::new();
+        server.aside.sharing = Sharing::new();
         server.crowded = false;
         self.close_all_to(instance, Ending::Reset);
         for flight in self.flights.at(instance) {

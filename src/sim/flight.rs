@@ -72,6 +72,8 @@ pub enum Place {
     Waiting,
     /// In its proxy, until the next attempt is due.
     BackingOff,
+    /// Nowhere: the entry can be used for another request.
+    Free,
 }
 
 impl Flight {
@@ -139,7 +141,8 @@ struct Deadline {
 #[derive(Debug)]
 pub struct Flights {
     all: Vec<Flight>,
-    free: Vec<u32>,
+    /// The first entry to be used again; the next one is in its `queue_next`.
+    free: u32,
     deadlines: Heap<Deadline>,
     first_deadline: Moment,
 }
@@ -150,14 +153,16 @@ const STALE_MAX: usize = 1024;
 impl Flights {
     /// None yet.
     pub fn new() -> Flights {
-        Flights { all: Vec::new(), free: Vec::new(), deadlines: Heap::new(), first_deadline: Moment::NEVER }
+        Flights { all: Vec::new(), free: NONE, deadlines: Heap::new(), first_deadline: Moment::NEVER }
     }
 
     /// Gives a flight a place.
     #[inline(always)]
     pub fn add(&mut self, flight: Flight) -> FlightId {
-        if let Some(index) = self.free.pop() {
-            self.all[index as usize] = flight;
+        let index = self.free;
+        if let Some(spot) = self.all.get_mut(index as usize) {
+            self.free = spot.queue_next;
+            *spot = flight;
             return FlightId(index);
         }
         let index = self.all.len() as u32;
@@ -169,9 +174,11 @@ impl Flights {
     /// The place may be used again.
     #[inline(always)]
     pub fn remove(&mut self, id: FlightId) {
-        // Timers that still run for it are stale from now on.
-        self[id].serial = 0;
-        self.free.push(id.0);
+        let next = std::mem::replace(&mut self.free, id.0);
+        let flight = &mut self[id];
+        // Its client no longer gives up, and timers that still run for it are stale from now on.
+        (flight.gives_up, flight.serial) = (Moment::NEVER, 0);
+        (flight.place, flight.queue_next) = (Place::Free, next);
     }
 
     /// The request will be where it is until `until`, unless something cuts that short. If its client may give up by then,
@@ -238,15 +245,11 @@ impl Flights {
 
     /// The attempts that `instance` has in its queue or slots.
     pub fn at(&self, instance: InstanceId) -> Vec<FlightId> {
-        let mut free = vec![false; self.all.len()];
-        for &index in &self.free {
-            free[index as usize] = true;
-        }
         let here = |flight: &Flight| {
             flight.pick.instance == instance && matches!(flight.place, Place::Queued | Place::InService)
         };
-        let all = self.all.iter().zip(free).enumerate();
-        all.filter(|(_, (flight, free))| !free && here(flight)).map(|(index, _)| FlightId(index as u32)).collect()
+        let all = self.all.iter().enumerate();
+        all.filter(|(_, flight)| here(flight)).map(|(index, _)| FlightId(index as u32)).collect()
     }
 }
 

@@ -180,7 +180,7 @@ impl World<'_> {
     fn occupy(&mut self, id: FlightId, instance: InstanceId, work: Span) {
         let server = &mut self.servers[instance.index()];
         if self.reports {
-            server.answers.pass(self.now, server.busy);
+            server.aside.answers.pass(self.now, server.busy);
         }
         server.busy += 1;
         if server.available {
@@ -226,10 +226,11 @@ impl World<'_> {
         let (instance, ending) = (flight.pick.instance, flight.ending);
         let server = &mut self.servers[instance.index()];
         if self.reports {
-            server.answers.pass(self.now, server.busy);
-            server.answers.note(self.now, ending == Ending::Error);
+            server.aside.answers.pass(self.now, server.busy);
+            server.aside.answers.note(self.now, ending == Ending::Error);
         }
         server.busy -= 1;
+        let finishing = server.phase == Phase::Finishing;
         if server.available {
             self.meter.busy(self.now, -1);
         }
@@ -237,8 +238,15 @@ impl World<'_> {
             self.serve_next(instance);
         }
         self.return_to_proxy(id, ending);
-        let server = &self.servers[instance.index()];
-        if server.phase == Phase::Finishing && server.idle() {
+        if finishing {
+            self.look_whether_done(instance);
+        }
+    }
+
+    /// An instance that only finishes what it has is gone when it has nothing left.
+    #[inline(never)]
+    pub fn look_whether_done(&mut self, instance: InstanceId) {
+        if self.servers[instance.index()].idle() {
             self.gone(instance);
         }
     }
@@ -258,10 +266,14 @@ impl World<'_> {
     /// The attempt is over at the instance; the news travels to the proxy.
     #[inline(always)]
     pub fn return_to_proxy(&mut self, id: FlightId, ending: Ending) {
+        let delay = self.delay;
+        if self.usual && ending == Ending::Served && delay.is_zero() {
+            self.reach_proxy(id);
+            return;
+        }
         let flight = &mut self.flights[id];
         flight.place = Place::Travelling;
         flight.ending = ending;
-        let delay = self.delay;
         // Under limits the news goes by the agenda even if it takes no time: each end calls the next request, and a long
         // queue would become a deep recursion.
         if delay.is_zero() && !self.limited {
@@ -293,11 +305,10 @@ impl World<'_> {
         self.attempted(pick, false, true);
         // After a good answer only breakers draw.
         let dice = if self.timed_proxies { further(dice, u64::from(attempts)) } else { dice };
-        self.proxies[usize::from(proxy)].finish(self.now, pick, Ending::Served, attempts, dice);
+        self.proxies[usize::from(proxy)].finish_well(self.now, pick, attempts, dice);
         self.plan_proxy_due(proxy);
         self.settled += 1;
         self.meter.settled(Settled { user, good: true, latency, answered: Some(pick.version), exposed, harmed: false });
-        self.flights.cancel_expiry(id);
         self.flights.remove(id);
         if self.closed.is_some() {
             self.think(user);
@@ -351,7 +362,7 @@ impl World<'_> {
     #[inline(never)]
     fn send_report(&mut self, proxy: u16, instance: InstanceId) {
         let server = &self.servers[instance.index()];
-        let [per_second, errors_per_second, busy] = server.answers.per_second(self.now);
+        let [per_second, errors_per_second, busy] = server.aside.answers.per_second(self.now);
         let in_flight = server.busy + server.queue.len();
         let utilisation = (busy / f64::from(self.scenario.fleet.slots)).min(1.0);
         // Little's law: what is in flight is the rate times the time.
@@ -412,6 +423,7 @@ impl World<'_> {
                 self.proxies[usize::from(proxy)].forgo(self.now);
                 self.fail_at_proxy(id);
             }
+            Place::Free => unreachable!("nobody gives up twice"),
         }
     }
 

@@ -31,8 +31,8 @@ pub struct Server {
     pub phase: Phase,
     /// Counts its starts, so that news from an earlier life is known as stale.
     pub life: u32,
-    /// When it began to boot in this life; `None`: long before the start of the run.
-    pub started: Option<Moment>,
+    /// When it began to boot in this life; `NEVER`: long before the start of the run.
+    pub started: Moment,
     /// It belongs to the fresh baseline of a gate: what it does counts apart.
     pub baseline: bool,
     /// It never becomes ready: every boot ends with a crash.
@@ -51,15 +51,25 @@ pub struct Server {
     pub busy: u32,
     /// Attempts that wait for a slot.
     pub queue: Queue,
-    /// What it works on at once, where it does not serve one after the other.
-    pub sharing: Box<Sharing>,
     /// It works on more attempts than it has slots.
     pub crowded: bool,
-    /// Its answers a second, for balancers that go by reports.
-    pub answers: Box<Answers>,
+    /// What only some runs need.
+    pub aside: Box<Aside>,
     /// When it became ready in this life.
     pub ready_at: Moment,
 }
+
+/// What only some runs need of an instance.
+#[derive(Clone, Debug)]
+pub struct Aside {
+    /// What it works on at once, where it does not serve one after the other.
+    pub sharing: Sharing,
+    /// Its answers a second, for balancers that go by reports.
+    pub answers: Answers,
+}
+
+/// So that a place in the table is a shift away.
+const _: () = assert!(size_of::<Server>() == 64);
 
 impl Server {
     /// An instance that was just ordered.
@@ -68,7 +78,7 @@ impl Server {
             version,
             phase: Phase::Pending,
             life: 0,
-            started: None,
+            started: Moment::NEVER,
             baseline: false,
             doomed: false,
             crashes: 0,
@@ -78,9 +88,8 @@ impl Server {
             listings: 0,
             busy: 0,
             queue: Queue::EMPTY,
-            sharing: Box::new(Sharing::new()),
             crowded: false,
-            answers: Box::default(),
+            aside: Box::new(Aside { sharing: Sharing::new(), answers: Answers::default() }),
             ready_at: Moment::START,
         }
     }

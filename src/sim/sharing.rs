@@ -81,7 +81,7 @@ impl World<'_> {
     pub fn join(&mut self, id: FlightId) {
         let slots = self.scenario.fleet.slots;
         let instance = self.flights[id].pick.instance;
-        let count = self.servers[instance.index()].sharing.count();
+        let count = self.servers[instance.index()].aside.sharing.count();
         if self.scenario.fleet.queue.is_some_and(|queue| count >= slots.saturating_add(queue)) {
             self.turn_away(id);
             return;
@@ -91,7 +91,7 @@ impl World<'_> {
         self.flights[id] = flight;
         // Whoever joins later holds it up.
         self.flights.stays(id, Moment::NEVER);
-        self.servers[instance.index()].sharing.join(self.now, slots, work, id);
+        self.servers[instance.index()].aside.sharing.join(self.now, slots, work, id);
         self.note_sharing(instance);
     }
 
@@ -100,20 +100,19 @@ impl World<'_> {
     pub fn shared_end(&mut self, id: FlightId, number: u64) {
         let instance = self.flights[id].pick.instance;
         let Some(server) = self.servers.get_mut(instance.index()) else { return };
-        if server.sharing.planned != number {
+        if server.aside.sharing.planned != number {
             return;
         }
-        let ended = server.sharing.end_first(self.now, self.scenario.fleet.slots);
+        let ended = server.aside.sharing.end_first(self.now, self.scenario.fleet.slots);
         assert_eq!(ended, Some(id), "the planned attempt is the first to end");
         self.note_sharing(instance);
         let ending = self.flights[id].ending;
         if self.reports {
-            self.servers[instance.index()].answers.note(self.now, ending == Ending::Error);
+            self.servers[instance.index()].aside.answers.note(self.now, ending == Ending::Error);
         }
         self.return_to_proxy(id, ending);
-        let server = &self.servers[instance.index()];
-        if server.phase == Phase::Finishing && server.idle() {
-            self.gone(instance);
+        if self.servers[instance.index()].phase == Phase::Finishing {
+            self.look_whether_done(instance);
         }
     }
 
@@ -121,9 +120,9 @@ impl World<'_> {
     fn note_sharing(&mut self, instance: InstanceId) {
         let slots = self.scenario.fleet.slots;
         let server = &mut self.servers[instance.index()];
-        let (busy, crowded) = (server.sharing.count().min(slots), server.sharing.count() > slots);
+        let (busy, crowded) = (server.aside.sharing.count().min(slots), server.aside.sharing.count() > slots);
         if self.reports {
-            server.answers.pass(self.now, server.busy);
+            server.aside.answers.pass(self.now, server.busy);
         }
         if server.available {
             self.meter.busy(self.now, i64::from(busy) - i64::from(server.busy));
@@ -132,7 +131,7 @@ impl World<'_> {
             }
         }
         (server.busy, server.crowded) = (busy, crowded);
-        server.sharing.planned = match server.sharing.next(slots) {
+        server.aside.sharing.planned = match server.aside.sharing.next(slots) {
             Some((at, flight)) => self.agenda.plan_served(at, flight),
             None => 0,
         };

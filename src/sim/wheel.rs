@@ -11,7 +11,9 @@ const SLICES_MIN: u64 = 1 << 12;
 /// Of larger fleets: the heads fill a second-level cache.
 const SLICES_MAX: u64 = 1 << 18;
 /// Fewer would put several entries into one slice, more would leave many slices empty.
-const SLICES_PER_ENTRY: u64 = 4;
+const SLICES_PER_ENTRY: u64 = 8;
+/// Into so many at least a turn is cut: the smallest ring has them anyhow.
+const CUTS_MIN: u64 = 1 << 10;
 /// More entries than this are not kept in order by insertion.
 const IN_ORDER_MAX: usize = 64;
 const NONE: u32 = u32::MAX;
@@ -58,7 +60,7 @@ impl<T: Timed> Wheel<T> {
     /// A wheel for about `many` entries at once that are due within `turn`.
     pub fn new(many: u64, turn: Span) -> Wheel<T> {
         let wanted = many.saturating_mul(SLICES_PER_ENTRY);
-        let width = turn.nanos() / wanted.clamp(64, SLICES_MAX);
+        let width = turn.nanos() / wanted.clamp(CUTS_MIN, SLICES_MAX);
         let slices = wanted.clamp(SLICES_MIN, SLICES_MAX).next_power_of_two() as usize;
         Wheel {
             shift: width.max(1).ilog2(),
@@ -222,7 +224,7 @@ mod tests {
 
     /// What the engine does: whatever is added lies at or after what was taken last.
     fn check(width: u64, steps: Vec<Option<u64>>) -> Result<(), TestCaseError> {
-        let (mut wheel, mut heap) = (Wheel::new(16, Span::from_nanos(width * 64)), Heap::new());
+        let (mut wheel, mut heap) = (Wheel::new(16, Span::from_nanos(width * CUTS_MIN)), Heap::new());
         let mut beyond = Heap::new();
         assert_eq!(1 << wheel.shift, width);
         let mut now = 0;
