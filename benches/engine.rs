@@ -1,7 +1,8 @@
 //! Requests per second and core of the engine: `cargo bench --bench engine`.
 //!
 //! `queues` are the workloads of `benches/peers`, `scaling` grows the fleet and the number of proxies at the same load,
-//! and `threads` shares replications out. What matters are ratios within one run.
+//! `storm` retries most requests (it counts attempts), `short` is a replication of a thousand requests with all that it
+//! costs before and after, and `threads` shares replications out. What matters are ratios within one run.
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use rollcast::measure::replications::Series;
@@ -37,21 +38,45 @@ fn fleet(instances: u32, proxies: u32, balancer: &str) -> Scenario {
     ))
 }
 
+/// Three of five attempts fail, and are tried again up to three times.
+fn storm(instances: u32) -> Scenario {
+    let rate = 200 * instances;
+    scenario(&format!(
+        "name: storm\nhorizon: 10s\nwarm-up: 0s\n\
+         traffic: {{ open: {{ stages: [ {{ rate: {rate}/s, for: 10s }} ] }}, timeout: 2s,\n\
+         \x20 retries: {{ attempts: 3, on: [ error, refused, reset ] }} }}\n\
+         proxies: {{ balancer: {{ weighted-round-robin: {{}} }} }}\nfleet: {{ size: {instances}, slots: 8, queue: 32 }}\n\
+         versions: {{ v1: {{ service: {{ lognormal: {{ median: 5ms, p99: 30ms }} }}, errors: 60% }} }}\n"
+    ))
+}
+
+/// About a thousand requests.
+fn short() -> Scenario {
+    scenario(
+        "name: short\nhorizon: 1s\nwarm-up: 0s\n\
+         traffic: { open: { stages: [ { rate: 1000/s, for: 1s } ] }, timeout: 2s }\n\
+         proxies: { balancer: { least-connections: {} } }\nfleet: { size: 10, slots: 8, queue: 32 }\n\
+         versions: { v1: { service: { lognormal: { median: 15ms, p99: 80ms } } } }\n",
+    )
+}
+
 /// The quick-start without its quiet end.
 fn quickstart() -> Scenario {
     let loaded = load_with(Path::new("scenarios/quickstart.yaml"), &[("horizon", "12m")]);
     loaded.unwrap_or_else(|problems| panic!("{problems}")).scenario
 }
 
-fn requests(scenario: &Scenario) -> u64 {
-    rollcast::sim::run(scenario, "stay", None).metrics.requests.expect("requests are counted") as u64
+/// First attempts and retries.
+fn attempts(scenario: &Scenario) -> u64 {
+    let metrics = rollcast::sim::run(scenario, "stay", None).metrics;
+    [metrics.requests, metrics.retries].map(|count| count.expect("they are counted") as u64).iter().sum()
 }
 
 fn run_all(criterion: &mut Criterion, group: &str, cases: &[(String, Scenario)]) {
     let mut group = criterion.benchmark_group(group);
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     for (name, scenario) in cases {
-        group.throughput(Throughput::Elements(requests(scenario)));
+        group.throughput(Throughput::Elements(attempts(scenario)));
         group.bench_function(name, |bencher| bencher.iter(|| rollcast::sim::run(black_box(scenario), "stay", None)));
     }
     group.finish();
@@ -79,12 +104,18 @@ fn scaling(criterion: &mut Criterion) {
     run_all(criterion, "scaling", &cases);
 }
 
+fn hard(criterion: &mut Criterion) {
+    let storms = [100, 1_000].map(|instances| (format!("{instances}-instances"), storm(instances)));
+    run_all(criterion, "storm", &storms);
+    run_all(criterion, "short", &[("1000-requests".to_owned(), short())]);
+}
+
 fn threads(criterion: &mut Criterion) {
     const REPLICATIONS: u32 = 8;
     let scenario = fleet(10, 1, "least-connections");
     let mut group = criterion.benchmark_group("threads");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
-    group.throughput(Throughput::Elements(u64::from(REPLICATIONS) * requests(&scenario)));
+    group.throughput(Throughput::Elements(u64::from(REPLICATIONS) * attempts(&scenario)));
     for count in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build().expect("threads can be started");
         let replicate = || rollcast::sim::replicate(black_box(&scenario), &Series::Fixed(REPLICATIONS), &());
@@ -93,5 +124,5 @@ fn threads(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine, scaling, threads);
+criterion_group!(benches, engine, scaling, hard, threads);
 criterion_main!(benches);

@@ -1,8 +1,7 @@
 //! Latencies as they are counted while a run goes on: their sum, and one increment for each in the cells of an HDR histogram
-//! of three significant digits, which [`Latencies::histogram`] makes of them.
+//! of three significant digits (Tene). Short runs spent more time on the histogram than on themselves.
 
 use crate::core::time::Span;
-use hdrhistogram::Histogram;
 
 /// Latencies are counted in microseconds, up to an hour.
 const MAX_US: u64 = 3_600_000_000;
@@ -35,19 +34,21 @@ impl Latencies {
         self.counts[cell] += 1;
     }
 
-    /// Those of all of `parts`, in microseconds; what is shorter than one counts as one.
-    pub fn histogram(parts: &[&Latencies]) -> Histogram<u64> {
-        let longest = parts.iter().map(|part| part.counts.len()).max().unwrap_or_default();
-        let bound = lowest_of(longest).clamp(2, MAX_US);
-        let mut histogram = Histogram::new_with_bounds(1, bound, 3).expect("the bounds are in order");
-        for part in parts {
-            for (cell, &count) in part.counts.iter().enumerate() {
-                if count > 0 {
-                    histogram.record_n(lowest_of(cell).max(1), count).expect("a cell lies within the bounds");
-                }
+    /// What so large `shares` of the latencies of all of `parts` do not exceed, in milliseconds and to three digits; the shares
+    /// ascend. What is shorter than a microsecond counts as one. `None`: there are none.
+    pub fn quantiles_ms<const N: usize>(parts: &[&Latencies], shares: [f64; N]) -> Option<[f64; N]> {
+        let counts = together(parts);
+        let total: u64 = counts.iter().sum();
+        let (mut cell, mut seen) = (0, *counts.first()?);
+        let quantile = |share: f64| {
+            let wanted = ((share * total as f64).ceil() as u64).max(1);
+            while seen < wanted {
+                cell += 1;
+                seen += counts[cell];
             }
-        }
-        histogram
+            (lowest_of(cell + 1) - 1).max(1) as f64 / 1e3
+        };
+        (total > 0).then(|| shares.map(quantile))
     }
 
     /// The mean of all of `parts` in milliseconds, to the nanosecond; `None`: there are none.
@@ -56,6 +57,18 @@ impl Latencies {
         let sum_ns: u128 = parts.iter().map(|part| part.sum_ns).sum();
         (count > 0).then(|| sum_ns as f64 / count as f64 / 1e6)
     }
+}
+
+/// The counts of all of `parts`, cell by cell.
+fn together(parts: &[&Latencies]) -> Vec<u64> {
+    let longest = parts.iter().map(|part| part.counts.len()).max().unwrap_or_default();
+    let mut counts = vec![0; longest];
+    for part in parts {
+        for (sum, count) in counts.iter_mut().zip(&part.counts) {
+            *sum += count;
+        }
+    }
+    counts
 }
 
 /// The number of the cell of `us` microseconds.
@@ -75,22 +88,41 @@ const fn lowest_of(cell: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hdrhistogram::Histogram;
     use proptest::prelude::*;
+
+    /// The histogram itself counts microseconds, at least one.
+    fn direct(latencies: &[Span]) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(1, MAX_US, 3).expect("bounds");
+        latencies.iter().for_each(|latency| histogram.saturating_record((latency.nanos() / 1_000).max(1)));
+        histogram
+    }
 
     proptest! {
         #[test]
-        fn counts_are_those_of_the_histogram_itself(latencies in prop::collection::vec((0_u64..50, 0_u32..48), 1..200)) {
+        fn quantiles_are_those_of_the_histogram_itself(
+            latencies in prop::collection::vec((0_u64..50, 0_u32..48), 1..200),
+            mut shares in prop::array::uniform4(0.0_f64..=1.0),
+        ) {
+            shares.sort_by(f64::total_cmp);
+            shares[0] = shares[0].max(1e-9);
             let nanos = latencies.into_iter().map(|(number, doublings)| (number << doublings).min(1_000 * MAX_US));
             let latencies: Vec<Span> = nanos.map(Span::from_nanos).collect();
-            let mut direct = Histogram::<u64>::new_with_bounds(1, MAX_US, 3).expect("bounds");
             let mut counted = [Latencies::default(), Latencies::default()];
-            for (number, latency) in latencies.iter().enumerate() {
-                direct.saturating_record((latency.nanos() / 1_000).max(1));
-                counted[number % 2].record(*latency);
-            }
-            let both = Latencies::histogram(&[&counted[0], &counted[1]]);
-            // Their 23,552 counts are not for reading.
-            prop_assert!(both == direct);
+            latencies.iter().enumerate().for_each(|(number, &latency)| counted[number % 2].record(latency));
+            let parts = [&counted[0], &counted[1]];
+            let direct = direct(&latencies);
+            let expected = shares.map(|share| direct.value_at_quantile(share.max(1e-9)) as f64 / 1e3);
+            prop_assert_eq!(Latencies::quantiles_ms(&parts, shares), Some(expected));
+            let mean = latencies.iter().map(|latency| latency.seconds() * 1e3).sum::<f64>() / latencies.len() as f64;
+            let found = Latencies::mean_ms(&parts).expect("there are some");
+            prop_assert!((found - mean).abs() <= 1e-9 * mean, "{} instead of {}", found, mean);
         }
+    }
+
+    #[test]
+    fn of_no_latencies_there_are_no_quantiles() {
+        let none = Latencies::default();
+        assert_eq!((Latencies::quantiles_ms(&[&none], [0.5]), Latencies::mean_ms(&[&none])), (None, None));
     }
 }

@@ -9,7 +9,6 @@ use crate::measure::latencies::Latencies;
 use crate::measure::meter::{Hidden, Meter};
 use crate::measure::metric::Metrics;
 use crate::measure::slos::{burnt_in_slices, slos};
-use hdrhistogram::Histogram;
 
 /// Seconds over which peak utilisation is taken.
 const PEAK_WINDOW_S: usize = 10;
@@ -133,20 +132,16 @@ fn peak_utilisation(hidden: &[Hidden]) -> Option<f64> {
 }
 
 fn latency(metrics: &mut Metrics, meter: &Meter) {
-    let of = |histogram: &Histogram<u64>, quantile: f64| {
-        (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1e3)
-    };
+    const SHARES: [f64; 4] = [0.5, 0.95, 0.99, 0.999];
     let [outside, inside] = &meter.latencies;
-    let (all, rollout) = (Latencies::histogram(&[outside, inside]), Latencies::histogram(&[inside]));
-    metrics.latency_ms_p50 = of(&all, 0.5);
-    metrics.latency_ms_p95 = of(&all, 0.95);
-    metrics.latency_ms_p99 = of(&all, 0.99);
-    metrics.latency_ms_p999 = of(&all, 0.999);
+    let all = Latencies::quantiles_ms(&[outside, inside], SHARES).map(|all| all.map(Some)).unwrap_or_default();
+    let rollout = Latencies::quantiles_ms(&[inside], SHARES).map(|all| all.map(Some)).unwrap_or_default();
+    [metrics.latency_ms_p50, metrics.latency_ms_p95, metrics.latency_ms_p99, metrics.latency_ms_p999] = all;
     metrics.latency_ms_mean = Latencies::mean_ms(&[outside, inside]);
-    metrics.rollout_latency_ms_p50 = of(&rollout, 0.5);
-    metrics.rollout_latency_ms_p95 = of(&rollout, 0.95);
-    metrics.rollout_latency_ms_p99 = of(&rollout, 0.99);
-    metrics.rollout_latency_ms_p999 = of(&rollout, 0.999);
+    metrics.rollout_latency_ms_p50 = rollout[0];
+    metrics.rollout_latency_ms_p95 = rollout[1];
+    metrics.rollout_latency_ms_p99 = rollout[2];
+    metrics.rollout_latency_ms_p999 = rollout[3];
 }
 
 fn rollout(metrics: &mut Metrics, meter: &Meter) {
