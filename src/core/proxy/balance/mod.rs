@@ -21,6 +21,7 @@ mod round_robin;
 pub(super) mod rule;
 mod smooth;
 mod tournament;
+mod turns;
 mod two_choices;
 
 mod edf;

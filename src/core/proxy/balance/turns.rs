@@ -1,0 +1,234 @@
+//! Members of one weight, in the order in which nginx's smooth rotation serves them.
+//!
+//! All of them gain the same with every pick, so that their order only changes when one of them pays, and nearly always it
+//! goes from the front to the end: a ring turns. Whoever was tried before and gains nothing steps back a little.
+
+use crate::core::proxy::MAX_RETRIES;
+
+const NOBODY: u32 = u32::MAX;
+/// So many instances a request can have been sent to.
+const ATTEMPTS_MAX: usize = MAX_RETRIES as usize + 1;
+/// Who belongs farther away than so many steps goes there at once.
+const NEAR: usize = 64;
+
+/// Members of one weight, each with its `current` relative to `offset`.
+#[derive(Clone, Debug)]
+pub(super) struct Turns {
+    pub weight: i64,
+    offset: i64,
+    /// From `first` on: largest current first; of equals the first listed.
+    ring: Vec<(i64, u32)>,
+    first: usize,
+    /// By place: what stands in the ring, to find it there, and where it was seen last.
+    values: Vec<(i64, u32)>,
+}
+
+impl Turns {
+    /// Nobody yet; there will be about `count`.
+    pub fn new(weight: i64, count: usize) -> Turns {
+        Turns { weight, offset: 0, ring: Vec::with_capacity(count), first: 0, values: Vec::new() }
+    }
+
+    /// Everybody leaves: tells `leave` of each place and its current weight.
+    pub fn empty(&mut self, mut leave: impl FnMut(usize, i64)) {
+        for (value, place) in self.ring.drain(..) {
+            leave(place as usize, value + self.offset);
+        }
+        self.first = 0;
+    }
+
+    /// The current weight of the member at `place`.
+    pub fn current(&self, place: usize) -> i64 {
+        self.offset + self.values[place].0
+    }
+
+    /// Everybody gains its weight; answers what they gained together.
+    #[inline(always)]
+    pub fn gain(&mut self) -> i64 {
+        self.offset += self.weight;
+        self.weight * self.ring.len() as i64
+    }
+
+    /// The whole rule where everyone is here.
+    #[inline(always)]
+    pub fn take(&mut self) -> Option<usize> {
+        if self.ring.is_empty() {
+            return None;
+        }
+        let total = self.gain();
+        Some(self.serve(total))
+    }
+
+    /// The same without those `tried` before, who are all different.
+    pub fn take_but(&mut self, tried: impl Iterator<Item = usize>) -> Option<usize> {
+        let mut total = self.gain();
+        let (mut out, mut count) = ([NOBODY; ATTEMPTS_MAX], 0);
+        for place in tried {
+            total -= self.hold_back(place);
+            out[count] = place as u32;
+            count += 1;
+        }
+        let (position, _) = self.first_of(|place| !out[..count].contains(&(place as u32)))?;
+        self.bring_forward(position);
+        Some(self.serve(total))
+    }
+
+    /// The first pays `total` and moves back, nearly always to the end; answers its place.
+    #[inline(always)]
+    pub fn serve(&mut self, total: i64) -> usize {
+        let (value, place) = self.ring[self.first];
+        let paid = (value - total, place);
+        let last = self.first.checked_sub(1).unwrap_or(self.ring.len() - 1);
+        self.ring[self.first] = paid;
+        self.values[place as usize].0 = paid.0;
+        if before(self.ring[last], paid) || last == self.first {
+            self.first = self.after(self.first);
+        } else {
+            self.pass_to_the_end();
+        }
+        place as usize
+    }
+
+    /// The first becomes the last, and steps forward again before those whom it is before.
+    #[inline(never)]
+    fn pass_to_the_end(&mut self) {
+        let mut at = self.first;
+        let entry = self.ring[at];
+        self.first = self.after(at);
+        for _ in 0..NEAR {
+            let last = at.checked_sub(1).unwrap_or(self.ring.len() - 1);
+            if at == self.first || before(self.ring[last], entry) {
+                self.set(at, entry);
+                return;
+            }
+            self.set(at, self.ring[last]);
+            at = last;
+        }
+        self.set(at, entry);
+        self.put_in_order(at);
+    }
+
+    /// A member comes in.
+    pub fn join(&mut self, place: usize, current: i64) {
+        let value = current - self.offset;
+        self.values.resize(self.values.len().max(place + 1), (0, 0));
+        self.values[place].0 = value;
+        self.insert((value, place as u32));
+    }
+
+    /// Answers the current weight of who leaves.
+    pub fn leave(&mut self, place: usize) -> i64 {
+        let at = self.find(place);
+        let (value, _) = self.remove(at);
+        value + self.offset
+    }
+
+    /// Everyone gained the weight but `place`, which steps back behind those who are before it now; answers the weight.
+    pub fn hold_back(&mut self, place: usize) -> i64 {
+        let mut at = self.find(place);
+        let entry = (self.ring[at].0 - self.weight, place as u32);
+        self.values[place].0 = entry.0;
+        for _ in 0..NEAR {
+            let next = self.after(at);
+            if next == self.first || before(entry, self.ring[next]) {
+                self.set(at, entry);
+                return self.weight;
+            }
+            self.set(at, self.ring[next]);
+            at = next;
+        }
+        self.set(at, entry);
+        self.put_in_order(at);
+        self.weight
+    }
+
+    /// Whoever stands there in the vector goes where it belongs, however far that is.
+    fn put_in_order(&mut self, at: usize) {
+        let moved = self.remove(at);
+        self.insert(moved);
+    }
+
+    /// The first whom `admits` lets in: how many stand before it, its current weight and its place.
+    pub fn first_of(&self, admits: impl Fn(usize) -> bool) -> Option<(usize, (i64, u32))> {
+        let (late, early) = self.ring.split_at(self.first);
+        let mut all = early.iter().chain(late).enumerate();
+        let (position, &(value, place)) = all.find(|&(_, &(_, place))| admits(place as usize))?;
+        Some((position, (value + self.offset, place)))
+    }
+
+    /// Whoever has so many before is first, before those who stand before it.
+    pub fn bring_forward(&mut self, position: usize) {
+        let entry = self.ring[self.wrapped(self.first + position)];
+        for ahead in (0..position).rev() {
+            let at = self.wrapped(self.first + ahead);
+            self.set(self.after(at), self.ring[at]);
+        }
+        self.set(self.first, entry);
+    }
+
+    /// `entry` stands there in the vector.
+    #[inline(always)]
+    fn set(&mut self, at: usize, entry: (i64, u32)) {
+        self.ring[at] = entry;
+        self.values[entry.1 as usize].1 = at as u32;
+    }
+
+    #[inline(always)]
+    fn wrapped(&self, at: usize) -> usize {
+        if at >= self.ring.len() { at - self.ring.len() } else { at }
+    }
+
+    #[inline(always)]
+    fn after(&self, at: usize) -> usize {
+        self.wrapped(at + 1)
+    }
+
+    /// Where in the vector `place` stands, which has its home here.
+    fn find(&mut self, place: usize) -> usize {
+        let (value, seen) = self.values[place];
+        if self.ring.get(seen as usize).is_some_and(|&(_, there)| there as usize == place) {
+            return seen as usize;
+        }
+        let at = self.wrapped(self.first + self.position((value, place as u32)));
+        debug_assert_eq!(self.ring[at].1 as usize, place, "whoever has a home stands in it");
+        self.values[place].1 = at as u32;
+        at
+    }
+
+    /// How many stand before `entry`.
+    fn position(&self, entry: (i64, u32)) -> usize {
+        let (late, early) = self.ring.split_at(self.first);
+        let count = |part: &[(i64, u32)]| part.partition_point(|&other| before(other, entry));
+        match count(early) {
+            all if all == early.len() => all + count(late),
+            some => some,
+        }
+    }
+
+    /// Takes out who stands there in the vector.
+    fn remove(&mut self, at: usize) -> (i64, u32) {
+        let taken = self.ring.remove(at);
+        self.first -= usize::from(at < self.first);
+        if self.first == self.ring.len() {
+            self.first = 0;
+        }
+        taken
+    }
+
+    fn insert(&mut self, entry: (i64, u32)) {
+        let at = self.first + self.position(entry);
+        if at <= self.ring.len() {
+            self.ring.insert(at, entry);
+        } else {
+            // Beyond the end of the vector the ring goes on at its beginning.
+            self.ring.insert(at - self.ring.len(), entry);
+            self.first += 1;
+        }
+    }
+}
+
+/// Larger current weight first, then first listed.
+#[inline]
+pub(super) fn before(one: (i64, u32), other: (i64, u32)) -> bool {
+    one.0 > other.0 || (one.0 == other.0 && one.1 < other.1)
+}
