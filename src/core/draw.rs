@@ -134,6 +134,49 @@ mod tests {
         }
     }
 
+    /// The numbers of the authors' own program for the seed 1234567.
+    #[test]
+    fn the_generator_is_splitmix64() {
+        let mut stream = Stream(1_234_567);
+        let drawn: Vec<u64> = (0..5).map(|_| stream.next_u64()).collect();
+        let published = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ];
+        assert_eq!(drawn, published);
+    }
+
+    #[test]
+    fn what_is_passed_over_is_what_would_have_been_drawn() {
+        let mut stream = Seed(1).stream("request", 7);
+        let (mut passed, ahead) = (stream, stream.ahead());
+        assert_eq!(stream.next_u64(), ahead);
+        (0..4).for_each(|_| _ = stream.next_u64());
+        passed.skip(5);
+        assert_eq!(passed, stream);
+    }
+
+    /// Of pairs of uniform draws that have nothing to do with each other, the mean product is 1/4 ± √(7/144/n).
+    #[test]
+    fn dice_and_draws_of_a_stream_have_nothing_to_do_with_each_other() {
+        let family = Seed(1).family("request");
+        let count = 100_000;
+        let pairs = |of: fn(Stream) -> (u64, u64)| {
+            let products = (0..count).map(|index| of(family.stream(index))).map(|(a, b)| unit(a) * unit(b));
+            products.sum::<f64>() / count as f64
+        };
+        let first_and_second = |mut stream: Stream| (stream.next_u64(), stream.next_u64());
+        let dice_and_first = |mut stream: Stream| (stream.dice(), stream.next_u64());
+        let further_and_first = |mut stream: Stream| (further(stream.dice(), 1), stream.next_u64());
+        for of in [first_and_second, dice_and_first, further_and_first] as [fn(Stream) -> (u64, u64); 3] {
+            let mean = pairs(of);
+            assert!((mean - 0.25).abs() < 4.0 * (7.0 / 144.0 / count as f64).sqrt(), "mean product {mean}");
+        }
+    }
+
     #[test]
     fn the_first_replication_has_the_seed_itself_and_the_others_have_their_own() {
         let seeds: Vec<u64> = (0..100).map(|index| Seed(7).replication(index).0).collect();

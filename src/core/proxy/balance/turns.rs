@@ -8,8 +8,10 @@ use crate::core::proxy::MAX_RETRIES;
 const NOBODY: u32 = u32::MAX;
 /// So many instances a request can have been sent to.
 const ATTEMPTS_MAX: usize = MAX_RETRIES as usize + 1;
-/// Who belongs farther away than so many steps goes there at once.
-const NEAR: usize = 64;
+/// Who belongs farther away than so many steps goes there at once, which moves half of the others on average.
+const NEAR_MIN: usize = 64;
+/// The same as a part of a long ring.
+const NEAR_PART: usize = 4;
 
 /// Members of one weight, each with its `current` relative to `offset`.
 #[derive(Clone, Debug)]
@@ -95,7 +97,7 @@ impl Turns {
         let mut at = self.first;
         let entry = self.ring[at];
         self.first = self.after(at);
-        for _ in 0..NEAR {
+        for _ in 0..self.near() {
             let last = at.checked_sub(1).unwrap_or(self.ring.len() - 1);
             if at == self.first || before(self.ring[last], entry) {
                 self.set(at, entry);
@@ -128,7 +130,7 @@ impl Turns {
         let mut at = self.find(place);
         let entry = (self.ring[at].0 - self.weight, place as u32);
         self.values[place].0 = entry.0;
-        for _ in 0..NEAR {
+        for _ in 0..self.near() {
             let next = self.after(at);
             if next == self.first || before(entry, self.ring[next]) {
                 self.set(at, entry);
@@ -164,6 +166,11 @@ impl Turns {
             self.set(self.after(at), self.ring[at]);
         }
         self.set(self.first, entry);
+    }
+
+    /// So many steps are fewer than moving half of the ring at once is worth.
+    fn near(&self) -> usize {
+        (self.ring.len() / NEAR_PART).max(NEAR_MIN)
     }
 
     /// `entry` stands there in the vector.
