@@ -138,10 +138,12 @@ fn latency(metrics: &mut Metrics, meter: &Meter) {
     let rollout = Latencies::quantiles_ms(&[inside], SHARES).map(|all| all.map(Some)).unwrap_or_default();
     [metrics.latency_ms_p50, metrics.latency_ms_p95, metrics.latency_ms_p99, metrics.latency_ms_p999] = all;
     metrics.latency_ms_mean = Latencies::mean_ms(&[outside, inside]);
-    metrics.rollout_latency_ms_p50 = rollout[0];
-    metrics.rollout_latency_ms_p95 = rollout[1];
-    metrics.rollout_latency_ms_p99 = rollout[2];
-    metrics.rollout_latency_ms_p999 = rollout[3];
+    [
+        metrics.rollout_latency_ms_p50,
+        metrics.rollout_latency_ms_p95,
+        metrics.rollout_latency_ms_p99,
+        metrics.rollout_latency_ms_p999,
+    ] = rollout;
 }
 
 fn rollout(metrics: &mut Metrics, meter: &Meter) {

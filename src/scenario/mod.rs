@@ -8,8 +8,8 @@
 //! On the way there are three forms: a tree with places (`tree`), the declarations of the file with every default
 //! (`file`), and the [`plan`]. The JSON Schema and the text of `run.yaml` come from the same declarations.
 //!
-//! What a plan means to whoever drives it is here too: when requests come ([`arrivals`]), how versions behave
-//! ([`behaviour`], [`law`]), and what the core of a run is made of ([`origin()`]).
+//! What a plan means to whoever drives it is here too: when requests come ([`arrivals`]), who sends them ([`caller`]), how
+//! versions behave ([`behaviour`], [`law`]), and what the core of a run is made of ([`origin()`]).
 
 pub mod arrivals;
 pub mod behaviour;

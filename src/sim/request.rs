@@ -230,6 +230,7 @@ impl World<'_> {
             server.aside.answers.note(self.now, ending == Ending::Error);
         }
         server.busy -= 1;
+        // Looked at while it is at hand; whether it is still so is asked again.
         let finishing = server.phase == Phase::Finishing;
         if server.available {
             self.meter.busy(self.now, -1);
@@ -246,7 +247,8 @@ impl World<'_> {
     /// An instance that only finishes what it has is gone when it has nothing left.
     #[inline(never)]
     pub fn look_whether_done(&mut self, instance: InstanceId) {
-        if self.servers[instance.index()].idle() {
+        let server = &self.servers[instance.index()];
+        if server.phase == Phase::Finishing && server.idle() {
             self.gone(instance);
         }
     }

@@ -9,7 +9,6 @@ use crate::core::proxy::Ending;
 use crate::core::time::{Moment, Span};
 use crate::sim::flight::FlightId;
 use crate::sim::heap::Heap;
-use crate::sim::server::Phase;
 use crate::sim::world::World;
 
 /// Bits of a nanosecond's fraction in virtual time.
@@ -111,9 +110,7 @@ impl World<'_> {
             self.servers[instance.index()].aside.answers.note(self.now, ending == Ending::Error);
         }
         self.return_to_proxy(id, ending);
-        if self.servers[instance.index()].phase == Phase::Finishing {
-            self.look_whether_done(instance);
-        }
+        self.look_whether_done(instance);
     }
 
     /// Tells the meter how busy an instance is, and plans its next end.

@@ -279,11 +279,7 @@ impl Pool {
     #[inline(always)]
     pub(super) fn pick_of_alike(&mut self, now: Moment) -> Option<(InstanceId, VersionId)> {
         let place = self.balancer.take_of_alike(&self.members)?;
-        let member = &mut self.members[place];
-        if self.minds > Minds::Nothing {
-            member.active += 1;
-        }
-        let answer = (member.instance, member.version);
+        let answer = self.begin(place);
         if self.wary {
             self.mind(now, place);
         }
@@ -307,16 +303,20 @@ impl Pool {
     /// The member at `place` gets an attempt.
     #[inline(always)]
     pub(super) fn send(&mut self, now: Moment, place: usize) -> (InstanceId, VersionId) {
-        let member = &mut self.members[place];
-        if self.minds > Minds::Nothing {
-            member.active += 1;
-        }
-        let answer = (member.instance, member.version);
+        let answer = self.begin(place);
         self.balancer.moved(&mut self.members, place, now);
         if self.wary {
             self.mind(now, place);
         }
         answer
+    }
+
+    /// An attempt is active at the member at `place`, if anything depends on that; answers who it is.
+    #[inline(always)]
+    fn begin(&mut self, place: usize) -> (InstanceId, VersionId) {
+        let member = &mut self.members[place];
+        member.active += u32::from(self.minds > Minds::Nothing);
+        (member.instance, member.version)
     }
 
     /// Takes note that a member is tried out, if it is, or full now.

@@ -143,8 +143,7 @@ impl Smooth {
         let place = best.as_ref().map(|best| best.stand.1 as usize);
         match best {
             Some(Leader { class: Some((class, position)), .. }) => {
-                self.classes[class].bring_forward(position);
-                self.classes[class].serve(total);
+                self.classes[class].serve_at(position, total);
             }
             Some(Leader { stand: (_, place), class: None }) => members[place as usize].current -= total,
             None => {}

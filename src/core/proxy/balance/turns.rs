@@ -71,13 +71,12 @@ impl Turns {
             count += 1;
         }
         let (position, _) = self.first_of(|place| !out[..count].contains(&(place as u32)))?;
-        self.bring_forward(position);
-        Some(self.serve(total))
+        Some(self.serve_at(position, total))
     }
 
     /// The first pays `total` and moves back, nearly always to the end; answers its place.
     #[inline(always)]
-    pub fn serve(&mut self, total: i64) -> usize {
+    fn serve(&mut self, total: i64) -> usize {
         let (value, place) = self.ring[self.first];
         let paid = (value - total, place);
         let last = self.first.checked_sub(1).unwrap_or(self.ring.len() - 1);
@@ -158,14 +157,15 @@ impl Turns {
         Some((position, (value + self.offset, place)))
     }
 
-    /// Whoever has so many before is first, before those who stand before it.
-    pub fn bring_forward(&mut self, position: usize) {
+    /// Whoever has so many before pays `total`, as if it were the first; answers its place.
+    pub fn serve_at(&mut self, position: usize, total: i64) -> usize {
         let entry = self.ring[self.wrapped(self.first + position)];
         for ahead in (0..position).rev() {
             let at = self.wrapped(self.first + ahead);
             self.set(self.after(at), self.ring[at]);
         }
         self.set(self.first, entry);
+        self.serve(total)
     }
 
     /// So many steps are fewer than moving half of the ring at once is worth.
