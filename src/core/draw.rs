@@ -22,6 +22,13 @@ impl Stream {
         self.0 = self.0.wrapping_add(draws.wrapping_mul(GOLDEN));
     }
 
+    /// The same stream, after so many draws.
+    #[inline(always)]
+    pub fn after(mut self, draws: u64) -> Stream {
+        self.skip(draws);
+        self
+    }
+
     /// What will be drawn next.
     #[inline(always)]
     pub fn ahead(self) -> u64 {

@@ -10,7 +10,7 @@ use crate::live::books::Trip;
 use crate::live::gateway::{DICE, SENT, USER};
 use crate::live::site::Site;
 use crate::live::upstream::{NUMBER, SIZE};
-use crate::measure::meter::Settled;
+use crate::measure::meter::Experience;
 use crate::scenario::arrivals::Arrivals;
 use crate::scenario::caller::Caller;
 use crate::scenario::plan::Request;
@@ -142,14 +142,13 @@ fn settle(site: &Site, number: u64, caller: &Caller, request: Request, good: boo
         let new = books.meter.new_version();
         let last = trip.last.map(|(pick, _)| pick.version);
         let answered = good || trip.ending == Some(Ending::Error);
-        books.meter.settled(Settled {
-            user: caller.user,
-            good,
-            latency: now.since(request.at),
+        books.meter.settled(good, now.since(request.at));
+        let experience = Experience {
             answered: last.filter(|_| answered),
             exposed: trip.exposed,
             harmed: !good && last.is_some() && last == new && !old_too(site, number, caller.user, trip, request),
-        });
+        };
+        books.meter.experienced(caller.user, experience);
     });
 }
 

@@ -44,7 +44,7 @@ impl Herald {
         for (door, last) in site.doors.iter().zip(&mut self.last) {
             self.sent += 1;
             let mut stream: Stream = site.scenario.seed.stream("listing", self.sent);
-            *last = (now + Span::from_nanos(self.delay.draw(&mut stream, 1.0))).max(*last);
+            *last = (now + Span::from_nanos(self.delay.draw(&mut stream))).max(*last);
             // A proxy listens as long as the run lasts.
             let _ = door.news.send((*last, news));
         }

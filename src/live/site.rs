@@ -77,7 +77,7 @@ impl Site {
     /// The luck of an attempt of the request that is called `number`, of which `before` were made earlier: the same as in
     /// virtual time.
     pub fn luck(&self, number: u64, before: u8, version: usize, size: f64) -> Luck {
-        self.behaviours[version].luck(&mut self.callers.luck(number, before), size)
+        self.behaviours[version].luck(&mut self.callers.luck(number, before), || size)
     }
 
     /// The priority of an instance: its version's, and one below that if it is one of the fleet's backups.

@@ -186,7 +186,7 @@ pub(super) async fn boot(site: Arc<Site>, instance: InstanceId, socket: TcpSocke
     let mut stream = site.scenario.seed.stream("boot", u64::from(instance.0) << 32 | u64::from(life));
     // In virtual time the first draw decides whether it ever starts.
     rand::Rng::next_u64(&mut stream);
-    site.clock.pause(Span::from_nanos(site.boot.draw(&mut stream, 1.0))).await;
+    site.clock.pause(Span::from_nanos(site.boot.draw(&mut stream))).await;
     if !open(&site, instance, socket).unwrap_or(false) {
         return;
     }

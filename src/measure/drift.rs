@@ -6,8 +6,8 @@ use crate::core::amount::Share;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Drift {
     wanted: Option<Share>,
-    all: u64,
-    new: u64,
+    /// To other versions, and to the new one.
+    sent: [u64; 2],
     sum_all: u64,
     sum_astray: f64,
 }
@@ -16,17 +16,18 @@ impl Drift {
     /// The controller wants another share; `None`: nothing is split any more.
     pub fn want(&mut self, share: Option<Share>) {
         if let Some(wanted) = self.wanted {
-            self.sum_all += self.all;
-            self.sum_astray += (self.new as f64 - wanted.value() * self.all as f64).abs();
+            let [others, new] = self.sent;
+            let all = others + new;
+            self.sum_all += all;
+            self.sum_astray += (new as f64 - wanted.value() * all as f64).abs();
         }
-        *self = Drift { wanted: share, all: 0, new: 0, ..*self };
+        *self = Drift { wanted: share, sent: [0; 2], ..*self };
     }
 
     /// A request was sent to the new version, or to another.
     #[inline]
     pub fn routed(&mut self, new: bool) {
-        self.all += 1;
-        self.new += u64::from(new);
+        self.sent[usize::from(new)] += 1;
     }
 
     /// Requests that went astray / all, once the last share has ended; `None`: nothing was split.

@@ -6,6 +6,7 @@ use crate::core::amount::Share;
 use crate::core::ids::{UserId, VersionId};
 use crate::core::rollout::{Phase, Tally};
 use crate::core::time::{Moment, Span};
+use crate::measure::counts::Counts;
 use crate::measure::drift::Drift;
 use crate::measure::forecast::{self, Ending, Instances, Second};
 use crate::measure::gauge::Gauge;
@@ -23,15 +24,9 @@ pub enum Stage {
     Terminating,
 }
 
-/// How a user request ended.
+/// What a user request meant for its user.
 #[derive(Clone, Copy, Debug)]
-pub struct Settled {
-    /// Who had asked.
-    pub user: UserId,
-    /// Whether the answer was good.
-    pub good: bool,
-    /// From first send to final answer.
-    pub latency: Span,
+pub struct Experience {
     /// The version that answered, well or not; `None` if nobody did.
     pub answered: Option<VersionId>,
     /// Whether any attempt was sent to the new version.
@@ -63,10 +58,6 @@ impl Attempt {
 /// Sums over the measured time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sums {
-    /// User requests settled well.
-    pub good: u64,
-    /// User requests settled badly.
-    pub bad: u64,
     /// Attempts refused, or for which there was no instance.
     pub shed: u64,
     /// Attempts beyond the first.
@@ -130,24 +121,31 @@ pub struct Meter {
     slots: u32,
     measuring: bool,
     pub(super) began: Moment,
+    counts: Counts,
+    /// As they stood when the measured time began, and when the present second did.
+    counts_at_begin: Counts,
+    counts_at_tick: Counts,
     pub(super) sums: Sums,
     pub(super) users: Users,
-    /// Outside the rollout and in it.
-    pub(super) latencies: [Latencies; 2],
+    /// Of the time that it is now, in the rollout or outside it, and of the other.
+    latencies: Latencies,
+    other_latencies: Latencies,
     in_rollout: bool,
+    /// Whether it matters which user a request belongs to: from the deploy command on.
+    follows_users: bool,
     /// Of the old version and of the new one.
     tallies: [Tally; 2],
     /// Of the old version's, those on the fresh baseline.
     baseline: Tally,
-    second: Second,
+    /// The share that the controller wants the new version to have.
+    weight: Option<f64>,
     second_hidden: Hidden,
     pub(super) timeline: Vec<Second>,
     pub(super) hidden: Vec<Hidden>,
     /// Good answers within each limit that an objective sets, by second.
     fast: Vec<Fast>,
-    in_flight: u32,
     queued: u32,
-    counts: [Instances; 2],
+    instances: [Instances; 2],
     existing: Gauge,
     pub(super) peak_instances: i64,
     pub(super) instance_s: f64,
@@ -176,20 +174,24 @@ impl Meter {
             slots,
             measuring: false,
             began: Moment::START,
+            counts: Counts::default(),
+            counts_at_begin: Counts::default(),
+            counts_at_tick: Counts::default(),
             sums: Sums::default(),
             users: Users::new(users),
-            latencies: [Latencies::default(), Latencies::default()],
+            latencies: Latencies::default(),
+            other_latencies: Latencies::default(),
             in_rollout: false,
+            follows_users: false,
             tallies: [Tally::default(); 2],
             baseline: Tally::default(),
-            second: Second::default(),
+            weight: None,
             second_hidden: Hidden::default(),
             timeline: Vec::new(),
             hidden: Vec::new(),
             fast: Vec::new(),
-            in_flight: 0,
             queued: 0,
-            counts: [Instances::default(); 2],
+            instances: [Instances::default(); 2],
             existing: Gauge::default(),
             peak_instances: 0,
             instance_s: 0.0,
@@ -227,6 +229,9 @@ impl Meter {
     pub fn begin(&mut self, now: Moment) {
         self.measuring = true;
         self.began = now;
+        self.counts_at_begin = self.counts;
+        (self.latencies, self.other_latencies) = Default::default();
+        self.follow_users();
         self.take_levels(now);
         (self.instance_s, self.saturated_s, self.overload_s) = (0.0, 0.0, 0.0);
         self.peak_instances = self.existing.level();
@@ -235,45 +240,68 @@ impl Meter {
     /// A client sent a user request.
     #[inline(always)]
     pub fn offered(&mut self) {
-        self.second.offered += 1;
-        self.in_flight += 1;
+        self.counts.offered += 1;
     }
 
-    /// A user request has its final answer.
+    /// A user request has its final answer, so long after it was first sent.
     #[inline(always)]
-    pub fn settled(&mut self, settled: Settled) {
-        self.in_flight -= 1;
-        self.second.good += u32::from(settled.good);
-        self.second.bad += u32::from(!settled.good);
+    pub fn settled(&mut self, good: bool, latency: Span) {
+        self.counts.good += u64::from(good);
+        self.counts.bad += u64::from(!good);
         for fast in &mut self.fast {
-            fast.second += u32::from(settled.good && settled.latency <= fast.limit);
+            fast.second += u32::from(good && latency <= fast.limit);
         }
-        if !self.measuring {
+        if good {
+            self.latencies.record(latency);
+        }
+    }
+
+    /// Whether [`Meter::experienced`] has to be told who had asked.
+    #[inline(always)]
+    pub fn follows_users(&self) -> bool {
+        self.follows_users
+    }
+
+    fn follow_users(&mut self) {
+        self.follows_users = self.measuring && (self.in_rollout || self.milestones.ended.is_some());
+    }
+
+    /// The user whose request was settled went through that.
+    pub fn experienced(&mut self, user: UserId, experience: Experience) {
+        if !self.follows_users {
             return;
         }
-        self.sums.good += u64::from(settled.good);
-        self.sums.bad += u64::from(!settled.good);
-        if settled.good {
-            self.latencies[usize::from(self.in_rollout)].record(settled.latency);
-        }
-        if self.in_rollout || self.milestones.ended.is_some() {
-            let Settled { user, answered, exposed, harmed, .. } = settled;
-            self.expose(user, answered, exposed, harmed);
-        }
-    }
-
-    fn expose(&mut self, user: UserId, answered: Option<VersionId>, exposed: bool, harmed: bool) {
-        if let Some(version) = answered {
+        if let Some(version) = experience.answered {
             self.users.saw(user, Some(version) == self.new);
         }
-        if exposed {
+        if experience.exposed {
             self.sums.exposed += 1;
             self.users.expose(user);
         }
-        if harmed {
+        if experience.harmed {
             self.sums.harmed += 1;
             self.users.harm(user);
         }
+    }
+
+    /// User requests settled in the measured time.
+    pub(super) fn measured(&self) -> Counts {
+        self.counts.since(self.counts_at_begin)
+    }
+
+    /// Latencies of good answers in the measured time: outside the rollout, and in it.
+    pub(super) fn latencies(&self) -> [&Latencies; 2] {
+        let (now, other) = (&self.latencies, &self.other_latencies);
+        if self.in_rollout { [other, now] } else { [now, other] }
+    }
+
+    /// The rollout begins or ends.
+    fn set_in_rollout(&mut self, in_rollout: bool) {
+        if self.in_rollout != in_rollout {
+            self.in_rollout = in_rollout;
+            std::mem::swap(&mut self.latencies, &mut self.other_latencies);
+        }
+        self.follow_users();
     }
 
     /// The version that is brought out.
@@ -338,7 +366,7 @@ impl Meter {
 
     /// An instance of `version` went from one stage to another; `None`: it does not exist.
     pub fn staged(&mut self, now: Moment, version: VersionId, from: Option<Stage>, to: Option<Stage>) {
-        let counts = &mut self.counts[usize::from(Some(version) == self.new)];
+        let counts = &mut self.instances[usize::from(Some(version) == self.new)];
         if let Some(from) = from {
             *count(counts, from) -= 1;
         }
@@ -405,7 +433,7 @@ impl Meter {
 
     /// With weights, full exposure is their affair; without, it is when no old instance is left to serve.
     fn note_full(&mut self, now: Moment) {
-        let full = self.second.weight.map_or(self.counts[0].ready == 0, |weight| weight >= 1.0);
+        let full = self.weight.map_or(self.instances[0].ready == 0, |weight| weight >= 1.0);
         if full && self.in_rollout && self.milestones.verdict.is_none() {
             self.milestones.full.get_or_insert(now);
         }
@@ -413,14 +441,14 @@ impl Meter {
 
     /// The controller wants the new version to get this share from now on.
     pub fn weighed(&mut self, now: Moment, share: Share) {
-        self.second.weight = Some(share.value());
+        self.weight = Some(share.value());
         self.note_full(now);
         self.drift.want(Some(share));
     }
 
     /// The controller wants this share of the users to meet the new code from now on, on instances that have it already.
     pub fn shown(&mut self, now: Moment, share: Share) {
-        self.second.weight = Some(share.value());
+        self.weight = Some(share.value());
         self.note_full(now);
         if share > Share::NONE {
             self.milestones.new_listed.get_or_insert(now);
@@ -433,7 +461,7 @@ impl Meter {
         match phase {
             Phase::Started => {
                 self.milestones.deployed = Some(now);
-                self.in_rollout = true;
+                self.set_in_rollout(true);
             }
             Phase::RollingBack => {
                 self.milestones.verdict = Some(now);
@@ -466,19 +494,21 @@ impl Meter {
     fn end(&mut self, now: Moment, ending: Ending) {
         self.drift.want(None);
         self.milestones.ended = Some(now);
-        self.in_rollout = false;
+        self.set_in_rollout(false);
         self.ending = ending;
     }
 
     /// A second has passed: its row is complete.
     pub fn tick(&mut self, now: Moment) {
         let second = Second {
-            in_flight: self.in_flight,
+            in_flight: self.in_flight() as u32,
             queued: self.queued,
-            old: self.counts[0],
-            new: self.counts[1],
-            ..self.second
+            old: self.instances[0],
+            new: self.instances[1],
+            weight: self.weight,
+            ..self.counts.since(self.counts_at_tick).row()
         };
+        self.counts_at_tick = self.counts;
         let hidden = Hidden {
             answered: self.second_hidden.answered,
             outage_s: self.outage.take(now),
@@ -492,7 +522,6 @@ impl Meter {
         for fast in &mut self.fast {
             fast.seconds.push(std::mem::take(&mut fast.second));
         }
-        self.second = Second { weight: self.second.weight, ..Second::default() };
         self.second_hidden = Hidden::default();
     }
 
@@ -508,8 +537,14 @@ impl Meter {
     }
 
     /// User requests sent and not settled.
-    pub fn in_flight(&self) -> u32 {
-        self.in_flight
+    pub fn in_flight(&self) -> u64 {
+        self.counts.in_flight()
+    }
+
+    /// User requests sent.
+    #[inline(always)]
+    pub fn sent(&self) -> u64 {
+        self.counts.offered
     }
 }
 

@@ -7,6 +7,7 @@ pub mod batches;
 pub mod budget;
 pub mod burn;
 pub mod claim;
+mod counts;
 pub mod detect;
 mod drift;
 pub mod forecast;

@@ -78,8 +78,8 @@ fn with_burn(row: Second, objective: &Objective) -> Second {
 }
 
 fn requests(metrics: &mut Metrics, meter: &Meter, terms: &Terms) {
-    let sums = &meter.sums;
-    let (good, bad) = (sums.good as f64, sums.bad as f64);
+    let (sums, counts) = (&meter.sums, meter.measured());
+    let (good, bad) = (counts.good as f64, counts.bad as f64);
     let all = good + bad;
     let measured_s = terms.end.since(meter.began).seconds();
     let in_window = terms.promises[0].requests(all / measured_s);
@@ -133,7 +133,7 @@ fn peak_utilisation(hidden: &[Hidden]) -> Option<f64> {
 
 fn latency(metrics: &mut Metrics, meter: &Meter) {
     const SHARES: [f64; 4] = [0.5, 0.95, 0.99, 0.999];
-    let [outside, inside] = &meter.latencies;
+    let [outside, inside] = meter.latencies();
     let all = Latencies::quantiles_ms(&[outside, inside], SHARES).map(|all| all.map(Some)).unwrap_or_default();
     let rollout = Latencies::quantiles_ms(&[inside], SHARES).map(|all| all.map(Some)).unwrap_or_default();
     [metrics.latency_ms_p50, metrics.latency_ms_p95, metrics.latency_ms_p99, metrics.latency_ms_p999] = all;
@@ -170,5 +170,5 @@ fn money(metrics: &mut Metrics, meter: &Meter, terms: &Terms) {
     let hours = meter.instance_s / 3_600.0;
     metrics.peak_instances = Some(meter.peak_instances as f64);
     metrics.instance_hours = Some(hours);
-    metrics.cost = Some(hours * terms.price_per_hour + meter.sums.bad as f64 * terms.bad_request_price);
+    metrics.cost = Some(hours * terms.price_per_hour + meter.measured().bad as f64 * terms.bad_request_price);
 }

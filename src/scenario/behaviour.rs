@@ -17,8 +17,9 @@ pub struct Behaviour {
     /// What service times are multiplied with, if with anything.
     slowdown: Option<f64>,
     errors: Errors,
-    /// Whether errors depend on nothing but luck and age, which nearly always is so.
+    /// Whether errors depend on nothing but luck and age, and on nothing but luck, which nearly always is so.
     plain: bool,
+    ageless: bool,
     /// Whether there are no errors at all.
     faultless: bool,
     fails_to_start: f64,
@@ -58,6 +59,7 @@ impl Behaviour {
             slowdown: (version.slowdown != 1.0).then_some(version.slowdown),
             errors: version.errors,
             plain,
+            ageless: plain && version.errors.after.is_zero(),
             faultless: plain && version.errors.rate == Share::NONE,
             fails_to_start: version.fails_to_start.value(),
             crashes_after: version.crashes_after.as_ref().map(Sampler::new),
@@ -67,25 +69,29 @@ impl Behaviour {
     /// The luck of an attempt on this version. The draws are in the same order for every version, so that the same
     /// request meets the same luck wherever it goes.
     #[inline(always)]
-    pub fn luck(&self, stream: &mut Stream, size: f64) -> Luck {
+    pub fn luck(&self, stream: &mut Stream, size: impl FnOnce() -> f64) -> Luck {
         let fate = if self.faultless { 1.0 } else { unit(stream.ahead()) };
         stream.skip(1);
-        let work_ns = self.service.draw(stream, size);
+        let work_ns = self.service.draw_for(stream, size);
         Luck { fate, work_ns: self.slowdown.map_or(work_ns, |factor| slowed(work_ns, factor)) }
+    }
+
+    /// Whether an attempt with this `fate` ends well whatever it finds at its instance; `false`: it may.
+    #[inline(always)]
+    pub fn surely_serves(&self, fate: f64) -> bool {
+        self.ageless && fate >= self.errors.rate.value()
     }
 
     /// Whether an attempt with this `fate` meets an error. The shares of several reasons come on top of each other, as
     /// those of independent events do.
-    #[inline(always)]
     pub fn errs(&self, fate: f64, met: Circumstances) -> bool {
-        if met.age < self.errors.after {
-            return false;
-        }
-        if self.plain { fate < self.errors.rate.value() } else { fate < self.share_of_errors(met) }
+        met.age >= self.errors.after && fate < self.share_of_errors(met)
     }
 
-    #[inline(never)]
     fn share_of_errors(&self, met: Circumstances) -> f64 {
+        if self.plain {
+            return self.errors.rate.value();
+        }
         if self.fails_always(met.user) {
             return 1.0;
         }
@@ -122,7 +128,7 @@ impl Behaviour {
 
     /// How long an instance is ready before it crashes; `None`: for ever.
     pub fn crashes_after(&self, stream: &mut Stream) -> Option<Span> {
-        self.crashes_after.as_ref().map(|after| Span::from_nanos(after.draw(stream, 1.0)))
+        self.crashes_after.as_ref().map(|after| Span::from_nanos(after.draw(stream)))
     }
 }
 

@@ -2,8 +2,7 @@
 
 use crate::core::draw::{Family, Stream, below};
 use crate::core::ids::UserId;
-use crate::scenario::plan::Scenario;
-use rand::Rng;
+use crate::scenario::plan::{Scenario, Source};
 
 /// Draws of a request's stream that come before those of its first attempt: the user and the proxy.
 const DRAWS_OF_REQUEST: u64 = 2;
@@ -26,6 +25,8 @@ pub struct Callers {
     again: Family,
     users: u32,
     proxies: u16,
+    /// Whether requests are named by their users, who wait for answers.
+    closed: bool,
 }
 
 impl Callers {
@@ -33,30 +34,75 @@ impl Callers {
     pub fn new(scenario: &Scenario) -> Callers {
         let Scenario { seed, traffic, proxies, .. } = scenario;
         let (first, again) = (seed.family("request"), seed.family("retry"));
-        Callers { first, again, users: traffic.users, proxies: proxies.count }
+        let closed = matches!(traffic.source, Source::Closed { .. });
+        Callers { first, again, users: traffic.users, proxies: proxies.count, closed }
+    }
+
+    /// What the request is called that a user sends who waits for answers and has sent so many before.
+    pub fn number(user: UserId, before: u32) -> u64 {
+        u64::from(user.0) << 32 | u64::from(before)
     }
 
     /// Who sends the request that is called `number`, and the luck of its first attempt.
-    #[inline(always)]
     pub fn call(&self, number: u64) -> (Caller, Stream) {
-        let mut stream = self.first.stream(number);
-        let dice = stream.dice();
-        let user = UserId(below(stream.next_u64(), self.users));
-        // Nearly always there is one, and nothing to draw.
-        let proxy = if self.proxies == 1 { 0 } else { below(stream.ahead(), u32::from(self.proxies)) };
-        stream.skip(1);
-        (Caller { user, proxy: proxy as u16, dice }, stream)
+        let call = self.open(number);
+        (Caller { user: call.user(), proxy: call.proxy(), dice: call.dice() }, call.luck())
+    }
+
+    /// The same, of which only what is asked for is drawn.
+    #[inline(always)]
+    pub fn open(&self, number: u64) -> Call {
+        Call { callers: *self, number, stream: self.first.stream(number) }
     }
 
     /// The luck of an attempt of that request, of which `before` were made earlier.
     #[inline(always)]
     pub fn luck(&self, number: u64, before: u8) -> Stream {
-        if before > 0 {
-            return self.again.stream(number.wrapping_mul(4).wrapping_add(u64::from(before)));
+        match before {
+            0 => self.open(number).luck(),
+            _ => self.again.stream(number.wrapping_mul(4).wrapping_add(u64::from(before))),
         }
-        let mut stream = self.first.stream(number);
-        stream.skip(DRAWS_OF_REQUEST);
-        stream
+    }
+}
+
+/// The luck that belongs to one request, before anything is drawn of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    callers: Callers,
+    number: u64,
+    stream: Stream,
+}
+
+impl Call {
+    /// Who asks.
+    #[inline(always)]
+    pub fn user(self) -> UserId {
+        match self.callers.closed {
+            false => UserId(below(self.stream.ahead(), self.callers.users)),
+            true => UserId((self.number >> 32) as u32),
+        }
+    }
+
+    /// The number of the proxy that the request comes to.
+    #[inline(always)]
+    pub fn proxy(self) -> u16 {
+        // Nearly always there is one, and nothing to draw.
+        match self.callers.proxies {
+            1 => 0,
+            proxies => below(self.stream.after(1).ahead(), u32::from(proxies)) as u16,
+        }
+    }
+
+    /// Random bits for routing.
+    #[inline(always)]
+    pub fn dice(self) -> u64 {
+        self.stream.dice()
+    }
+
+    /// The luck of its first attempt.
+    #[inline(always)]
+    pub fn luck(self) -> Stream {
+        self.stream.after(DRAWS_OF_REQUEST)
     }
 }
 

@@ -77,9 +77,14 @@ impl Sampler {
         }
     }
 
-    /// One draw in nanoseconds, for a request of this size.
+    /// One draw in nanoseconds.
+    pub fn draw(&self, stream: &mut Stream) -> u64 {
+        self.draw_for(stream, || 1.0)
+    }
+
+    /// The same, for a request of this size.
     #[inline(always)]
-    pub fn draw(&self, stream: &mut Stream, size: f64) -> u64 {
+    pub fn draw_for(&self, stream: &mut Stream, size: impl FnOnce() -> f64) -> u64 {
         let value = match self {
             Sampler::Constant(nanos) => return *nanos,
             Sampler::Empirical(values) => return values[below(stream.next_u64(), values.len() as u32) as usize],
@@ -94,7 +99,7 @@ impl Sampler {
             // 1 − u lies in (0, 1], so that the power is finite.
             Sampler::Pareto { min, power } => min * (1.0 - unit(stream.next_u64())).powf(*power),
             Sampler::HyperExponential(branches) => branch(branches, unit(stream.next_u64())) * exponential(stream),
-            Sampler::PerSize { base, each } => base + each * size,
+            Sampler::PerSize { base, each } => base + each * size(),
         };
         // Signed, because that is what a processor can convert to at once.
         value.clamp(0.0, LONGEST_NS) as i64 as u64
@@ -135,7 +140,7 @@ mod tests {
     fn draws(law: &Law, count: usize) -> Vec<f64> {
         let mut stream = Seed(11).stream("law", 0);
         let sampler = Sampler::new(law);
-        (0..count).map(|_| sampler.draw(&mut stream, 3.0) as f64 / 1e6).collect()
+        (0..count).map(|_| sampler.draw_for(&mut stream, || 3.0) as f64 / 1e6).collect()
     }
 
     /// Mean and standard deviation in milliseconds, from theory.

@@ -15,7 +15,7 @@ impl World<'_> {
         let serial = self.renew(id);
         let flight = &mut self.flights[id];
         (flight.place, flight.token) = (Place::Waiting, turn.0);
-        self.flights.stays(id, Moment::NEVER);
+        self.stays(id, Moment::NEVER);
         if let Some(longest) = self.scenario.proxies.queue_timeout {
             self.agenda.plan(self.now + longest, Event::WaitOver(id, serial));
         }
@@ -47,8 +47,7 @@ impl World<'_> {
             let id = FlightId(ticket.0);
             self.meter.queued(-1);
             self.renew(id);
-            let mut stream = self.luck_of(id);
-            self.start(id, pick, &mut stream);
+            self.start(id, pick);
         }
     }
 
@@ -71,7 +70,7 @@ impl World<'_> {
         }
         let serial = self.renew(id);
         self.flights[id].place = Place::BackingOff;
-        self.flights.stays(id, self.now + wait);
+        self.stays(id, self.now + wait);
         self.agenda.plan(self.now + wait, Event::TryAgain(id, serial));
     }
 
@@ -84,8 +83,7 @@ impl World<'_> {
 
     fn retry_now(&mut self, id: FlightId) {
         self.meter.retried();
-        let mut stream = self.luck_of(id);
-        self.attempt(id, Undecided::ALL, &mut stream);
+        self.attempt(id, Undecided::ALL);
     }
 
     /// Starts the clocks that run for one attempt.
@@ -97,7 +95,7 @@ impl World<'_> {
             self.agenda.plan(self.now + timeout, Event::TryOver(id, serial));
         }
         if let Some(after) = retries.hedge_after
-            && self.flights[id].tried.count() == 1
+            && self.flights[id].attempts == 1
         {
             self.agenda.plan(self.now + after, Event::Hedge(id, serial));
         }
@@ -109,17 +107,17 @@ impl World<'_> {
             return;
         }
         let Flight { pick, proxy, .. } = self.flights[id];
-        let twin = self.flights[id].twin();
+        let twin = self.flights.twin(id);
         self.attempted(pick, true, false);
         let next = self.finish(id, Ending::TimedOut);
         let request = self.flights.fork(id);
-        self.flights.hand_over(id, request);
+        self.hand_over(id, request);
         self.flights[id].abandoned = true;
         self.flights[request].ending = Ending::TimedOut;
         self.flights[request].place = Place::Travelling;
         match (twin, next) {
             (Some(twin), _) => {
-                self.flights[twin].set_twin(Some(request));
+                self.flights.set_twin(twin, Some(request));
                 self.end_one_of_two(request, twin, next);
             }
             (None, Next::RetryAfter(wait)) => self.retry(request, wait),
@@ -130,18 +128,18 @@ impl World<'_> {
 
     /// A request without an answer gets a second attempt beside the first.
     pub fn hedge(&mut self, id: FlightId, serial: u64) {
-        let Flight { user, dice, tried, proxy, abandoned, .. } = self.flights[id];
+        let Flight { number, proxy, abandoned, .. } = self.flights[id];
         if !self.means(id, serial) || abandoned {
             return;
         }
-        let ask = Ask::of(user, dice, tried);
+        let call = self.callers.open(number);
+        let ask = Ask::of(call.user(), call.dice(), self.flights.tried(id));
         let Ok(pick) = self.proxies[usize::from(proxy)].pick_hedge(self.now, &ask) else { return };
         self.meter.retried();
         let second = self.flights.fork(id);
-        self.flights[id].set_twin(Some(second));
-        self.flights[second].set_twin(Some(id));
-        let mut stream = self.luck_of(second);
-        self.start(second, pick, &mut stream);
+        self.flights.set_twin(id, Some(second));
+        self.flights.set_twin(second, Some(id));
+        self.start(second, pick);
     }
 
     /// One of two attempts has ended: it is the answer, or the other one goes on alone.
@@ -152,19 +150,24 @@ impl World<'_> {
         if next != Next::Done {
             self.proxies[usize::from(self.flights[id].proxy)].forgo(self.now);
         }
-        self.flights[twin].exposed |= self.flights[id].exposed;
+        let new = self.meter.new_version();
         if wins {
             self.abandon(twin, false);
-            self.flights.hand_over(twin, id);
-            self.flights[id].exposed = self.flights[twin].exposed;
+            self.hand_over(twin, id);
+            self.flights.inherit(id, twin, new);
             self.answer(id, ending == Ending::Served);
             return;
         }
-        self.flights.hand_over(id, twin);
-        if self.flights[id].tried.count() > self.flights[twin].tried.count() {
-            self.flights[twin].tried = self.flights[id].tried;
-        }
-        self.flights[twin].set_twin(None);
+        self.hand_over(id, twin);
+        self.flights.inherit(twin, id, new);
+        self.flights.set_twin(twin, None);
         self.flights.remove(id);
+    }
+
+    /// The client that waits for `from` waits for `to` from now on.
+    fn hand_over(&mut self, from: FlightId, to: FlightId) {
+        if self.flights.hand_over(from, to) {
+            self.line_up(to);
+        }
     }
 }

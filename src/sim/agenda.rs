@@ -20,19 +20,30 @@ pub const FLIGHTS_MAX: u32 = 1 << FLIGHT_BITS;
 /// Events that can be planned in one run: the bits that are left count them.
 const ORDER_MAX: u64 = 1 << (63 - FLIGHT_BITS);
 
-/// What happens next.
+/// What happens next, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// The source has a request.
-    Arrival,
+    Arrival(Moment),
     /// An attempt reaches its instance.
-    AtInstance(FlightId),
+    AtInstance(Moment, FlightId),
     /// An answer, or the news of a failure, reaches the proxy.
-    AtProxy(FlightId),
+    AtProxy(Moment, FlightId),
     /// A service ends; stale unless the flight still carries this number.
+    Served(Moment, FlightId, u64),
+    /// Something else, which [`Agenda::next_seldom`] hands out.
+    Seldom,
+}
+
+/// What happens less often.
+#[derive(Clone, Copy, Debug)]
+pub enum Seldom {
+    /// A client may give up.
+    Expiry,
+    /// A long service ends; stale unless the flight still carries this number.
     Served(FlightId, u64),
-    /// Something rare, which [`Agenda::rare`] hands out.
-    Rare,
+    /// Something else.
+    Event(Event),
 }
 
 /// What happens rarely.
@@ -218,16 +229,21 @@ pub struct Agenda {
     services: Wheel<Key>,
     long_services: Heap<Key>,
     rare: Heap<Planned>,
-    /// What is first of the long services and of what happens rarely.
-    slow_first: Key,
-    /// What is first of all but the next services.
-    rest_first: Key,
+    /// No client gives up before this.
+    expiry: Moment,
+    /// Nothing happens at this moment or after it.
+    end: Moment,
+    /// What is first of the long services, of what happens rarely, the expiry and the end.
+    seldom: Key,
+    /// What is first of those and of the travellers.
+    others: Key,
 }
 
 impl Agenda {
     /// Nothing is planned. There will be about `services` at once, and few take longer than `longest`; where that is wrong,
     /// it only costs time.
-    pub fn new(services: u64, longest: Span) -> Agenda {
+    pub fn new(services: u64, longest: Span, end: Moment) -> Agenda {
+        let end_key = Key::new(end, 0, NOBODY);
         Agenda {
             order: 0,
             arrival: Key::NEVER,
@@ -235,8 +251,10 @@ impl Agenda {
             services: Wheel::new(services, longest),
             long_services: Heap::new(),
             rare: Heap::new(),
-            slow_first: Key::NEVER,
-            rest_first: Key::NEVER,
+            expiry: Moment::NEVER,
+            end,
+            seldom: end_key,
+            others: end_key,
         }
     }
 
@@ -247,7 +265,6 @@ impl Agenda {
             Some(at) => self.next_key(at, NOBODY),
             None => Key::NEVER,
         };
-        self.look_at_rest();
     }
 
     /// An attempt reaches its instance at `at`, which never lies before an earlier call's, nor before one's for the way back.
@@ -267,7 +284,7 @@ impl Agenda {
     #[inline(always)]
     fn plan_traveller(&mut self, key: Key) {
         if self.travellers.push(key) {
-            self.rest_first = self.rest_first.min(key);
+            self.others = self.others.min(key);
         }
     }
 
@@ -284,7 +301,7 @@ impl Agenda {
     #[inline(never)]
     fn plan_long_service(&mut self, key: Key) {
         self.long_services.push(key);
-        self.note_slow(key);
+        self.note_seldom(key);
     }
 
     /// Something rare happens at `at`.
@@ -295,84 +312,82 @@ impl Agenda {
 
     /// Something happens at `at` before everything else of that moment: a second ends where the next one begins.
     pub fn plan_first(&mut self, at: Moment, event: Event) {
+        // Asked so often that a run cannot go far beyond it, and so seldom that it costs nothing.
+        assert!(self.order < ORDER_MAX / 2, "a run has fewer than {ORDER_MAX} events");
         self.push_rare(Key::new(at, 0, NOBODY), event);
     }
 
     fn push_rare(&mut self, key: Key, event: Event) {
         self.rare.push(Planned { key, event });
-        self.note_slow(key);
+        self.note_seldom(key);
     }
 
-    /// Takes out the event that [`Due::Rare`] stands for.
-    pub fn rare(&mut self) -> Event {
-        let planned = self.rare.pop().expect("its key was just seen at the top");
-        self.look_at_slow();
-        planned.event
+    /// No client gives up before `at`; at the same moment the client is first.
+    pub fn plan_expiry(&mut self, at: Moment) {
+        self.expiry = at;
+        self.look_at_seldom();
     }
 
-    fn note_slow(&mut self, key: Key) {
-        self.slow_first = self.slow_first.min(key);
-        self.rest_first = self.rest_first.min(key);
+    fn note_seldom(&mut self, key: Key) {
+        self.seldom = self.seldom.min(key);
+        self.others = self.others.min(key);
     }
 
-    fn look_at_slow(&mut self) {
+    fn look_at_seldom(&mut self) {
         let long = self.long_services.peek().copied().unwrap_or(Key::NEVER);
         let rare = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
-        self.slow_first = long.min(rare);
-        self.look_at_rest();
+        let bound = Key::new(self.expiry.min(self.end), 0, NOBODY);
+        self.seldom = long.min(rare).min(bound);
+        self.others = self.seldom.min(self.travellers.first);
     }
 
+    /// Takes out what is due next.
     #[inline(always)]
-    fn look_at_rest(&mut self) {
-        self.rest_first = self.arrival.min(self.travellers.first).min(self.slow_first);
-    }
-
-    /// Takes out what is due next, unless it is due at `end` or later.
-    #[inline(always)]
-    pub fn next(&mut self, end: Moment) -> Option<(Moment, Due)> {
-        let (served, rest) = (self.services.peek(), self.rest_first);
-        if served < rest {
-            if served.at() >= end {
-                return None;
+    pub fn next(&mut self) -> Due {
+        let (served, arrival, others) = (self.services.peek(), self.arrival, self.others);
+        if served < arrival {
+            if served < others {
+                self.services.pop();
+                return Due::Served(served.at(), served.flight(), served.order());
             }
-            self.services.pop();
-            return Some((served.at(), Due::Served(served.flight(), served.order())));
+        } else if arrival < others {
+            return Due::Arrival(arrival.at());
         }
-        if rest.at() >= end {
+        if others != self.travellers.first {
+            return Due::Seldom;
+        }
+        self.travellers.pop();
+        self.others = self.seldom.min(self.travellers.first);
+        if others.is_back() {
+            Due::AtProxy(others.at(), others.flight())
+        } else {
+            Due::AtInstance(others.at(), others.flight())
+        }
+    }
+
+    /// Takes out what [`Due::Seldom`] stands for; `None`: this is the end. [`Seldom::Expiry`] comes again and again until
+    /// the expiry is planned anew.
+    pub fn next_seldom(&mut self) -> Option<(Moment, Seldom)> {
+        let first = self.seldom;
+        if first.at() >= self.end {
             return None;
         }
-        Some((rest.at(), self.take(rest)))
-    }
-
-    /// Takes out what `first`, the smallest key of all but the next services, stands for.
-    #[inline(always)]
-    fn take(&mut self, first: Key) -> Due {
-        if first == self.travellers.first {
-            self.travellers.pop();
-            self.look_at_rest();
-            let flight = first.flight();
-            return if first.is_back() { Due::AtProxy(flight) } else { Due::AtInstance(flight) };
+        if first.at() == self.expiry {
+            return Some((self.expiry, Seldom::Expiry));
         }
-        if first == self.arrival {
-            return Due::Arrival;
-        }
-        self.take_slow(first)
-    }
-
-    #[inline(never)]
-    fn take_slow(&mut self, first: Key) -> Due {
-        if self.long_services.peek() != Some(&first) {
-            return Due::Rare;
-        }
-        self.long_services.pop();
-        self.look_at_slow();
-        Due::Served(first.flight(), first.order())
+        let due = if self.long_services.peek() == Some(&first) {
+            self.long_services.pop();
+            Seldom::Served(first.flight(), first.order())
+        } else {
+            Seldom::Event(self.rare.pop().expect("its key was just seen at the top").event)
+        };
+        self.look_at_seldom();
+        Some((first.at(), due))
     }
 
     #[inline(always)]
     fn next_key(&mut self, at: Moment, flight: FlightId) -> Key {
         self.order += 1;
-        assert!(self.order < ORDER_MAX, "a run has fewer than {ORDER_MAX} events");
         Key::new(at, self.order, flight)
     }
 }
@@ -382,45 +397,63 @@ mod tests {
     use super::*;
     use crate::core::time::Span;
 
+    const SECOND: Span = Span::from_secs(1);
+
+    fn agenda(end: Moment) -> Agenda {
+        Agenda::new(1, SECOND, end)
+    }
+
     #[test]
     fn ties_go_in_the_order_of_planning_whatever_the_kind() {
-        let at = Moment::START + Span::from_secs(1);
-        let mut agenda = Agenda::new(1, Span::from_secs(1));
+        let at = Moment::START + SECOND;
+        let mut agenda = agenda(at + Span::from_nanos(1));
         agenda.plan(at, Event::Tick);
         agenda.plan_at_proxy(at, FlightId(3));
         agenda.plan_served(at, FlightId(4));
         agenda.plan_arrival(Some(at));
         agenda.plan_at_instance(at, FlightId(5));
         agenda.plan_served(at, FlightId(6));
+        agenda.plan_expiry(at);
         let mut seen = Vec::new();
-        while let Some((moment, due)) = agenda.next(at + Span::from_nanos(1)) {
-            assert_eq!(moment, at);
-            seen.push(match due {
-                Due::Rare => {
-                    agenda.rare();
-                    't'
-                }
-                Due::AtProxy(_) => 'p',
-                Due::Served(FlightId(4), _) => 's',
-                Due::Served(..) => 'S',
-                Due::Arrival => {
+        loop {
+            let (moment, kind) = match agenda.next() {
+                Due::AtProxy(moment, _) => (moment, 'p'),
+                Due::Served(moment, FlightId(4), _) => (moment, 's'),
+                Due::Served(moment, ..) => (moment, 'S'),
+                Due::Arrival(moment) => {
                     agenda.plan_arrival(None);
-                    'a'
+                    (moment, 'a')
                 }
-                Due::AtInstance(_) => 'i',
-            });
+                Due::AtInstance(moment, _) => (moment, 'i'),
+                Due::Seldom => match agenda.next_seldom() {
+                    None => break,
+                    Some((moment, Seldom::Expiry)) => {
+                        agenda.plan_expiry(Moment::NEVER);
+                        (moment, 'e')
+                    }
+                    Some((moment, Seldom::Served(..))) => (moment, 'l'),
+                    Some((moment, Seldom::Event(_))) => (moment, 't'),
+                },
+            };
+            assert_eq!(moment, at);
+            seen.push(kind);
         }
-        assert_eq!(seen, ['t', 'p', 's', 'a', 'i', 'S']);
+        assert_eq!(seen, ['e', 't', 'p', 's', 'a', 'i', 'S']);
     }
 
     #[test]
     fn nothing_at_or_after_the_end_is_taken() {
-        let mut agenda = Agenda::new(1, Span::from_secs(1));
-        agenda.plan(Moment::START + Span::from_secs(2), Event::Tick);
-        assert!(agenda.next(Moment::START + Span::from_secs(2)).is_none());
-        assert_eq!(
-            agenda.next(Moment::START + Span::from_secs(3)),
-            Some((Moment::START + Span::from_secs(2), Due::Rare))
-        );
+        let (second, later) = (Moment::START + SECOND, Moment::START + SECOND + SECOND);
+        let mut agenda = agenda(later);
+        agenda.plan_first(later, Event::Tick);
+        agenda.plan_served(later, FlightId(1));
+        agenda.plan_expiry(later);
+        agenda.plan_arrival(Some(later));
+        agenda.plan_at_proxy(later, FlightId(2));
+        agenda.plan(second, Event::Deploy);
+        assert_eq!(agenda.next(), Due::Seldom);
+        assert!(matches!(agenda.next_seldom(), Some((at, Seldom::Event(Event::Deploy))) if at == second));
+        assert_eq!(agenda.next(), Due::Seldom);
+        assert!(agenda.next_seldom().is_none());
     }
 }

@@ -4,8 +4,9 @@ use crate::core::draw::Stream;
 use crate::core::ids::{InstanceId, UserId};
 use crate::core::proxy::{Affinity, Ending, Undecided};
 use crate::core::time::{Moment, Span};
-use crate::measure::meter::Settled;
-use crate::scenario::caller::Caller;
+use crate::measure::meter::Experience;
+use crate::scenario::caller::Callers;
+use crate::scenario::plan::Source;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId};
 use crate::sim::world::World;
@@ -14,16 +15,8 @@ impl World<'_> {
     /// Fetches the next open-loop request.
     #[inline(always)]
     pub fn await_arrival(&mut self) {
-        self.arriving = self.arrivals.next();
-        self.agenda.plan_arrival(self.arriving.map(|request| request.at));
-    }
-
-    /// The open-loop source sends a request.
-    #[inline(always)]
-    pub fn arrive(&mut self) {
-        let request = self.arriving.expect("an arrival was planned for it");
-        self.await_arrival();
-        self.send(self.arrived, request.size as f32, None);
+        let next = self.arrivals.next();
+        self.agenda.plan_arrival(next.map(|request| request.at));
     }
 
     /// Closed-loop users start by thinking.
@@ -38,61 +31,67 @@ impl World<'_> {
     #[inline(never)]
     pub fn think(&mut self, user: UserId) {
         let Some(closed) = &mut self.closed else { return };
-        let turn = u64::from(user.0) << 32 | u64::from(closed.sent[user.index()]);
-        let pause = closed.think.draw(&mut closed.stream.stream(turn), 1.0);
+        let turn = Callers::number(user, closed.sent[user.index()]);
+        let pause = closed.think.draw(&mut closed.stream.stream(turn));
         self.agenda.plan(self.now + Span::from_nanos(pause), Event::Thought(user));
     }
 
     /// A closed-loop user sends the next request.
     pub fn send_again(&mut self, user: UserId) {
         let closed = self.closed.as_mut().expect("only closed-loop users think");
-        let number = u64::from(user.0) << 32 | u64::from(closed.sent[user.index()]);
+        let number = Callers::number(user, closed.sent[user.index()]);
         closed.sent[user.index()] += 1;
-        self.send(number, 1.0, Some(user));
+        self.send(number);
     }
 
-    /// A client sends the request that is called `number`; who asks is drawn unless given.
-    #[inline(always)]
-    fn send(&mut self, number: u64, size: f32, user: Option<UserId>) {
-        self.arrived += 1;
-        self.meter.offered();
-        let (Caller { user: drawn, proxy, dice }, mut stream) = self.callers.call(number);
-        let user = user.unwrap_or(drawn);
-        let front = if self.links.is_empty() { proxy } else { self.front_of(user, proxy) };
-        let proxy = self.fronts[usize::from(front)];
-        let gives_up = self.patience.map_or(Moment::NEVER, |patience| self.now + patience);
-        let flight = Flight::new(number, self.now, gives_up, user, size, dice, proxy);
-        if !self.usual {
-            let id = self.flights.add(flight);
-            self.send_unusually(id, front, &mut stream);
-            return;
-        }
-        match self.proxies[usize::from(proxy)].enter_at_once(self.now, user, dice) {
-            Ok(pick) => self.send_off(flight, pick, &mut stream),
-            Err(undecided) => {
-                let id = self.flights.add(flight);
-                self.attempt(id, undecided, &mut stream);
-            }
-        }
-    }
-
+    /// A client sends a request that may meet what few do.
     #[inline(never)]
-    fn send_unusually(&mut self, id: FlightId, front: u16, stream: &mut Stream) {
-        let original = self.flights[id];
+    pub fn send_unusually(&mut self, number: u64) {
+        let call = self.callers.open(number);
+        let front = if self.links.is_empty() { call.proxy() } else { self.front_of(call.user(), call.proxy()) };
+        let flight = Flight::new(number, self.now, self.fronts[usize::from(front)]);
+        let id = self.flights.add(flight);
         if self.timed_tries {
             // The request may leave its attempt at any time.
-            self.flights.stays(id, Moment::NEVER);
+            self.stays(id, Moment::NEVER);
         }
-        self.attempt(id, Undecided::ALL, stream);
+        self.attempt(id, Undecided::ALL);
         if self.mirroring {
-            self.mirror(front, original);
+            self.mirror(front, flight);
+        }
+    }
+
+    /// A client sends a request for which nobody was found at once.
+    #[inline(never)]
+    pub fn send_the_long_way(&mut self, flight: Flight, undecided: Undecided) {
+        let id = self.flights.add(flight);
+        self.attempt(id, undecided);
+    }
+
+    /// Who sent the request that is called `number`.
+    #[inline(always)]
+    pub fn user_of(&self, number: u64) -> UserId {
+        self.callers.open(number).user()
+    }
+
+    /// Random bits for routing it.
+    #[inline(always)]
+    pub fn dice_of(&self, number: u64) -> u64 {
+        self.callers.open(number).dice()
+    }
+
+    /// How large it is: what a size-dependent service time is multiplied with.
+    pub fn size_of(&self, number: u64) -> f64 {
+        match &self.scenario.traffic.source {
+            Source::Requests(requests) => f64::from(requests[number as usize].size as f32),
+            Source::Open { .. } | Source::Closed { .. } => 1.0,
         }
     }
 
     /// The stream of the next attempt of a request.
     pub fn luck_of(&self, id: FlightId) -> Stream {
-        let Flight { number, tried, .. } = self.flights[id];
-        self.callers.luck(number, tried.count())
+        let Flight { number, attempts, .. } = self.flights[id];
+        self.callers.luck(number, attempts)
     }
 
     /// The instance that the user's cookie names.
@@ -116,23 +115,18 @@ impl World<'_> {
     }
 
     /// The user request has its final answer.
-    #[inline(always)]
     pub fn settle(&mut self, id: FlightId, good: bool) {
-        self.settled += 1;
-        let flight = &self.flights[id];
-        debug_assert!(self.now <= flight.gives_up(), "a client gives up in time");
-        let tried = flight.tried.count() > 0;
-        let answered = matches!(flight.ending, Ending::Served | Ending::Error);
-        let harmed = !good && tried && self.harmed_by_new(flight);
-        self.meter.settled(Settled {
-            user: flight.user,
-            good,
-            latency: self.now.since(flight.sent),
-            answered: (tried && answered).then_some(flight.pick.version),
-            exposed: flight.exposed,
-            harmed,
-        });
-        let user = flight.user;
+        debug_assert!(self.now <= self.flights.gives_up(id), "a client gives up in time");
+        let Flight { number, sent, attempts, ending, pick, .. } = self.flights[id];
+        let (tried, user) = (attempts > 0, self.user_of(number));
+        let answered = matches!(ending, Ending::Served | Ending::Error);
+        self.meter.settled(good, self.now.since(sent));
+        let experience = Experience {
+            answered: (tried && answered).then_some(pick.version),
+            exposed: self.flights.exposed(id, self.meter.new_version()),
+            harmed: !good && tried && self.harmed_by_new(id),
+        };
+        self.meter.experienced(user, experience);
         self.flights.cancel_expiry(id);
         if self.closed.is_some() {
             self.think(user);
@@ -141,9 +135,10 @@ impl World<'_> {
 
     /// Whether a bad request is bad because of the new version: its last attempt was there, and did not meet an error that
     /// the old version would have answered with too.
-    fn harmed_by_new(&self, flight: &Flight) -> bool {
+    fn harmed_by_new(&self, id: FlightId) -> bool {
+        let Flight { number, ending, fate, pick, .. } = self.flights[id];
         let old = &self.behaviours[self.scenario.running.index()];
-        let old_too = flight.ending == Ending::Error && old.errs_in_the_long_run(flight.fate, flight.user);
-        Some(flight.pick.version) == self.meter.new_version() && !old_too
+        let old_too = ending == Ending::Error && old.errs_in_the_long_run(fate, self.user_of(number));
+        Some(pick.version) == self.meter.new_version() && !old_too
     }
 }

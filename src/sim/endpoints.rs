@@ -19,7 +19,7 @@ impl World<'_> {
     pub fn news_at(&mut self, proxy: u16) -> Moment {
         self.news_sent += 1;
         let mut stream = self.listing_luck.stream(self.news_sent);
-        let delay = self.listing_delay.draw(&mut stream, 1.0);
+        let delay = self.listing_delay.draw(&mut stream);
         let last = &mut self.news_last[usize::from(proxy)];
         *last = (self.now + Span::from_nanos(delay)).max(*last);
         *last

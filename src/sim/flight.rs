@@ -1,11 +1,10 @@
 //! User requests under way. One entry serves a request through all its attempts; entries are used again, so that nothing
 //! is allocated for a request once as many have been under way at the same time.
 
-use crate::core::ids::{InstanceId, UserId, VersionId};
+use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::{Ending, Pick, Tried};
-use crate::core::time::Moment;
+use crate::core::time::{Moment, Span};
 use crate::sim::agenda::FLIGHTS_MAX;
-use crate::sim::heap::Heap;
 
 /// Index of a [`Flight`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,51 +12,38 @@ pub struct FlightId(pub u32);
 
 const NONE: u32 = u32::MAX;
 
-/// One user request and its present attempt.
+/// One user request and its present attempt. What only some requests need is kept elsewhere, so that one fills a cache line.
 #[derive(Clone, Copy, Debug)]
 pub struct Flight {
-    /// Names the request's stream of luck.
+    /// Names the request: who asks, how large it is and its luck follow from that.
     pub number: u64,
     /// When the client sent it first.
     pub sent: Moment,
-    /// In service: tells its end from a stale one. In the queue of its proxy: its place there.
+    /// Belongs to its place. On the way to a slot: service time of the present attempt at a warm instance, in nanoseconds. In
+    /// a slot: tells its end from a stale one. In the queue of its proxy: its place there.
     pub token: u64,
-    /// Service time of the present attempt at a warm instance, in nanoseconds.
-    pub work_ns: u64,
-    /// Random bits for routing.
-    pub dice: u64,
     /// Draw in [0, 1) that decides whether the present attempt meets an error.
     pub fate: f64,
-    /// What a size-dependent service time is multiplied with.
-    pub size: f32,
-    /// Who asks.
-    pub user: UserId,
-    /// The answer of the proxy for the present attempt.
+    /// The answer of the proxy for the present attempt, if there was any.
     pub pick: Pick,
-    /// Where it has been.
-    pub tried: Tried,
     /// Which proxy has it.
     pub proxy: u16,
+    /// How many attempts it has had, the present one included.
+    pub attempts: u8,
     /// Where the present attempt is.
     pub place: Place,
     /// How it ended; meaningful on the way back.
     pub ending: Ending,
-    /// Whether an attempt was sent to the new version.
-    pub exposed: bool,
     /// The client gave up: the attempt goes on, but nobody waits.
     pub abandoned: bool,
-    /// A copy for a version that is tried out; nobody waits for it from the start.
-    pub mirror: bool,
-    /// Another attempt for the same request, under way at the same time, or `NONE`.
-    twin: u32,
-    /// When its client gives up; `NEVER`: not, or not any more.
-    gives_up: Moment,
-    /// Whether that is in line.
-    in_line: bool,
-    /// Tells the present attempt, wait or back-off from an earlier one.
-    pub serial: u64,
+    /// Its client waits, and may give up.
+    awaited: bool,
+    /// There is something in its [`Aside`].
+    has_aside: bool,
     queue_next: u32,
 }
+
+const _: () = assert!(size_of::<Flight>() == 64);
 
 /// Where an attempt is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,84 +62,84 @@ pub enum Place {
     Free,
 }
 
+/// What only some requests need.
+#[derive(Clone, Copy, Debug)]
+struct Aside {
+    /// Where it has been, once it has had a second attempt.
+    tried: Tried,
+    /// Another attempt for the same request, under way at the same time, or `NONE`.
+    twin: u32,
+    /// Tells the present attempt, wait or back-off from an earlier one.
+    serial: u64,
+    /// Whether an earlier attempt was sent to the new version.
+    exposed: bool,
+    /// Whether it is in line for when its client gives up.
+    in_line: bool,
+    /// A copy for a version that is tried out; nobody waits for it from the start.
+    mirror: bool,
+}
+
+impl Aside {
+    const EMPTY: Aside =
+        Aside { tried: Tried::NONE, twin: NONE, serial: 0, exposed: false, in_line: false, mirror: false };
+}
+
 impl Flight {
-    /// A request that was just sent.
+    /// A request that was just sent and has not been anywhere.
     #[inline(always)]
-    pub fn new(number: u64, sent: Moment, gives_up: Moment, user: UserId, size: f32, dice: u64, proxy: u16) -> Flight {
+    pub fn new(number: u64, sent: Moment, proxy: u16) -> Flight {
         Flight {
             number,
             sent,
             token: 0,
-            work_ns: 0,
-            dice,
             fate: 0.0,
-            size,
-            user,
             pick: Pick { instance: InstanceId(NONE), version: VersionId(0), retry: false, at: sent },
-            tried: Tried::NONE,
             proxy,
+            attempts: 0,
             place: Place::Travelling,
             ending: Ending::Served,
-            exposed: false,
             abandoned: false,
-            mirror: false,
-            twin: NONE,
-            gives_up,
-            in_line: false,
-            serial: 0,
+            awaited: true,
+            has_aside: false,
             queue_next: NONE,
         }
     }
 
-    /// Another attempt for the same request, under way at the same time.
+    /// Whether this attempt is all that there ever was, and somebody waits for it.
     #[inline(always)]
-    pub fn twin(&self) -> Option<FlightId> {
-        (self.twin != NONE).then_some(FlightId(self.twin))
-    }
-
-    /// Sets or forgets it.
-    pub fn set_twin(&mut self, twin: Option<FlightId>) {
-        self.twin = twin.map_or(NONE, |twin| twin.0);
-    }
-
-    /// When its client gives up; `NEVER`: not, or not any more.
-    #[inline(always)]
-    pub fn gives_up(&self) -> Moment {
-        self.gives_up
-    }
-
-    /// A copy of a request that was just sent; nobody waits for it.
-    pub fn copied(self) -> Flight {
-        Flight { mirror: true, abandoned: true, gives_up: Moment::NEVER, ..self }
+    pub fn is_plain(&self) -> bool {
+        !self.has_aside && !self.abandoned
     }
 }
 
-/// When a client gives up, unless it got its answer before. Of equal ones the lowest number is first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Deadline {
-    at: Moment,
-    number: u64,
-    flight: u32,
-}
-
-/// All flights, and which clients may give up. Most get their answer at a moment that is known long before: the deadline of
-/// a request enters the line only when the request comes to where it might still be when its time is over.
+/// All flights.
 #[derive(Debug)]
 pub struct Flights {
     all: Vec<Flight>,
+    /// By flight.
+    asides: Vec<Aside>,
+    /// How long clients wait.
+    patience: Option<Span>,
     /// The first entry to be used again; the next one is in its `queue_next`.
     free: u32,
-    deadlines: Heap<Deadline>,
-    first_deadline: Moment,
 }
 
-/// So many deadlines that are no longer meant may be in line beside those that are.
-const STALE_MAX: usize = 1024;
-
 impl Flights {
-    /// None yet.
-    pub fn new() -> Flights {
-        Flights { all: Vec::new(), free: NONE, deadlines: Heap::new(), first_deadline: Moment::NEVER }
+    /// None yet; their clients wait for so long, or for ever.
+    pub fn new(patience: Option<Span>) -> Flights {
+        Flights { all: Vec::new(), asides: Vec::new(), patience, free: NONE }
+    }
+
+    /// How many places there are, used or not.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Requests that have no answer yet: of those with two attempts under way each counts for a half.
+    pub fn unanswered(&self) -> u64 {
+        let ids = (0..self.all.len() as u32).map(FlightId);
+        let waited = ids.filter(|&id| self[id].place != Place::Free && !self[id].abandoned);
+        waited.map(|id| if self.twin(id).is_some() { 1 } else { 2 }).sum::<u64>() / 2
     }
 
     /// Gives a flight a place.
@@ -165,9 +151,15 @@ impl Flights {
             *spot = flight;
             return FlightId(index);
         }
+        self.add_at_end(flight)
+    }
+
+    #[inline(never)]
+    fn add_at_end(&mut self, flight: Flight) -> FlightId {
         let index = self.all.len() as u32;
         assert!(index < FLIGHTS_MAX, "{FLIGHTS_MAX} requests are under way at once: more than the event list can name");
         self.all.push(flight);
+        self.asides.push(Aside::EMPTY);
         FlightId(index)
     }
 
@@ -177,70 +169,143 @@ impl Flights {
         let next = std::mem::replace(&mut self.free, id.0);
         let flight = &mut self[id];
         // Its client no longer gives up, and timers that still run for it are stale from now on.
-        (flight.gives_up, flight.serial) = (Moment::NEVER, 0);
-        (flight.place, flight.queue_next) = (Place::Free, next);
+        (flight.awaited, flight.place, flight.queue_next) = (false, Place::Free, next);
+        if flight.has_aside {
+            self.asides[id.0 as usize] = Aside::EMPTY;
+        }
     }
 
-    /// The request will be where it is until `until`, unless something cuts that short. If its client may give up by then,
-    /// that is planned.
+    fn aside(&mut self, id: FlightId) -> &mut Aside {
+        self[id].has_aside = true;
+        &mut self.asides[id.0 as usize]
+    }
+
+    /// An attempt is sent where `pick` says; `new` is the version that is brought out.
     #[inline(always)]
-    pub fn stays(&mut self, id: FlightId, until: Moment) {
-        let flight = &self[id];
-        if flight.gives_up <= until && !flight.in_line {
-            self.line_up(id);
+    pub fn set_out(&mut self, id: FlightId, pick: Pick, new: Option<VersionId>) {
+        if self[id].attempts > 0 {
+            self.remember(id, pick.instance, new);
         }
+        let flight = &mut self[id];
+        (flight.pick, flight.place) = (pick, Place::Travelling);
+        flight.attempts += 1;
     }
 
+    /// A request that has been somewhere goes on to `instance`.
     #[inline(never)]
-    fn line_up(&mut self, id: FlightId) {
-        let Flight { gives_up: at, number, .. } = self[id];
-        if at == Moment::NEVER {
-            return;
-        }
-        if self.deadlines.len() > STALE_MAX + 2 * self.all.len() {
-            let all = &self.all;
-            self.deadlines.retain(|deadline| is_meant(all, deadline));
-        }
-        self[id].in_line = true;
-        self.deadlines.push(Deadline { at, number, flight: id.0 });
-        self.look_at_deadlines();
+    fn remember(&mut self, id: FlightId, instance: InstanceId, new: Option<VersionId>) {
+        let mut tried = self.tried(id);
+        tried.push(instance);
+        let exposed = self.exposed(id, new);
+        let aside = self.aside(id);
+        (aside.tried, aside.exposed) = (tried, exposed);
     }
 
-    fn look_at_deadlines(&mut self) {
-        self.first_deadline = self.deadlines.peek().map_or(Moment::NEVER, |deadline| deadline.at);
+    /// Where it has been.
+    pub fn tried(&self, id: FlightId) -> Tried {
+        let flight = &self[id];
+        match flight.attempts {
+            0 => Tried::NONE,
+            1 => Tried::only(flight.pick.instance),
+            _ => self.asides[id.0 as usize].tried,
+        }
+    }
+
+    /// Whether any attempt was sent to the version `new`.
+    #[inline(always)]
+    pub fn exposed(&self, id: FlightId, new: Option<VersionId>) -> bool {
+        let flight = &self[id];
+        let before = flight.has_aside && self.asides[id.0 as usize].exposed;
+        before || (flight.attempts > 0 && Some(flight.pick.version) == new)
+    }
+
+    /// `to` goes on alone for the request that it shares with `from`: it has been where both were.
+    pub fn inherit(&mut self, to: FlightId, from: FlightId, new: Option<VersionId>) {
+        let exposed = self.exposed(from, new);
+        self.aside(to).exposed |= exposed;
+        let attempts = self[from].attempts;
+        if attempts > self[to].attempts {
+            let tried = self.tried(from);
+            self.aside(to).tried = tried;
+            self[to].attempts = attempts;
+        }
+    }
+
+    /// Another attempt for the same request, under way at the same time.
+    #[inline(always)]
+    pub fn twin(&self, id: FlightId) -> Option<FlightId> {
+        let twin = if self[id].has_aside { self.asides[id.0 as usize].twin } else { NONE };
+        (twin != NONE).then_some(FlightId(twin))
+    }
+
+    /// Sets or forgets it.
+    pub fn set_twin(&mut self, id: FlightId, twin: Option<FlightId>) {
+        self.aside(id).twin = twin.map_or(NONE, |twin| twin.0);
+    }
+
+    /// Timers that carry this number mean the flight, and others no longer do.
+    pub fn set_serial(&mut self, id: FlightId, serial: u64) {
+        self.aside(id).serial = serial;
+    }
+
+    /// What timers carry that mean the flight.
+    pub fn serial(&self, id: FlightId) -> u64 {
+        self.asides[id.0 as usize].serial
+    }
+
+    /// A copy of a request that was just sent; nobody waits for it.
+    pub fn add_mirror(&mut self, request: Flight) -> FlightId {
+        let id = self.add(Flight { abandoned: true, awaited: false, ..request });
+        self.aside(id).mirror = true;
+        id
+    }
+
+    /// Whether it is such a copy.
+    pub fn is_mirror(&self, id: FlightId) -> bool {
+        self[id].has_aside && self.asides[id.0 as usize].mirror
+    }
+
+    /// A second entry for the request of `id`, which does not wait for it.
+    pub fn fork(&mut self, id: FlightId) -> FlightId {
+        let fork = self.add(Flight { awaited: false, ..self[id] });
+        self.asides[fork.0 as usize] = self.asides[id.0 as usize];
+        fork
+    }
+
+    /// When its client gives up; `NEVER`: not, or not any more.
+    #[inline(always)]
+    pub fn gives_up(&self, id: FlightId) -> Moment {
+        let flight = &self[id];
+        match self.patience {
+            Some(patience) if flight.awaited => flight.sent + patience,
+            Some(_) | None => Moment::NEVER,
+        }
     }
 
     /// The client has its answer: it no longer gives up.
     #[inline(always)]
     pub fn cancel_expiry(&mut self, id: FlightId) {
-        self[id].gives_up = Moment::NEVER;
+        self[id].awaited = false;
     }
 
-    /// The client that waits for `from` waits for `to` from now on.
-    pub fn hand_over(&mut self, from: FlightId, to: FlightId) {
-        let gives_up = std::mem::replace(&mut self[from].gives_up, Moment::NEVER);
-        if gives_up < Moment::NEVER {
-            (self[to].gives_up, self[to].in_line) = (gives_up, false);
-            self.line_up(to);
+    /// Whether the client of `from` waited; from now on it waits for `to`.
+    pub fn hand_over(&mut self, from: FlightId, to: FlightId) -> bool {
+        let waited = std::mem::take(&mut self[from].awaited);
+        if waited {
+            self[to].awaited = true;
+            self.set_in_line(to, false);
         }
+        waited
     }
 
-    /// A second entry for the request of `id`, which does not wait for it.
-    pub fn fork(&mut self, id: FlightId) -> FlightId {
-        self.add(Flight { gives_up: Moment::NEVER, ..self[id] })
+    /// Whether it is in line for when its client gives up.
+    pub fn in_line(&self, id: FlightId) -> bool {
+        self[id].has_aside && self.asides[id.0 as usize].in_line
     }
 
-    /// No client gives up before this.
-    #[inline(always)]
-    pub fn no_expiry_before(&self) -> Moment {
-        self.first_deadline
-    }
-
-    /// Takes the first deadline out of the line, and says whose it is, if it is still meant.
-    pub fn pass_deadline(&mut self) -> Option<FlightId> {
-        let deadline = self.deadlines.pop()?;
-        self.look_at_deadlines();
-        is_meant(&self.all, &deadline).then_some(FlightId(deadline.flight))
+    /// See [`Flights::in_line`].
+    pub fn set_in_line(&mut self, id: FlightId, in_line: bool) {
+        self.aside(id).in_line = in_line;
     }
 
     /// The attempts that `instance` has in its queue or slots.
@@ -251,12 +316,6 @@ impl Flights {
         let all = self.all.iter().enumerate();
         all.filter(|(_, flight)| here(flight)).map(|(index, _)| FlightId(index as u32)).collect()
     }
-}
-
-/// Whether the client has no answer yet.
-fn is_meant(all: &[Flight], deadline: &Deadline) -> bool {
-    let flight = &all[deadline.flight as usize];
-    flight.gives_up == deadline.at && flight.number == deadline.number
 }
 
 impl std::ops::Index<FlightId> for Flights {
@@ -327,85 +386,14 @@ impl Queue {
     }
 }
 
-/// Larger ones are copied by a call.
-const _: () = assert!(size_of::<Flight>() <= 128);
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::time::Span;
 
-    fn flight(number: u64, gives_up: Moment) -> Flight {
-        Flight::new(number, Moment::START, gives_up, UserId(0), 1.0, 0, 0)
-    }
-
-    fn flights(count: u32) -> (Flights, Vec<FlightId>) {
-        let mut flights = Flights::new();
-        let ids = (0..count)
-            .map(|user| {
-                let gives_up = Moment::START + Span::from_secs(u64::from(user));
-                let id = flights.add(flight(u64::from(user), gives_up));
-                flights.stays(id, Moment::NEVER);
-                id
-            })
-            .collect();
+    fn flights(count: u64) -> (Flights, Vec<FlightId>) {
+        let mut flights = Flights::new(None);
+        let ids = (0..count).map(|number| flights.add(Flight::new(number, Moment::START, 0))).collect();
         (flights, ids)
-    }
-
-    fn those_who_give_up(flights: &mut Flights) -> Vec<FlightId> {
-        let mut given_up = Vec::new();
-        while flights.no_expiry_before() < Moment::NEVER {
-            given_up.extend(flights.pass_deadline());
-        }
-        given_up
-    }
-
-    #[test]
-    fn deadlines_stay_in_order_whichever_is_cancelled() {
-        for cancelled in 0..4 {
-            let (mut flights, ids) = flights(4);
-            flights.cancel_expiry(ids[cancelled]);
-            flights.cancel_expiry(ids[cancelled]);
-            let expected: Vec<FlightId> = ids.iter().copied().filter(|&id| id != ids[cancelled]).collect();
-            assert_eq!(those_who_give_up(&mut flights), expected);
-        }
-    }
-
-    #[test]
-    fn a_deadline_goes_to_the_other_attempt_and_keeps_its_place() {
-        let (mut flights, ids) = flights(3);
-        let other = flights.fork(ids[1]);
-        flights.hand_over(ids[1], other);
-        flights.hand_over(ids[1], ids[0]);
-        assert_eq!(those_who_give_up(&mut flights), [ids[0], other, ids[2]]);
-    }
-
-    #[test]
-    fn deadlines_that_are_not_meant_any_more_do_not_pile_up() {
-        let (mut flights, ids) = flights(2);
-        flights.cancel_expiry(ids[0]);
-        let mut last = ids[1];
-        for second in 2..100_000 {
-            flights.cancel_expiry(last);
-            flights.remove(last);
-            last = flights.add(flight(second, Moment::START + Span::from_secs(second)));
-            flights.stays(last, Moment::NEVER);
-        }
-        assert!(flights.deadlines.len() < 2 * STALE_MAX, "{} are in line", flights.deadlines.len());
-        assert_eq!(those_who_give_up(&mut flights), [last]);
-    }
-
-    #[test]
-    fn only_who_may_still_be_under_way_stands_in_line() {
-        let at = |second| Moment::START + Span::from_secs(second);
-        let mut flights = Flights::new();
-        let id = flights.add(flight(1, at(2)));
-        flights.stays(id, at(1));
-        assert_eq!(flights.no_expiry_before(), Moment::NEVER);
-        flights.stays(id, at(2));
-        flights.stays(id, at(3));
-        assert_eq!(flights.no_expiry_before(), at(2), "at the same moment the client is first");
-        assert_eq!(those_who_give_up(&mut flights), [id]);
     }
 
     #[test]
@@ -423,9 +411,32 @@ mod tests {
     #[test]
     fn places_are_used_again() {
         let (mut flights, ids) = flights(2);
-        flights.cancel_expiry(ids[0]);
+        flights.set_serial(ids[0], 5);
         flights.remove(ids[0]);
-        let again = flights.add(flight(9, Moment::NEVER));
+        let again = flights.add(Flight::new(9, Moment::START, 0));
         assert_eq!(again, ids[0]);
+        assert_eq!((flights.serial(again), flights.tried(again).count()), (0, 0), "nothing is left of who was there before");
+    }
+
+    #[test]
+    fn a_flight_knows_where_it_has_been() {
+        let (mut flights, ids) = flights(2);
+        let pick = |instance, version| Pick {
+            instance: InstanceId(instance),
+            version: VersionId(version),
+            retry: false,
+            at: Moment::START,
+        };
+        let new = Some(VersionId(1));
+        let mut expected = Vec::new();
+        for (instance, version, exposed) in [(7, 0, false), (3, 1, true), (9, 0, true)] {
+            flights.set_out(ids[1], pick(instance, version), new);
+            expected.push(InstanceId(instance));
+            assert_eq!(flights.tried(ids[1]).iter().copied().collect::<Vec<_>>(), expected);
+            assert_eq!(flights.exposed(ids[1], new), exposed);
+        }
+        flights.set_out(ids[0], pick(5, 0), new);
+        flights.inherit(ids[0], ids[1], new);
+        assert_eq!((flights.tried(ids[0]).count(), flights.exposed(ids[0], new)), (3, true));
     }
 }

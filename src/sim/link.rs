@@ -10,7 +10,7 @@ use crate::core::proxy::{Ending, Next, Pick};
 use crate::core::time::{Moment, Span};
 use crate::scenario::plan::{Connections, Layer};
 use crate::sim::agenda::Event;
-use crate::sim::flight::FlightId;
+use crate::sim::flight::{Flight, FlightId};
 use crate::sim::world::World;
 
 /// One user's connection.
@@ -127,8 +127,8 @@ impl World<'_> {
     /// An attempt over a pinned connection ended: the balancer notices only if the connection broke.
     #[inline(never)]
     pub fn finish_on_link(&mut self, id: FlightId, ending: Ending) -> Next {
-        let flight = &self.flights[id];
-        let (user, pick) = (flight.user, flight.pick);
+        let Flight { number, pick, .. } = self.flights[id];
+        let user = self.user_of(number);
         let same = self.pinned_to(user).is_some_and(|pinned| pinned.instance == pick.instance);
         match ending {
             Ending::Refused | Ending::Reset if same => self.close(user, ending),

@@ -62,21 +62,22 @@ impl World<'_> {
         if self.scenario.proxies.layer != Layer::L7 || draw >= self.mirrors[usize::from(front)].value() {
             return;
         }
-        let ask = Ask::of(request.user, request.dice, Tried::NONE);
+        let call = self.callers.open(request.number);
+        let ask = Ask::of(call.user(), call.dice(), Tried::NONE);
         let Ok(pick) = self.proxies[usize::from(request.proxy)].pick_mirror(self.now, &ask) else { return };
         self.meter.mirrored();
-        let id = self.flights.add(request.copied());
-        let mut stream = self.luck_of(id);
-        self.dispatch(id, pick, &mut stream);
+        let id = self.flights.add_mirror(request);
+        self.dispatch(id, pick);
     }
 
     /// The proxy throws the answer to a copy away.
     #[inline(never)]
     pub fn end_mirror(&mut self, id: FlightId) {
-        let Flight { ending, pick, proxy, dice, .. } = self.flights[id];
+        let Flight { number, ending, pick, proxy, .. } = self.flights[id];
         self.attempted(pick, ending != Ending::Served, false);
         self.report(proxy, pick.instance);
-        self.proxies[usize::from(proxy)].finish_mirror(self.now, pick, ending, further(dice, 0));
+        let dice = further(self.dice_of(number), 0);
+        self.proxies[usize::from(proxy)].finish_mirror(self.now, pick, ending, dice);
         self.plan_proxy_due(proxy);
         self.flights.remove(id);
         self.call_waiting(proxy, Some(pick.instance));

@@ -42,7 +42,7 @@ impl World<'_> {
         let life = server.life;
         let mut stream = self.scenario.seed.stream("boot", u64::from(instance.0) << 32 | u64::from(life));
         server.doomed |= self.behaviours[server.version.index()].never_starts(unit(stream.next_u64()));
-        let boot = Span::from_nanos(self.boot.draw(&mut stream, 1.0));
+        let boot = Span::from_nanos(self.boot.draw(&mut stream));
         let event = if server.doomed { Event::BootFailed { instance, life } } else { Event::Booted { instance, life } };
         self.agenda.plan(self.now + boot, event);
     }
@@ -54,7 +54,7 @@ impl World<'_> {
             return;
         }
         server.phase = Phase::Up;
-        server.ready_at = self.now;
+        (server.ready_at, server.warm) = (self.now, false);
         let ready_at = match self.scenario.fleet.readiness {
             None => self.now,
             Some(probe) => nth_probe(self.first_probe(instance, probe), probe.period, self.now, probe.successes),
@@ -78,7 +78,7 @@ impl World<'_> {
         let server = &mut self.servers[instance.index()];
         let (version, life) = (server.version, server.life);
         server.ready = true;
-        server.ready_at = self.now;
+        (server.ready_at, server.warm) = (self.now, false);
         self.meter.staged(self.now, version, Some(Stage::Booting), Some(Stage::Ready));
         let min_ready = self.scenario.fleet.min_ready;
         if min_ready.is_zero() {

@@ -1,10 +1,10 @@
 //! The way of a request: from its proxy to an instance and back; and again, if the proxy retries.
 
-use crate::core::draw::{Stream, further};
+use crate::core::draw::further;
 use crate::core::ids::InstanceId;
-use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket, Tried, Turn, Undecided};
+use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Report, Ticket, Turn, Undecided};
 use crate::core::time::{Moment, Span};
-use crate::measure::meter::{Attempt, Settled};
+use crate::measure::meter::Attempt;
 use crate::scenario::behaviour::{Circumstances, slowdown, slowed};
 use crate::scenario::plan::Scenario;
 use crate::sim::agenda::Event;
@@ -15,14 +15,14 @@ use crate::sim::world::World;
 impl World<'_> {
     /// The proxy sends the request to an instance, lets it wait, or finds none.
     #[inline(never)]
-    pub fn attempt(&mut self, id: FlightId, undecided: Undecided, stream: &mut Stream) {
-        let flight = &self.flights[id];
-        let ask = Ask::of(flight.user, flight.dice, flight.tried);
-        let proxy = flight.proxy;
+    pub fn attempt(&mut self, id: FlightId, undecided: Undecided) {
+        let Flight { number, proxy, .. } = self.flights[id];
+        let call = self.callers.open(number);
+        let ask = Ask::of(call.user(), call.dice(), self.flights.tried(id));
         if self.pins
             && let Some(pick) = self.pinned_to(ask.user)
         {
-            self.start(id, Pick { at: self.now, ..pick }, stream);
+            self.start(id, Pick { at: self.now, ..pick });
             return;
         }
         let cookie = if self.with_cookies { self.cookie_of(ask.user) } else { None };
@@ -31,7 +31,7 @@ impl World<'_> {
                 if self.pins {
                     self.pin(ask.user, proxy, pick);
                 }
-                self.start(id, pick, stream);
+                self.start(id, pick);
             }
             Entry::Waits(turn) => self.wait(id, turn),
             Entry::Refused => self.refuse(id),
@@ -47,28 +47,24 @@ impl World<'_> {
     }
 
     /// An attempt of a user's request leaves its proxy.
-    #[inline(always)]
-    pub fn start(&mut self, id: FlightId, pick: Pick, stream: &mut Stream) {
-        let flight = &mut self.flights[id];
-        let pick = self.flag.map_or(pick, |flag| flag.show(flight.user, pick));
-        if flight.tried.count() == 0 {
+    pub fn start(&mut self, id: FlightId, pick: Pick) {
+        let Flight { number, attempts, .. } = self.flights[id];
+        let pick = self.flag.map_or(pick, |flag| flag.show(self.user_of(number), pick));
+        if attempts == 0 {
             self.meter.routed(pick.version);
         }
-        flight.exposed |= Some(pick.version) == self.meter.new_version();
-        self.dispatch(id, pick, stream);
+        self.dispatch(id, pick);
     }
 
     /// An attempt, of a user or a copy, is on its way.
-    #[inline(always)]
-    pub fn dispatch(&mut self, id: FlightId, pick: Pick, stream: &mut Stream) {
+    pub fn dispatch(&mut self, id: FlightId, pick: Pick) {
+        let number = self.flights[id].number;
+        let mut stream = self.luck_of(id);
+        let luck = self.behaviours[pick.version.index()].luck(&mut stream, || self.size_of(number));
+        self.flights.set_out(id, pick, self.meter.new_version());
         let flight = &mut self.flights[id];
-        let luck = self.behaviours[pick.version.index()].luck(stream, f64::from(flight.size));
-        flight.pick = pick;
-        flight.tried.push(pick.instance);
-        flight.fate = luck.fate;
-        flight.work_ns = luck.work_ns;
-        flight.place = Place::Travelling;
-        if self.timed_tries && !flight.mirror {
+        (flight.fate, flight.token) = (luck.fate, luck.work_ns);
+        if self.timed_tries && !self.flights.is_mirror(id) {
             self.time_attempt(id);
         }
         if self.delay.is_zero() {
@@ -78,50 +74,9 @@ impl World<'_> {
         }
     }
 
-    #[inline(always)]
-    fn travel(&mut self, id: FlightId) {
-        let arrives = self.now + self.delay;
-        self.agenda.plan_at_instance(arrives, id);
-        self.flights.stays(id, arrives);
-    }
-
-    /// The first attempt of a request leaves its proxy, where nothing is out of the ordinary: [`World::start`] in one go.
-    #[inline(always)]
-    pub fn send_off(&mut self, mut flight: Flight, pick: Pick, stream: &mut Stream) {
-        self.meter.routed(pick.version);
-        let luck = self.behaviours[pick.version.index()].luck(stream, f64::from(flight.size));
-        flight.exposed = Some(pick.version) == self.meter.new_version();
-        (flight.pick, flight.tried) = (pick, Tried::only(pick.instance));
-        (flight.fate, flight.work_ns) = (luck.fate, luck.work_ns);
-        if !self.delay.is_zero() {
-            let id = self.flights.add(flight);
-            self.travel(id);
-            return;
-        }
-        if !self.servers[pick.instance.index()].has_free_slot(self.scenario.fleet.slots) {
-            let id = self.flights.add(flight);
-            self.find_full(id);
-            return;
-        }
-        let work = self.begin_service(&mut flight);
-        let id = self.flights.add(flight);
-        self.occupy(id, pick.instance, work);
-    }
-
-    /// An attempt reaches its instance: into a slot, into the queue, or away again.
-    #[inline(always)]
-    pub fn reach_instance(&mut self, id: FlightId) {
-        let instance = self.flights[id].pick.instance;
-        if !self.sharing && self.servers[instance.index()].has_free_slot(self.scenario.fleet.slots) {
-            self.serve(id);
-        } else {
-            self.find_full(id);
-        }
-    }
-
     /// There may be no slot for an attempt.
     #[inline(never)]
-    fn find_full(&mut self, id: FlightId) {
+    pub fn find_full(&mut self, id: FlightId) {
         let server = &self.servers[self.flights[id].pick.instance.index()];
         if !server.accepts() {
             self.find_closed(id);
@@ -137,7 +92,7 @@ impl World<'_> {
     /// An instance does not accept any more.
     #[inline(never)]
     fn find_closed(&mut self, id: FlightId) {
-        if !self.flights[id].mirror {
+        if !self.flights.is_mirror(id) {
             self.meter.refused();
         }
         self.return_to_proxy(id, Ending::Refused);
@@ -146,7 +101,7 @@ impl World<'_> {
     /// An instance is full. That a copy finds no place is no news of the users'.
     #[inline(never)]
     pub fn turn_away(&mut self, id: FlightId) {
-        if !self.flights[id].mirror {
+        if !self.flights.is_mirror(id) {
             self.meter.shed();
         }
         self.return_to_proxy(id, Ending::Refused);
@@ -155,92 +110,62 @@ impl World<'_> {
     #[inline(never)]
     fn enqueue(&mut self, id: FlightId) {
         let instance = self.flights[id].pick.instance;
+        self.stays(id, Moment::NEVER);
         let server = &mut self.servers[instance.index()];
         let was_saturated = server.saturated();
         server.queue.push(&mut self.flights, id);
         self.flights[id].place = Place::Queued;
-        self.flights.stays(id, Moment::NEVER);
         self.meter.queued(1);
         if !was_saturated && server.available {
             self.meter.saturated(self.now, 1);
         }
     }
 
-    /// An attempt takes a slot that is free.
-    #[inline(always)]
-    fn serve(&mut self, id: FlightId) {
-        let mut flight = self.flights[id];
-        let work = self.begin_service(&mut flight);
-        (self.flights[id].ending, self.flights[id].place) = (flight.ending, flight.place);
-        self.occupy(id, flight.pick.instance, work);
-    }
-
-    /// For so long a slot is busy.
-    #[inline(always)]
-    fn occupy(&mut self, id: FlightId, instance: InstanceId, work: Span) {
-        let server = &mut self.servers[instance.index()];
-        if self.reports {
-            server.aside.answers.pass(self.now, server.busy);
-        }
-        server.busy += 1;
-        if server.available {
-            self.meter.busy(self.now, 1);
-        }
-        let until = self.now + work;
-        self.flights[id].token = self.agenda.plan_served(until, id);
-        self.flights.stays(id, until + self.delay);
-    }
-
     /// How an attempt will end, and how long its service takes if it has a slot for itself.
-    #[inline(always)]
-    pub fn begin_service(&self, flight: &mut Flight) -> Span {
-        let server = &self.servers[flight.pick.instance.index()];
+    #[inline(never)]
+    pub fn begin_service(&mut self, id: FlightId) -> (Ending, Span) {
+        let Flight { number, pick, fate, token: work_ns, .. } = self.flights[id];
+        let user = self.user_of(number);
+        let server = &mut self.servers[pick.instance.index()];
         let age = self.now.since(server.ready_at);
-        let behaviour = &self.behaviours[flight.pick.version.index()];
+        let behaviour = &self.behaviours[pick.version.index()];
         let Scenario { fleet, .. } = self.scenario;
         // A place in processor sharing is not yet counted as busy either.
-        let met = Circumstances { user: flight.user, age, busy: server.busy + 1, slots: fleet.slots };
-        let errs = behaviour.errs(flight.fate, met);
-        flight.ending = if errs { Ending::Error } else { Ending::Served };
-        flight.place = Place::InService;
+        let errs = behaviour.errs(fate, Circumstances { user, age, busy: server.busy + 1, slots: fleet.slots });
         // The instances of the start are warm and old, though the clock began with them.
-        let warm = server.ready_at == Moment::START || age >= fleet.warm_up.lasts;
-        Span::from_nanos(match behaviour.error_latency() {
-            Some(latency) if errs => latency.nanos(),
-            Some(_) | None if warm => flight.work_ns,
-            Some(_) | None => slowed(flight.work_ns, slowdown(&fleet.warm_up, age)),
-        })
+        server.warm = server.ready_at == Moment::START || age >= fleet.warm_up.lasts;
+        let work = match behaviour.error_latency() {
+            Some(latency) if errs => latency,
+            Some(_) | None if server.warm => Span::from_nanos(work_ns),
+            Some(_) | None => Span::from_nanos(slowed(work_ns, slowdown(&fleet.warm_up, age))),
+        };
+        (if errs { Ending::Error } else { Ending::Served }, work)
     }
 
-    /// A service ends, unless it was cut before.
-    #[inline(always)]
-    pub fn served(&mut self, id: FlightId, service: u64) {
+    /// An instance that reports its load is about to have another number of busy slots.
+    #[inline(never)]
+    pub fn pass_load(&mut self, instance: InstanceId) {
+        let server = &mut self.servers[instance.index()];
+        server.aside.answers.pass(self.now, server.busy);
+    }
+
+    /// The same, because an answer is ready.
+    #[inline(never)]
+    pub fn note_answer(&mut self, instance: InstanceId, ending: Ending) {
+        self.pass_load(instance);
+        self.servers[instance.index()].aside.answers.note(self.now, ending == Ending::Error);
+    }
+
+    /// A long service ends.
+    pub fn served_late(&mut self, id: FlightId, service: u64) {
+        self.served(id, service);
+    }
+
+    /// A service was cut before its end, or belongs to an instance that works on everything at once.
+    #[inline(never)]
+    pub fn served_otherwise(&mut self, id: FlightId, service: u64) {
         if self.sharing {
             self.shared_end(id, service);
-            return;
-        }
-        let flight = &self.flights[id];
-        if flight.place != Place::InService || flight.token != service {
-            return;
-        }
-        let (instance, ending) = (flight.pick.instance, flight.ending);
-        let server = &mut self.servers[instance.index()];
-        if self.reports {
-            server.aside.answers.pass(self.now, server.busy);
-            server.aside.answers.note(self.now, ending == Ending::Error);
-        }
-        server.busy -= 1;
-        // Looked at while it is at hand; whether it is still so is asked again.
-        let finishing = server.phase == Phase::Finishing;
-        if server.available {
-            self.meter.busy(self.now, -1);
-        }
-        if !server.queue.is_empty() {
-            self.serve_next(instance);
-        }
-        self.return_to_proxy(id, ending);
-        if finishing {
-            self.look_whether_done(instance);
         }
     }
 
@@ -253,77 +178,13 @@ impl World<'_> {
         }
     }
 
-    /// The first in the queue of an instance takes the slot that has just become free.
+    /// The same, for any attempt.
     #[inline(never)]
-    fn serve_next(&mut self, instance: InstanceId) {
-        let server = &mut self.servers[instance.index()];
-        let Some(next) = server.queue.pop(&self.flights) else { return };
-        self.meter.queued(-1);
-        if server.available && !server.saturated() {
-            self.meter.saturated(self.now, -1);
-        }
-        self.serve(next);
-    }
-
-    /// The attempt is over at the instance; the news travels to the proxy.
-    #[inline(always)]
-    pub fn return_to_proxy(&mut self, id: FlightId, ending: Ending) {
-        let delay = self.delay;
-        if self.usual && ending == Ending::Served && delay.is_zero() {
-            self.reach_proxy(id);
-            return;
-        }
-        let flight = &mut self.flights[id];
-        flight.place = Place::Travelling;
-        flight.ending = ending;
-        // Under limits the news goes by the agenda even if it takes no time: each end calls the next request, and a long
-        // queue would become a deep recursion.
-        if delay.is_zero() && !self.limited {
-            self.reach_proxy(id);
-        } else {
-            self.agenda.plan_at_proxy(self.now + delay, id);
-            self.flights.stays(id, self.now + delay);
-        }
-    }
-
-    /// The proxy learns how an attempt ended: the request is settled, or tried again.
-    #[inline(always)]
-    pub fn reach_proxy(&mut self, id: FlightId) {
-        let flight = &self.flights[id];
-        if self.usual && flight.ending == Ending::Served && !flight.abandoned && flight.twin().is_none() {
-            self.answer_well(id);
-        } else {
-            self.reach_proxy_otherwise(id);
-        }
-    }
-
-    /// Somebody waits for this attempt and gets a good answer, and nothing is out of the ordinary: the same in one go.
-    #[inline(always)]
-    fn answer_well(&mut self, id: FlightId) {
-        let flight = &self.flights[id];
-        debug_assert!(self.now <= flight.gives_up(), "a client gives up in time");
-        let Flight { pick, proxy, user, dice, exposed, .. } = *flight;
-        let (attempts, latency) = (flight.tried.count(), self.now.since(flight.sent));
-        self.attempted(pick, false, true);
-        // After a good answer only breakers draw.
-        let dice = if self.timed_proxies { further(dice, u64::from(attempts)) } else { dice };
-        self.proxies[usize::from(proxy)].finish_well(self.now, pick, attempts, dice);
-        self.plan_proxy_due(proxy);
-        self.settled += 1;
-        self.meter.settled(Settled { user, good: true, latency, answered: Some(pick.version), exposed, harmed: false });
-        self.flights.remove(id);
-        if self.closed.is_some() {
-            self.think(user);
-        }
-    }
-
-    #[inline(never)]
-    fn reach_proxy_otherwise(&mut self, id: FlightId) {
-        let flight = &self.flights[id];
-        let Flight { ending, pick, proxy, abandoned, mirror, .. } = *flight;
-        let twin = flight.twin();
+    pub fn reach_proxy_otherwise(&mut self, id: FlightId) {
+        let Flight { ending, pick, proxy, abandoned, .. } = self.flights[id];
+        let twin = self.flights.twin(id);
         if abandoned {
-            if mirror {
+            if self.flights.is_mirror(id) {
                 self.end_mirror(id);
             } else {
                 self.flights.remove(id);
@@ -374,12 +235,11 @@ impl World<'_> {
     }
 
     /// The client gets the answer of this attempt.
-    #[inline(always)]
     pub fn answer(&mut self, id: FlightId, good: bool) {
         if self.with_cookies {
-            let Flight { user, pick, ending, .. } = self.flights[id];
+            let Flight { number, pick, ending, .. } = self.flights[id];
             if matches!(ending, Ending::Served | Ending::Error) {
-                self.set_cookie(user, pick.instance);
+                self.set_cookie(self.user_of(number), pick.instance);
             }
         }
         self.settle(id, good);
@@ -387,25 +247,32 @@ impl World<'_> {
     }
 
     /// Tells the proxy of the end of an attempt.
-    #[inline(always)]
     pub fn finish(&mut self, id: FlightId, ending: Ending) -> Next {
         if self.pins {
             return self.finish_on_link(id, ending);
         }
-        let Flight { pick, proxy, tried, dice, .. } = self.flights[id];
-        let dice = further(dice, u64::from(tried.count()));
-        let next = self.proxies[usize::from(proxy)].finish(self.now, pick, ending, tried.count(), dice);
+        let Flight { number, pick, proxy, attempts, .. } = self.flights[id];
+        let dice = further(self.dice_of(number), u64::from(attempts));
+        let next = self.proxies[usize::from(proxy)].finish(self.now, pick, ending, attempts, dice);
         if self.timed_proxies {
             self.plan_proxy_due(proxy);
         }
         next
     }
 
+    /// The first deadline is over: its client gives up, if it still waits.
+    pub fn pass_deadline(&mut self) {
+        let late = self.deadlines.pass(&self.flights);
+        self.agenda.plan_expiry(self.deadlines.first());
+        if let Some(id) = late {
+            self.expire(id);
+        }
+    }
+
     /// The client gives up. Its proxy closes the connection; the instance does not notice and works on.
-    pub fn expire(&mut self, id: FlightId) {
-        let flight = &self.flights[id];
-        let Flight { place, proxy, token, pick, .. } = *flight;
-        let twin = flight.twin();
+    fn expire(&mut self, id: FlightId) {
+        let Flight { place, proxy, token, pick, .. } = self.flights[id];
+        let twin = self.flights.twin(id);
         match place {
             Place::Travelling | Place::Queued | Place::InService => {
                 self.abandon(id, true);
@@ -447,13 +314,13 @@ impl World<'_> {
     /// Makes the timers that still run for this flight stale, and returns the number of the next ones.
     pub fn renew(&mut self, id: FlightId) -> u64 {
         self.serials += 1;
-        self.flights[id].serial = self.serials;
+        self.flights.set_serial(id, self.serials);
         self.serials
     }
 
     /// The events that carry `serial` still mean this flight.
     pub fn means(&self, id: FlightId, serial: u64) -> bool {
-        self.flights[id].serial == serial
+        self.flights.serial(id) == serial
     }
 
     /// Plans what the proxy wants to be woken for.

@@ -53,6 +53,8 @@ pub struct Server {
     pub queue: Queue,
     /// It works on more attempts than it has slots.
     pub crowded: bool,
+    /// It is no longer slow for being new, as far as was looked.
+    pub warm: bool,
     /// What only some runs need.
     pub aside: Box<Aside>,
     /// When it became ready in this life.
@@ -90,13 +92,13 @@ impl Server {
             busy: 0,
             queue: Queue::EMPTY,
             crowded: false,
+            warm: false,
             aside: Box::new(Aside { sharing: Sharing::new(), answers: Answers::default() }),
             ready_at: Moment::START,
         }
     }
 
     /// Whether a new attempt is taken in.
-    #[inline]
     pub fn accepts(&self) -> bool {
         self.phase == Phase::Up
     }
@@ -108,7 +110,7 @@ impl Server {
     }
 
     /// All slots busy and a queue behind them, or more attempts than slots.
-    #[inline]
+    #[inline(always)]
     pub fn saturated(&self) -> bool {
         self.crowded || !self.queue.is_empty()
     }

@@ -7,7 +7,7 @@
 use crate::core::ids::InstanceId;
 use crate::core::proxy::Ending;
 use crate::core::time::{Moment, Span};
-use crate::sim::flight::FlightId;
+use crate::sim::flight::{FlightId, Place};
 use crate::sim::heap::Heap;
 use crate::sim::world::World;
 
@@ -85,11 +85,12 @@ impl World<'_> {
             self.turn_away(id);
             return;
         }
-        let mut flight = self.flights[id];
-        let work = self.begin_service(&mut flight);
-        self.flights[id] = flight;
+        let (ending, work) = self.begin_service(id);
+        let flight = &mut self.flights[id];
+        // No end of a service of its own is planned.
+        (flight.place, flight.ending, flight.token) = (Place::InService, ending, 0);
         // Whoever joins later holds it up.
-        self.flights.stays(id, Moment::NEVER);
+        self.stays(id, Moment::NEVER);
         self.servers[instance.index()].aside.sharing.join(self.now, slots, work, id);
         self.note_sharing(instance);
     }

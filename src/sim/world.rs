@@ -16,8 +16,9 @@ use crate::scenario::behaviour::Behaviour;
 use crate::scenario::caller::Callers;
 use crate::scenario::law::Sampler;
 use crate::scenario::origin;
-use crate::scenario::plan::{Discipline, Law, Layer, Request, Scenario, Source};
-use crate::sim::agenda::{Agenda, Due, Event};
+use crate::scenario::plan::{Discipline, Law, Layer, Scenario, Source};
+use crate::sim::agenda::{Agenda, Due, Event, Seldom};
+use crate::sim::deadline::Deadlines;
 use crate::sim::flight::Flights;
 use crate::sim::link::Link;
 use crate::sim::mirror::Flag;
@@ -34,6 +35,7 @@ pub(super) struct World<'a> {
     pub end: Moment,
     pub agenda: Agenda,
     pub flights: Flights,
+    pub deadlines: Deadlines,
     /// Every set of workers that ever was; those that a reload replaced finish what they have.
     pub proxies: Vec<Front>,
     /// By the number of a proxy: which of `proxies` takes new requests.
@@ -62,8 +64,10 @@ pub(super) struct World<'a> {
     pub usual: bool,
     /// From a proxy to an instance, or back.
     pub delay: Span,
-    /// How long a client waits, or its proxy for it.
-    pub patience: Option<Span>,
+    /// How long a client waits, or its proxy for it; longer than any run: for ever.
+    pub patience: Span,
+    /// How many attempts an instance works on at once.
+    pub slots: u32,
     /// An attempt that takes longer counts as slow; `None`: nothing asks for that.
     pub slow_above: Option<Span>,
     /// Whether any instance is of a fresh baseline.
@@ -109,10 +113,7 @@ pub(super) struct World<'a> {
     /// When the controller is woken next.
     pub wake: Moment,
     pub arrivals: Arrivals<'a>,
-    pub arriving: Option<Request>,
-    pub arrived: u64,
     pub closed: Option<Closed>,
-    pub settled: u64,
     /// Whether slow start was once on for every instance that a proxy knew, and so protected nothing.
     pub unprotected: bool,
     /// Instances report their load, for the balancer goes by it.
@@ -135,12 +136,16 @@ impl<'a> World<'a> {
         let split = origin.split;
         let policy = &scenario.proxies.policy;
         let count = usize::from(scenario.proxies.count);
+        let end = Moment::START + scenario.horizon;
+        let services = u64::from(scenario.fleet.size) * u64::from(scenario.fleet.slots);
+        let patience = scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min();
         let world = World {
             scenario,
             now: Moment::START,
-            end: Moment::START + scenario.horizon,
-            agenda: Agenda::new(u64::from(scenario.fleet.size) * u64::from(scenario.fleet.slots), longest(scenario)),
-            flights: Flights::new(),
+            end,
+            agenda: Agenda::new(services, longest(scenario), end),
+            flights: Flights::new(patience),
+            deadlines: Deadlines::new(),
             proxies: (0..scenario.proxies.count)
                 .map(|number| Front::new(Moment::START, policy.clone(), split, seed, number, witness.clone()))
                 .collect(),
@@ -159,7 +164,8 @@ impl<'a> World<'a> {
             pins: scenario.proxies.layer != Layer::L7 && scenario.traffic.connections.is_some(),
             usual: false,
             delay: scenario.network.delay,
-            patience: scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min(),
+            patience: patience.unwrap_or(Span::from_nanos(u64::MAX)),
+            slots: scenario.fleet.slots,
             slow_above: strategy.and_then(Strategy::slow_above),
             with_baseline: false,
             flag: None,
@@ -188,10 +194,7 @@ impl<'a> World<'a> {
             orders: Vec::new(),
             wake: Moment::NEVER,
             arrivals: Arrivals::new(&scenario.traffic.source, seed),
-            arriving: None,
-            arrived: 0,
             closed: closed(scenario, seed),
-            settled: 0,
             unprotected: false,
             reports: policy.balancer.wants_reports(),
         };
@@ -210,20 +213,14 @@ impl<'a> World<'a> {
     /// Runs to the horizon.
     pub fn run(mut self) -> World<'a> {
         self.prepare();
-        while let Some(at) = self.happen_next() {
-            debug_assert!(at < self.end, "nothing happens at or after the end");
-        }
+        while self.happen_next() {}
         self.now = self.end;
         self.meter.tick(self.end);
         self.meter.finish();
         let exists = |server: &&Server| !matches!(server.phase, Phase::Pending | Phase::Gone);
         let existing = self.servers.iter().filter(exists).count();
         assert_eq!(self.existing, existing as u32, "the quota counts the instances that exist");
-        assert_eq!(
-            self.arrived,
-            self.settled + u64::from(self.meter.in_flight()),
-            "every request that arrived is settled or under way"
-        );
+        assert_eq!(self.meter.in_flight(), self.flights.unanswered(), "every request that arrived is settled or under way");
         self
     }
 
@@ -272,32 +269,41 @@ impl<'a> World<'a> {
         self.plan_crash(instance, unit(stream.next_u64()));
     }
 
-    /// The next client gives up, or the next event of the agenda happens; at the same moment the client is first.
+    /// The next thing happens; answers whether there was one.
     #[inline(always)]
-    fn happen_next(&mut self) -> Option<Moment> {
-        let expiry = self.flights.no_expiry_before();
-        let Some((at, due)) = self.agenda.next(expiry.min(self.end)) else {
-            if expiry >= self.end {
-                return None;
+    fn happen_next(&mut self) -> bool {
+        match self.agenda.next() {
+            Due::Arrival(at) => {
+                self.advance(at);
+                self.arrive();
             }
-            if let Some(flight) = self.flights.pass_deadline() {
-                self.advance(expiry);
-                self.expire(flight);
+            Due::Served(at, flight, service) => {
+                self.advance(at);
+                self.served(flight, service);
             }
-            return Some(expiry);
-        };
-        self.advance(at);
-        match due {
-            Due::Arrival => self.arrive(),
-            Due::AtInstance(flight) => self.reach_instance(flight),
-            Due::AtProxy(flight) => self.reach_proxy(flight),
-            Due::Served(flight, service) => self.served(flight, service),
-            Due::Rare => {
-                let event = self.agenda.rare();
-                self.happen(event);
+            Due::AtInstance(at, flight) => {
+                self.advance(at);
+                self.reach_instance(flight);
             }
+            Due::AtProxy(at, flight) => {
+                self.advance(at);
+                self.reach_proxy(flight);
+            }
+            Due::Seldom => return self.happen_seldom(),
         }
-        Some(at)
+        true
+    }
+
+    #[inline(never)]
+    fn happen_seldom(&mut self) -> bool {
+        let Some((at, seldom)) = self.agenda.next_seldom() else { return false };
+        self.advance(at);
+        match seldom {
+            Seldom::Expiry => self.pass_deadline(),
+            Seldom::Served(flight, service) => self.served_late(flight, service),
+            Seldom::Event(event) => self.happen(event),
+        }
+        true
     }
 
     #[inline(always)]
@@ -362,7 +368,7 @@ fn longest(scenario: &Scenario) -> Span {
     const DRAWS: u64 = 100;
     let service = Sampler::new(&scenario.versions[scenario.running.index()].service);
     let mut stream = scenario.seed.stream("longest", 0);
-    let draws = (0..DRAWS).map(|_| service.draw(&mut stream, 1.0));
+    let draws = (0..DRAWS).map(|_| service.draw(&mut stream));
     Span::from_nanos(draws.max().unwrap_or(0))
 }
 

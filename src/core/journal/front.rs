@@ -91,9 +91,9 @@ impl Front {
     /// # Errors
     /// As there.
     #[inline(always)]
-    pub fn enter_at_once(&mut self, now: Moment, user: UserId, dice: u64) -> Result<Pick, Undecided> {
+    pub fn enter_at_once(&mut self, now: Moment, who: impl Fn() -> (UserId, u64)) -> Result<Pick, Undecided> {
         debug_assert!(self.witness.is_none(), "a witness hears of every question");
-        self.proxy.enter_at_once(now, user, dice)
+        self.proxy.enter_at_once(now, who)
     }
 
     /// [`Proxy::enter_after`]

@@ -221,17 +221,18 @@ impl Proxy {
     }
 
     /// The usual way of [`Proxy::enter`], for the first attempt of a request: nothing but the balancer decides, and finds
-    /// somebody.
+    /// somebody. `who` asks, and what its dice are, is only of interest to some.
     ///
     /// # Errors
     /// Where that is not so, the request must take the long way, by [`Proxy::enter_after`].
     #[inline(always)]
-    pub fn enter_at_once(&mut self, now: Moment, user: UserId, dice: u64) -> Result<Pick, Undecided> {
+    pub fn enter_at_once(&mut self, now: Moment, who: impl Fn() -> (UserId, u64)) -> Result<Pick, Undecided> {
         if self.remembers || self.active >= self.policy.limits.requests {
             return Err(Undecided::ALL);
         }
-        let side = self.route.choose(user, dice);
+        let side = self.route.choose_for(&who);
         let Some((instance, version)) = self.sides[side].pick_of_alike(now) else {
+            let (user, dice) = who();
             return self.pick_first(now, side, user, dice);
         };
         if self.keeps_books {

@@ -57,7 +57,19 @@ impl Route {
         }
     }
 
-    /// The pool that this request goes to.
+    /// The pool that a request goes to; `who` asks, and with which dice, only matters where requests are split.
+    #[inline(always)]
+    pub fn choose_for(&mut self, who: impl Fn() -> (UserId, u64)) -> usize {
+        match self {
+            Route::Shared => REST,
+            Route::Split { .. } => {
+                let (user, dice) = who();
+                self.choose(user, dice)
+            }
+        }
+    }
+
+    /// The same, when that is known.
     #[inline(always)]
     pub fn choose(&mut self, user: UserId, dice: u64) -> usize {
         match self {
