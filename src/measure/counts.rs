@@ -17,11 +17,7 @@ pub struct Counts {
 impl Counts {
     /// What came after `earlier`.
     pub fn since(self, earlier: Counts) -> Counts {
-        Counts {
-            offered: self.offered - earlier.offered,
-            good: self.good - earlier.good,
-            bad: self.bad - earlier.bad,
-        }
+        Counts { offered: self.offered - earlier.offered, good: self.good - earlier.good, bad: self.bad - earlier.bad }
     }
 
     /// Sent and not settled.

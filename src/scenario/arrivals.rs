@@ -27,17 +27,27 @@ impl<'a> Arrivals<'a> {
     }
 }
 
+impl Arrivals<'_> {
+    #[inline(never)]
+    fn next_given(&mut self) -> Option<Request> {
+        match self {
+            Arrivals::Given(requests) => requests.next().copied(),
+            Arrivals::Rate(_) | Arrivals::Closed => None,
+        }
+    }
+}
+
 /// The requests come in order of time.
 impl Iterator for Arrivals<'_> {
     type Item = Request;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Request> {
-        match self {
-            Arrivals::Rate(rated) => rated.next().map(|at| Request { at, size: 1.0 }),
-            Arrivals::Given(requests) => requests.next().copied(),
-            Arrivals::Closed => None,
+        // Asked first, because it nearly always is so.
+        if let Arrivals::Rate(rated) = self {
+            return rated.next().map(|at| Request { at, size: 1.0 });
         }
+        self.next_given()
     }
 }
 
@@ -86,12 +96,20 @@ struct Stretch {
     rate: f64,
     /// Per second, every second.
     slope: f64,
+    level: bool,
 }
 
 impl Stretch {
     /// Before the first segment.
-    const NOTHING: Stretch =
-        Stretch { start: Moment::START, end: Moment::START, offset_s: 0.0, left: 0.0, rate: 0.0, slope: 0.0 };
+    const NOTHING: Stretch = Stretch {
+        start: Moment::START,
+        end: Moment::START,
+        offset_s: 0.0,
+        left: 0.0,
+        rate: 0.0,
+        slope: 0.0,
+        level: true,
+    };
 
     fn new(segment: &Segment, start: Moment) -> Stretch {
         let lasts = segment.lasts.seconds();
@@ -103,6 +121,7 @@ impl Stretch {
             left: (from + to) / 2.0 * lasts,
             rate: from,
             slope: (to - from) / lasts,
+            level: from == to,
         }
     }
 
@@ -118,7 +137,7 @@ impl Stretch {
     /// Seconds in which `area` requests are expected: solves rate·t + slope·t²/2 = area.
     #[inline(always)]
     fn time_for(&mut self, area: f64) -> f64 {
-        if self.slope == 0.0 {
+        if self.level {
             return area / self.rate;
         }
         // This form of the root is stable when the slope is small and when the rate starts at zero.

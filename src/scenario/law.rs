@@ -10,7 +10,9 @@ use rand_distr::{Distribution, Exp1, Gamma, StandardNormal};
 /// The 99th percentile of the standard normal law.
 const Z99: f64 = 2.326_347_874_040_841;
 /// A draw is cut here: a year, longer than any run.
-const LONGEST_NS: f64 = 3.2e16;
+const LONGEST_NS: f64 = (1_u64 << 55) as f64;
+/// To the power of two.
+const LONGEST_EXPONENT: f64 = 55.0;
 
 /// A law made ready to be drawn from.
 #[derive(Clone, Debug)]
@@ -93,7 +95,7 @@ impl Sampler {
             Sampler::LogNormal { mu, sigma } => {
                 let normal: f64 = StandardNormal.sample(stream);
                 // Beyond these lies less than a nanosecond, or more than the longest.
-                two_to((mu + sigma * normal).clamp(-1.0, 64.0))
+                return to_nanos(two_to((mu + sigma * normal).clamp(-1.0, LONGEST_EXPONENT)));
             }
             Sampler::Gamma(gamma) => gamma.sample(stream),
             // 1 − u lies in (0, 1], so that the power is finite.
@@ -101,8 +103,7 @@ impl Sampler {
             Sampler::HyperExponential(branches) => branch(branches, unit(stream.next_u64())) * exponential(stream),
             Sampler::PerSize { base, each } => base + each * size(),
         };
-        // Signed, because that is what a processor can convert to at once.
-        value.clamp(0.0, LONGEST_NS) as i64 as u64
+        to_nanos(value.clamp(0.0, LONGEST_NS))
     }
 }
 
@@ -110,6 +111,12 @@ impl Sampler {
 #[inline]
 pub fn exponential(stream: &mut Stream) -> f64 {
     Exp1.sample(stream)
+}
+
+/// Signed, because that is what a processor can convert to at once.
+#[inline(always)]
+fn to_nanos(value: f64) -> u64 {
+    value as i64 as u64
 }
 
 fn cumulated(branches: &[Branch]) -> Vec<(f64, f64)> {

@@ -6,7 +6,6 @@ use crate::core::proxy::{Affinity, Ending, Undecided};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::Experience;
 use crate::scenario::caller::Callers;
-use crate::scenario::plan::Source;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId};
 use crate::sim::world::World;
@@ -63,8 +62,8 @@ impl World<'_> {
 
     /// A client sends a request for which nobody was found at once.
     #[inline(never)]
-    pub fn send_the_long_way(&mut self, flight: Flight, undecided: Undecided) {
-        let id = self.flights.add(flight);
+    pub fn send_the_long_way(&mut self, number: u64, proxy: u16, undecided: Undecided) {
+        let id = self.flights.add(Flight::new(number, self.now, proxy));
         self.attempt(id, undecided);
     }
 
@@ -78,14 +77,6 @@ impl World<'_> {
     #[inline(always)]
     pub fn dice_of(&self, number: u64) -> u64 {
         self.callers.open(number).dice()
-    }
-
-    /// How large it is: what a size-dependent service time is multiplied with.
-    pub fn size_of(&self, number: u64) -> f64 {
-        match &self.scenario.traffic.source {
-            Source::Requests(requests) => f64::from(requests[number as usize].size as f32),
-            Source::Open { .. } | Source::Closed { .. } => 1.0,
-        }
     }
 
     /// The stream of the next attempt of a request.

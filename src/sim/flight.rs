@@ -4,6 +4,7 @@
 use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::{Ending, Pick, Tried};
 use crate::core::time::{Moment, Span};
+use crate::scenario::behaviour::Luck;
 use crate::sim::agenda::FLIGHTS_MAX;
 
 /// Index of a [`Flight`].
@@ -105,10 +106,22 @@ impl Flight {
         }
     }
 
-    /// Whether this attempt is all that there ever was, and somebody waits for it.
+    /// The same, as its first attempt leaves.
     #[inline(always)]
-    pub fn is_plain(&self) -> bool {
-        !self.has_aside && !self.abandoned
+    pub fn leaving(self, pick: Pick, luck: Luck) -> Flight {
+        Flight { pick, attempts: 1, fate: luck.fate, token: luck.work_ns, ..self }
+    }
+
+    /// The present attempt is in a slot until the event that carries `service`, and will end like that.
+    #[inline(always)]
+    pub fn serve(&mut self, ending: Ending, service: u64) {
+        (self.place, self.ending, self.token) = (Place::InService, ending, service);
+    }
+
+    /// Somebody waits for the present attempt, it gets a good answer, and nothing is special about it.
+    #[inline(always)]
+    pub fn goes_well(&self) -> bool {
+        self.ending == Ending::Served && !self.abandoned && !self.has_aside
     }
 }
 
@@ -145,22 +158,29 @@ impl Flights {
     /// Gives a flight a place.
     #[inline(always)]
     pub fn add(&mut self, flight: Flight) -> FlightId {
-        let index = self.free;
-        if let Some(spot) = self.all.get_mut(index as usize) {
-            self.free = spot.queue_next;
-            *spot = flight;
-            return FlightId(index);
+        self.put(flight).0
+    }
+
+    /// The same, and lends it.
+    #[inline(always)]
+    pub fn put(&mut self, flight: Flight) -> (FlightId, &mut Flight) {
+        if self.free == NONE {
+            self.make_room();
         }
-        self.add_at_end(flight)
+        let id = FlightId(self.free);
+        let spot = &mut self.all[id.0 as usize];
+        self.free = spot.queue_next;
+        *spot = flight;
+        (id, spot)
     }
 
     #[inline(never)]
-    fn add_at_end(&mut self, flight: Flight) -> FlightId {
+    fn make_room(&mut self) {
         let index = self.all.len() as u32;
         assert!(index < FLIGHTS_MAX, "{FLIGHTS_MAX} requests are under way at once: more than the event list can name");
-        self.all.push(flight);
+        self.all.push(Flight { place: Place::Free, awaited: false, ..Flight::new(0, Moment::START, 0) });
         self.asides.push(Aside::EMPTY);
-        FlightId(index)
+        self.free = index;
     }
 
     /// The place may be used again.
@@ -415,7 +435,11 @@ mod tests {
         flights.remove(ids[0]);
         let again = flights.add(Flight::new(9, Moment::START, 0));
         assert_eq!(again, ids[0]);
-        assert_eq!((flights.serial(again), flights.tried(again).count()), (0, 0), "nothing is left of who was there before");
+        assert_eq!(
+            (flights.serial(again), flights.tried(again).count()),
+            (0, 0),
+            "nothing is left of who was there before"
+        );
     }
 
     #[test]

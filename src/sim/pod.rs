@@ -54,7 +54,7 @@ impl World<'_> {
             return;
         }
         server.phase = Phase::Up;
-        (server.ready_at, server.warm) = (self.now, false);
+        (server.ready_at, server.plain) = (self.now, false);
         let ready_at = match self.scenario.fleet.readiness {
             None => self.now,
             Some(probe) => nth_probe(self.first_probe(instance, probe), probe.period, self.now, probe.successes),
@@ -78,7 +78,7 @@ impl World<'_> {
         let server = &mut self.servers[instance.index()];
         let (version, life) = (server.version, server.life);
         server.ready = true;
-        (server.ready_at, server.warm) = (self.now, false);
+        (server.ready_at, server.plain) = (self.now, false);
         self.meter.staged(self.now, version, Some(Stage::Booting), Some(Stage::Ready));
         let min_ready = self.scenario.fleet.min_ready;
         if min_ready.is_zero() {

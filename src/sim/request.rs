@@ -10,6 +10,7 @@ use crate::scenario::plan::Scenario;
 use crate::sim::agenda::Event;
 use crate::sim::flight::{Flight, FlightId, Place};
 use crate::sim::server::Phase;
+use crate::sim::usual::size_of;
 use crate::sim::world::World;
 
 impl World<'_> {
@@ -60,7 +61,7 @@ impl World<'_> {
     pub fn dispatch(&mut self, id: FlightId, pick: Pick) {
         let number = self.flights[id].number;
         let mut stream = self.luck_of(id);
-        let luck = self.behaviours[pick.version.index()].luck(&mut stream, || self.size_of(number));
+        let luck = self.behaviours[pick.version.index()].luck(&mut stream, || size_of(self.scenario, number));
         self.flights.set_out(id, pick, self.meter.new_version());
         let flight = &mut self.flights[id];
         (flight.fate, flight.token) = (luck.fate, luck.work_ns);
@@ -133,27 +134,30 @@ impl World<'_> {
         // A place in processor sharing is not yet counted as busy either.
         let errs = behaviour.errs(fate, Circumstances { user, age, busy: server.busy + 1, slots: fleet.slots });
         // The instances of the start are warm and old, though the clock began with them.
-        server.warm = server.ready_at == Moment::START || age >= fleet.warm_up.lasts;
+        let warm = server.ready_at == Moment::START || age >= fleet.warm_up.lasts;
+        server.plain = warm && !self.reports;
         let work = match behaviour.error_latency() {
             Some(latency) if errs => latency,
-            Some(_) | None if server.warm => Span::from_nanos(work_ns),
+            Some(_) | None if warm => Span::from_nanos(work_ns),
             Some(_) | None => Span::from_nanos(slowed(work_ns, slowdown(&fleet.warm_up, age))),
         };
         (if errs { Ending::Error } else { Ending::Served }, work)
     }
 
-    /// An instance that reports its load is about to have another number of busy slots.
+    /// An attempt takes a slot that is free, and what it meets there takes a closer look.
     #[inline(never)]
-    pub fn pass_load(&mut self, instance: InstanceId) {
-        let server = &mut self.servers[instance.index()];
-        server.aside.answers.pass(self.now, server.busy);
-    }
-
-    /// The same, because an answer is ready.
-    #[inline(never)]
-    pub fn note_answer(&mut self, instance: InstanceId, ending: Ending) {
-        self.pass_load(instance);
-        self.servers[instance.index()].aside.answers.note(self.now, ending == Ending::Error);
+    pub fn serve_with_care(&mut self, id: FlightId) {
+        let (ending, work) = self.begin_service(id);
+        let until = self.now + work;
+        let service = self.agenda.plan_served(until, id);
+        let flight = &mut self.flights[id];
+        flight.serve(ending, service);
+        let server = &mut self.servers[flight.pick.instance.index()];
+        if self.reports {
+            server.aside.answers.pass(self.now, server.busy);
+        }
+        server.begin(&mut self.meter, self.now);
+        self.stays(id, until + self.delay);
     }
 
     /// A long service ends.

@@ -1,7 +1,9 @@
 //! One instance as it really is, whatever its controller and the proxies think of it.
 
 use crate::core::ids::VersionId;
+use crate::core::proxy::Ending;
 use crate::core::time::Moment;
+use crate::measure::meter::Meter;
 use crate::sim::flight::Queue;
 use crate::sim::sharing::Sharing;
 
@@ -53,8 +55,8 @@ pub struct Server {
     pub queue: Queue,
     /// It works on more attempts than it has slots.
     pub crowded: bool,
-    /// It is no longer slow for being new, as far as was looked.
-    pub warm: bool,
+    /// It is no longer slow for being new, as far as was looked, and need not report its load.
+    pub plain: bool,
     /// What only some runs need.
     pub aside: Box<Aside>,
     /// When it became ready in this life.
@@ -92,7 +94,7 @@ impl Server {
             busy: 0,
             queue: Queue::EMPTY,
             crowded: false,
-            warm: false,
+            plain: false,
             aside: Box::new(Aside { sharing: Sharing::new(), answers: Answers::default() }),
             ready_at: Moment::START,
         }
@@ -109,6 +111,30 @@ impl Server {
         self.phase == Phase::Up && self.busy < slots
     }
 
+    /// Whether a service takes the time that it takes, and nothing else is to be done for it.
+    #[inline(always)]
+    pub fn serves_plainly(&self) -> bool {
+        self.plain
+    }
+
+    /// A slot becomes busy.
+    #[inline(always)]
+    pub fn begin(&mut self, meter: &mut Meter, now: Moment) {
+        self.busy += 1;
+        if self.available {
+            meter.busy(now, 1);
+        }
+    }
+
+    /// A slot becomes free.
+    #[inline(always)]
+    pub fn end(&mut self, meter: &mut Meter, now: Moment) {
+        self.busy -= 1;
+        if self.available {
+            meter.busy(now, -1);
+        }
+    }
+
     /// All slots busy and a queue behind them, or more attempts than slots.
     #[inline(always)]
     pub fn saturated(&self) -> bool {
@@ -119,6 +145,13 @@ impl Server {
     pub fn idle(&self) -> bool {
         self.busy == 0 && self.queue.is_empty()
     }
+}
+
+/// An instance that reports its load is about to have a free slot, because an answer is ready.
+#[inline(never)]
+pub fn note_answer(server: &mut Server, now: Moment, ending: Ending) {
+    server.aside.answers.pass(now, server.busy);
+    server.aside.answers.note(now, ending == Ending::Error);
 }
 
 /// What an instance can say of its load: answers, errors and busy slots of this second and of the one before.

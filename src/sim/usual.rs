@@ -6,8 +6,9 @@ use crate::core::ids::InstanceId;
 use crate::core::proxy::{Ending, Pick};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::Experience;
+use crate::scenario::plan::{Scenario, Source};
 use crate::sim::flight::{Flight, FlightId, Place};
-use crate::sim::server::Phase;
+use crate::sim::server::{Phase, note_answer};
 use crate::sim::world::World;
 
 impl World<'_> {
@@ -29,26 +30,37 @@ impl World<'_> {
         let call = self.callers.open(number);
         let front = if self.links.is_empty() { call.proxy() } else { self.front_of(call.user(), call.proxy()) };
         let proxy = self.fronts[usize::from(front)];
-        let flight = Flight::new(number, self.now, proxy);
         match self.proxies[usize::from(proxy)].enter_at_once(self.now, || (call.user(), call.dice())) {
-            Ok(pick) => self.send_off(flight, pick, call.luck()),
-            Err(undecided) => self.send_the_long_way(flight, undecided),
+            Ok(pick) => self.send_off(number, proxy, pick, call.luck()),
+            Err(undecided) => self.send_the_long_way(number, proxy, undecided),
         }
     }
 
     /// The first attempt of a request leaves its proxy: [`World::start`] in one go.
     #[inline(always)]
-    fn send_off(&mut self, mut flight: Flight, pick: Pick, mut stream: Stream) {
+    fn send_off(&mut self, number: u64, proxy: u16, pick: Pick, mut stream: Stream) {
         self.meter.routed(pick.version);
         let behaviour = &self.behaviours[pick.version.index()];
-        let luck = behaviour.luck(&mut stream, || self.size_of(flight.number));
-        (flight.pick, flight.attempts) = (pick, 1);
-        (flight.fate, flight.token) = (luck.fate, luck.work_ns);
-        let id = self.flights.add(flight);
-        if self.delay.is_zero() {
-            self.reach_instance(id);
-        } else {
+        let luck = behaviour.luck(&mut stream, || size_of(self.scenario, number));
+        let (id, flight) = self.flights.put(Flight::new(number, self.now, proxy).leaving(pick, luck));
+        if !self.delay.is_zero() {
             self.travel(id);
+            return;
+        }
+        let server = &mut self.servers[pick.instance.index()];
+        if !server.has_free_slot(self.slots) {
+            self.find_full(id);
+            return;
+        }
+        if !server.serves_plainly() || !behaviour.surely_serves(luck.fate) {
+            self.serve_with_care(id);
+            return;
+        }
+        let until = self.now + Span::from_nanos(luck.work_ns);
+        server.begin(&mut self.meter, self.now);
+        flight.serve(Ending::Served, self.agenda.plan_served(until, id));
+        if until.since(self.now) >= self.patience {
+            self.line_up(id);
         }
     }
 
@@ -74,52 +86,48 @@ impl World<'_> {
     /// An attempt takes a slot that is free.
     #[inline(always)]
     pub fn serve(&mut self, id: FlightId) {
-        let Flight { pick, fate, token, .. } = self.flights[id];
-        let warm = self.servers[pick.instance.index()].warm;
-        let (ending, work) = if warm && self.behaviours[pick.version.index()].surely_serves(fate) {
-            (Ending::Served, Span::from_nanos(token))
-        } else {
-            self.begin_service(id)
-        };
-        if self.reports {
-            self.pass_load(pick.instance);
-        }
-        let server = &mut self.servers[pick.instance.index()];
-        server.busy += 1;
-        if server.available {
-            self.meter.busy(self.now, 1);
-        }
-        let until = self.now + work;
-        let service = self.agenda.plan_served(until, id);
         let flight = &mut self.flights[id];
-        (flight.place, flight.ending, flight.token) = (Place::InService, ending, service);
-        self.stays(id, until + self.delay);
+        let server = &mut self.servers[flight.pick.instance.index()];
+        if !server.serves_plainly() || !self.behaviours[flight.pick.version.index()].surely_serves(flight.fate) {
+            self.serve_with_care(id);
+            return;
+        }
+        let until = self.now + Span::from_nanos(flight.token);
+        server.begin(&mut self.meter, self.now);
+        flight.serve(Ending::Served, self.agenda.plan_served(until, id));
+        if (until + self.delay).since(flight.sent) >= self.patience {
+            self.line_up(id);
+        }
     }
 
     /// A service ends, unless it was cut before.
     #[inline(always)]
     pub fn served(&mut self, id: FlightId, service: u64) {
-        let Flight { pick, place, ending, token, .. } = self.flights[id];
-        if token != service || place != Place::InService {
+        let flight = &mut self.flights[id];
+        if flight.token != service || flight.place != Place::InService {
             self.served_otherwise(id, service);
             return;
         }
+        let instance = flight.pick.instance;
+        let server = &mut self.servers[instance.index()];
         if self.reports {
-            self.note_answer(pick.instance, ending);
+            note_answer(server, self.now, flight.ending);
         }
-        let server = &mut self.servers[pick.instance.index()];
-        server.busy -= 1;
+        server.end(&mut self.meter, self.now);
         // Looked at while it is at hand; whether it is still so is asked again.
         let finishing = server.phase == Phase::Finishing;
-        if server.available {
-            self.meter.busy(self.now, -1);
+        let next = !server.queue.is_empty();
+        let flight = *flight;
+        if next {
+            self.serve_next(instance);
         }
-        if !server.queue.is_empty() {
-            self.serve_next(pick.instance);
+        if self.usual && self.delay.is_zero() && flight.goes_well() {
+            self.answer_well(id, flight);
+        } else {
+            self.return_to_proxy(id, flight.ending);
         }
-        self.return_to_proxy(id, ending);
         if finishing {
-            self.look_whether_done(pick.instance);
+            self.look_whether_done(instance);
         }
     }
 
@@ -138,10 +146,6 @@ impl World<'_> {
     /// The attempt is over at the instance; the news travels to the proxy.
     #[inline(always)]
     pub fn return_to_proxy(&mut self, id: FlightId, ending: Ending) {
-        if self.usual && ending == Ending::Served && self.delay.is_zero() {
-            self.reach_proxy(id);
-            return;
-        }
         let arrives = self.now + self.delay;
         let flight = &mut self.flights[id];
         (flight.place, flight.ending) = (Place::Travelling, ending);
@@ -149,18 +153,20 @@ impl World<'_> {
         // queue would become a deep recursion.
         if self.delay.is_zero() && !self.limited {
             self.reach_proxy_otherwise(id);
-        } else {
-            self.agenda.plan_at_proxy(arrives, id);
-            self.stays(id, arrives);
+            return;
+        }
+        self.agenda.plan_at_proxy(arrives, id);
+        if arrives.since(flight.sent) >= self.patience {
+            self.line_up(id);
         }
     }
 
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
     #[inline(always)]
     pub fn reach_proxy(&mut self, id: FlightId) {
-        let flight = &self.flights[id];
-        if self.usual && flight.ending == Ending::Served && !flight.abandoned && self.flights.twin(id).is_none() {
-            self.answer_well(id);
+        let flight = self.flights[id];
+        if self.usual && flight.goes_well() {
+            self.answer_well(id, flight);
         } else {
             self.reach_proxy_otherwise(id);
         }
@@ -168,17 +174,22 @@ impl World<'_> {
 
     /// Somebody waits for this attempt and gets a good answer, and nothing is out of the ordinary: the same in one go.
     #[inline(always)]
-    fn answer_well(&mut self, id: FlightId) {
+    fn answer_well(&mut self, id: FlightId, flight: Flight) {
         debug_assert!(self.now <= self.flights.gives_up(id), "a client gives up in time");
-        let Flight { number, sent, pick, proxy, attempts, .. } = self.flights[id];
+        let Flight { number, sent, pick, proxy, attempts, .. } = flight;
         self.attempted(pick, false, true);
-        // After a good answer only breakers draw.
-        let dice = if self.timed_proxies { further(self.dice_of(number), u64::from(attempts)) } else { 0 };
-        self.proxies[usize::from(proxy)].finish_well(self.now, pick, attempts, dice);
-        self.plan_proxy_due(proxy);
+        let front = &mut self.proxies[usize::from(proxy)];
+        if self.timed_proxies {
+            // After a good answer only breakers draw.
+            let dice = further(self.callers.open(number).dice(), u64::from(attempts));
+            front.finish_well(self.now, pick, attempts, dice);
+            self.plan_proxy_due(proxy);
+        } else {
+            front.finish_well(self.now, pick, attempts, 0);
+        }
         self.meter.settled(true, self.now.since(sent));
         if self.meter.follows_users() {
-            let exposed = self.flights.exposed(id, self.meter.new_version());
+            let exposed = Some(pick.version) == self.meter.new_version();
             let experience = Experience { answered: Some(pick.version), exposed, harmed: false };
             self.meter.experienced(self.user_of(number), experience);
         }
@@ -201,5 +212,13 @@ impl World<'_> {
     pub fn line_up(&mut self, id: FlightId) {
         self.deadlines.line_up(&mut self.flights, id);
         self.agenda.plan_expiry(self.deadlines.first());
+    }
+}
+
+/// How large the request called `number` is: what a size-dependent service time is multiplied with.
+pub fn size_of(scenario: &Scenario, number: u64) -> f64 {
+    match &scenario.traffic.source {
+        Source::Requests(requests) => f64::from(requests[number as usize].size as f32),
+        Source::Open { .. } | Source::Closed { .. } => 1.0,
     }
 }

@@ -16,6 +16,8 @@ const SLICES_PER_ENTRY: u64 = 8;
 const CUTS_MIN: u64 = 1 << 10;
 /// More entries than this are not kept in order by insertion.
 const IN_ORDER_MAX: usize = 64;
+/// Slices of a block.
+const BLOCK: u64 = 64;
 const NONE: u32 = u32::MAX;
 
 /// What can be put in order of time. No two are equal, so that order never depends on layout.
@@ -33,6 +35,34 @@ struct Entry<T> {
     next: u32,
 }
 
+/// Neighbouring slices.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// One bit for each slice with entries.
+    occupied: u64,
+    /// By slice: the first of its entries.
+    heads: [u32; BLOCK as usize],
+}
+
+impl Block {
+    const EMPTY: Block = Block { occupied: 0, heads: [NONE; BLOCK as usize] };
+
+    /// Puts the entry at `index` first in a slice; answers which one was.
+    #[inline(always)]
+    fn put(&mut self, slice: u64, index: u32) -> u32 {
+        self.occupied |= 1 << (slice % BLOCK);
+        std::mem::replace(&mut self.heads[(slice % BLOCK) as usize], index)
+    }
+
+    /// Empties the first slice with entries, of which there is one: which it is, and its first entry.
+    #[inline(always)]
+    fn take_first(&mut self) -> (u64, u32) {
+        let slice = u64::from(self.occupied.trailing_zeros());
+        self.occupied &= self.occupied - 1;
+        (slice, std::mem::replace(&mut self.heads[(slice % BLOCK) as usize], NONE))
+    }
+}
+
 /// Smallest first.
 #[derive(Clone, Debug)]
 pub struct Wheel<T> {
@@ -44,12 +74,11 @@ pub struct Wheel<T> {
     near: T,
     /// The others, the last one first.
     in_order: Vec<T>,
-    /// By slice: the first of its entries.
-    heads: Vec<u32>,
-    /// One bit for each slice with entries.
-    occupied: Vec<u64>,
-    /// The number of slices, a power of two, less one.
-    mask: usize,
+    ring: Vec<Block>,
+    /// The number of blocks, a power of two, less one.
+    mask: u64,
+    /// So many slices after the current one are on the ring for sure.
+    reach: u64,
     /// Entries on the ring.
     ringed: usize,
     entries: Vec<Entry<T>>,
@@ -61,15 +90,15 @@ impl<T: Timed> Wheel<T> {
     pub fn new(many: u64, turn: Span) -> Wheel<T> {
         let wanted = many.saturating_mul(SLICES_PER_ENTRY);
         let width = turn.nanos() / wanted.clamp(CUTS_MIN, SLICES_MAX);
-        let slices = wanted.clamp(SLICES_MIN, SLICES_MAX).next_power_of_two() as usize;
+        let slices = wanted.clamp(SLICES_MIN, SLICES_MAX).next_power_of_two();
         Wheel {
             shift: width.max(1).ilog2(),
             current: 0,
             near: T::NEVER,
             in_order: Vec::new(),
-            heads: vec![NONE; slices],
-            occupied: vec![0; slices / 64],
-            mask: slices - 1,
+            ring: vec![Block::EMPTY; (slices / BLOCK) as usize],
+            mask: slices / BLOCK - 1,
+            reach: slices - BLOCK,
             ringed: 0,
             entries: Vec::new(),
             free: NONE,
@@ -82,9 +111,8 @@ impl<T: Timed> Wheel<T> {
     #[must_use]
     pub fn push(&mut self, key: T) -> bool {
         let slice = key.at().nanos() >> self.shift;
-        let ahead = slice.wrapping_sub(self.current);
-        if ahead.wrapping_sub(1) < self.mask as u64 {
-            self.put_on_ring(slice as usize & self.mask, key);
+        if slice.wrapping_sub(self.current + 1) < self.reach {
+            self.put_on_ring(slice, key);
             true
         } else {
             self.push_near(slice, key)
@@ -92,22 +120,23 @@ impl<T: Timed> Wheel<T> {
     }
 
     #[inline(always)]
-    fn put_on_ring(&mut self, place: usize, key: T) {
-        let entry = Entry { key, next: self.heads[place] };
-        let index = self.free;
-        if let Some(spot) = self.entries.get_mut(index as usize) {
-            self.free = spot.next;
-            *spot = entry;
-            self.heads[place] = index;
-        } else {
-            self.heads[place] = self.entries.len() as u32;
-            self.entries.push(entry);
-        }
-        self.occupied[place / 64] |= 1 << (place % 64);
+    fn put_on_ring(&mut self, slice: u64, key: T) {
+        let index = if self.free == NONE { self.room() } else { self.free };
+        let entry = &mut self.entries[index as usize];
+        self.free = entry.next;
+        let next = self.ring[(slice / BLOCK & self.mask) as usize].put(slice, index);
+        *entry = Entry { key, next };
         self.ringed += 1;
         if self.near.at() == Moment::NEVER {
             self.turn();
         }
+    }
+
+    /// An entry that was never used.
+    #[inline(never)]
+    fn room(&mut self) -> u32 {
+        self.entries.push(Entry { key: T::NEVER, next: NONE });
+        self.entries.len() as u32 - 1
     }
 
     #[inline(never)]
@@ -146,18 +175,31 @@ impl<T: Timed> Wheel<T> {
     /// Goes on to the next slice with entries, if there is one; nothing is near any more.
     #[inline]
     fn turn(&mut self) {
-        self.near = T::NEVER;
-        if self.ringed == 0 {
-            return;
+        let mut block = self.current / BLOCK;
+        // All bits of its block lie ahead of the current slice.
+        if self.ring[(block & self.mask) as usize].occupied == 0 {
+            match self.next_block() {
+                Some(next) => block = next,
+                None => return,
+            }
         }
-        self.current += self.distance();
-        let place = self.current as usize & self.mask;
-        self.occupied[place / 64] &= !(1 << (place % 64));
-        let index = std::mem::replace(&mut self.heads[place], NONE);
+        let (slice, index) = self.ring[(block & self.mask) as usize].take_first();
+        self.current = block * BLOCK + slice;
         let next = self.take_off_ring(index);
         if next != NONE {
             self.take_others_off_ring(next);
         }
+    }
+
+    /// The block after the current one that has entries.
+    #[inline(never)]
+    fn next_block(&mut self) -> Option<u64> {
+        if self.ringed == 0 {
+            self.near = T::NEVER;
+            return None;
+        }
+        let blocks = self.current / BLOCK + 1..;
+        blocks.into_iter().find(|block| self.ring[(block & self.mask) as usize].occupied != 0)
     }
 
     /// The entry at `index` is the next one; answers which other one its slice has.
@@ -179,24 +221,6 @@ impl<T: Timed> Wheel<T> {
         }
         self.in_order.sort_unstable_by(|one, other| other.cmp(one));
         self.near = self.in_order.pop().unwrap_or(T::NEVER);
-    }
-
-    /// How far ahead the next slice with entries is; there is one.
-    #[inline(always)]
-    fn distance(&self) -> u64 {
-        let start = (self.current as usize + 1) & self.mask;
-        let first = self.occupied[start / 64] >> (start % 64);
-        if first != 0 {
-            return u64::from(first.trailing_zeros()) + 1;
-        }
-        let mut ahead = 64 - start % 64;
-        loop {
-            let word = self.occupied[((start + ahead) & self.mask) / 64];
-            if word != 0 {
-                return (ahead + word.trailing_zeros() as usize) as u64 + 1;
-            }
-            ahead += 64;
-        }
     }
 }
 

@@ -220,7 +220,11 @@ impl<'a> World<'a> {
         let exists = |server: &&Server| !matches!(server.phase, Phase::Pending | Phase::Gone);
         let existing = self.servers.iter().filter(exists).count();
         assert_eq!(self.existing, existing as u32, "the quota counts the instances that exist");
-        assert_eq!(self.meter.in_flight(), self.flights.unanswered(), "every request that arrived is settled or under way");
+        assert_eq!(
+            self.meter.in_flight(),
+            self.flights.unanswered(),
+            "every request that arrived is settled or under way"
+        );
         self
     }
 

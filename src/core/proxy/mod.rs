@@ -231,7 +231,7 @@ impl Proxy {
             return Err(Undecided::ALL);
         }
         let side = self.route.choose_for(&who);
-        let Some((instance, version)) = self.sides[side].pick_of_alike(now) else {
+        let Some((instance, version)) = self.side(side).pick_of_alike(now) else {
             let (user, dice) = who();
             return self.pick_first(now, side, user, dice);
         };
@@ -240,6 +240,12 @@ impl Proxy {
         }
         self.active += 1;
         Ok(Pick { instance, version, retry: false, at: now })
+    }
+
+    #[inline(always)]
+    fn side(&mut self, side: usize) -> &mut Side {
+        let [rest, new] = &mut self.sides;
+        if side == 0 { rest } else { new }
     }
 
     #[inline(never)]
@@ -438,7 +444,7 @@ impl Proxy {
                 self.finish(now, pick, Ending::Served, attempts, dice);
                 return;
             }
-            Minds::Load => self.sides[self.route.side(pick.version)].let_go(now, pick.instance),
+            Minds::Load => self.side(self.route.side(pick.version)).let_go(now, pick.instance),
             Minds::Nothing => {}
         }
         self.active -= 1;
