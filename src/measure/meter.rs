@@ -318,6 +318,14 @@ impl Meter {
         attempt.count(&mut self.tallies[usize::from(new)]);
     }
 
+    /// A user's attempt on `version` ended with an answer, and is neither failed nor slow.
+    #[inline(always)]
+    pub fn answered(&mut self, version: VersionId) {
+        let new = usize::from(Some(version) == self.new);
+        self.second_hidden.answered |= 1 << new;
+        self.tallies[new].attempts += 1;
+    }
+
     /// Such an attempt was on an instance of the fresh baseline; it counts in both places.
     pub fn attempted_on_baseline(&mut self, attempt: Attempt) {
         attempt.count(&mut self.baseline);

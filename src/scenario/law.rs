@@ -14,8 +14,9 @@ const LONGEST_NS: f64 = (1_u64 << 55) as f64;
 /// To the power of two.
 const LONGEST_EXPONENT: f64 = 55.0;
 
-/// A law made ready to be drawn from.
+/// A law made ready to be drawn from. Its tag is a byte of its own: one that is hidden in a law takes longer to read.
 #[derive(Clone, Debug)]
+#[repr(u8)]
 pub enum Sampler {
     /// Always the same, in nanoseconds.
     Constant(u64),

@@ -56,6 +56,7 @@ impl World<'_> {
                 self.launch(instance, version);
                 self.servers[instance.index()].baseline = baseline;
                 self.with_baseline |= baseline;
+                self.closely = self.looks_closely();
             }
             Order::Publish { instance, listed } => self.publish(instance, listed),
             Order::Drain { instance } => self.drain(instance),

@@ -108,7 +108,8 @@ impl Flight {
 
     /// The same, as its first attempt leaves.
     #[inline(always)]
-    pub fn leaving(self, pick: Pick, luck: Luck) -> Flight {
+    pub fn leaving(self, instance: InstanceId, version: VersionId, luck: Luck) -> Flight {
+        let pick = Pick { instance, version, retry: false, at: self.sent };
         Flight { pick, attempts: 1, fate: luck.fate, token: luck.work_ns, ..self }
     }
 
@@ -121,7 +122,8 @@ impl Flight {
     /// Somebody waits for the present attempt, it gets a good answer, and nothing is special about it.
     #[inline(always)]
     pub fn goes_well(&self) -> bool {
-        self.ending == Ending::Served && !self.abandoned && !self.has_aside
+        // Asked as one question.
+        (u8::from(self.ending != Ending::Served) | u8::from(self.abandoned) | u8::from(self.has_aside)) == 0
     }
 }
 

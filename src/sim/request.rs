@@ -144,6 +144,23 @@ impl World<'_> {
         (if errs { Ending::Error } else { Ending::Served }, work)
     }
 
+    /// A service ends, and what follows takes a closer look.
+    #[inline(never)]
+    pub fn served_with_care(&mut self, id: FlightId) {
+        let Flight { pick, ending, .. } = self.flights[id];
+        let server = &mut self.servers[pick.instance.index()];
+        if self.reports {
+            server.aside.answers.pass(self.now, server.busy);
+            server.aside.answers.note(self.now, ending == Ending::Error);
+        }
+        server.end(&mut self.meter, self.now);
+        if !server.queue.is_empty() {
+            self.serve_next(pick.instance);
+        }
+        self.return_to_proxy(id, ending);
+        self.look_whether_done(pick.instance);
+    }
+
     /// An attempt takes a slot that is free, and what it meets there takes a closer look.
     #[inline(never)]
     pub fn serve_with_care(&mut self, id: FlightId) {

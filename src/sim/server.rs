@@ -1,7 +1,6 @@
 //! One instance as it really is, whatever its controller and the proxies think of it.
 
 use crate::core::ids::VersionId;
-use crate::core::proxy::Ending;
 use crate::core::time::Moment;
 use crate::measure::meter::Meter;
 use crate::sim::flight::Queue;
@@ -55,7 +54,8 @@ pub struct Server {
     pub queue: Queue,
     /// It works on more attempts than it has slots.
     pub crowded: bool,
-    /// It is no longer slow for being new, as far as was looked, and need not report its load.
+    /// A service takes as long as it takes, and nothing else is to be done for it: it is no longer slow for being new, as far
+    /// as was looked, and need not report its load.
     pub plain: bool,
     /// What only some runs need.
     pub aside: Box<Aside>,
@@ -111,12 +111,6 @@ impl Server {
         self.phase == Phase::Up && self.busy < slots
     }
 
-    /// Whether a service takes the time that it takes, and nothing else is to be done for it.
-    #[inline(always)]
-    pub fn serves_plainly(&self) -> bool {
-        self.plain
-    }
-
     /// A slot becomes busy.
     #[inline(always)]
     pub fn begin(&mut self, meter: &mut Meter, now: Moment) {
@@ -145,13 +139,6 @@ impl Server {
     pub fn idle(&self) -> bool {
         self.busy == 0 && self.queue.is_empty()
     }
-}
-
-/// An instance that reports its load is about to have a free slot, because an answer is ready.
-#[inline(never)]
-pub fn note_answer(server: &mut Server, now: Moment, ending: Ending) {
-    server.aside.answers.pass(now, server.busy);
-    server.aside.answers.note(now, ending == Ending::Error);
 }
 
 /// What an instance can say of its load: answers, errors and busy slots of this second and of the one before.

@@ -8,7 +8,6 @@ use crate::core::time::{Moment, Span};
 use crate::measure::meter::Experience;
 use crate::scenario::plan::{Scenario, Source};
 use crate::sim::flight::{Flight, FlightId, Place};
-use crate::sim::server::{Phase, note_answer};
 use crate::sim::world::World;
 
 impl World<'_> {
@@ -39,27 +38,29 @@ impl World<'_> {
     /// The first attempt of a request leaves its proxy: [`World::start`] in one go.
     #[inline(always)]
     fn send_off(&mut self, number: u64, proxy: u16, pick: Pick, mut stream: Stream) {
-        self.meter.routed(pick.version);
-        let behaviour = &self.behaviours[pick.version.index()];
+        let Pick { instance, version, .. } = pick;
+        self.meter.routed(version);
+        let behaviour = &self.behaviours[version.index()];
         let luck = behaviour.luck(&mut stream, || size_of(self.scenario, number));
-        let (id, flight) = self.flights.put(Flight::new(number, self.now, proxy).leaving(pick, luck));
+        let flight = Flight::new(number, self.now, proxy).leaving(instance, version, luck);
+        let (id, flight) = self.flights.put(flight);
         if !self.delay.is_zero() {
             self.travel(id);
             return;
         }
-        let server = &mut self.servers[pick.instance.index()];
+        let server = &mut self.servers[instance.index()];
         if !server.has_free_slot(self.slots) {
             self.find_full(id);
             return;
         }
-        if !server.serves_plainly() || !behaviour.surely_serves(luck.fate) {
+        if !server.plain || !behaviour.surely_serves(luck.fate) {
             self.serve_with_care(id);
             return;
         }
-        let until = self.now + Span::from_nanos(luck.work_ns);
+        let work = Span::from_nanos(luck.work_ns);
         server.begin(&mut self.meter, self.now);
-        flight.serve(Ending::Served, self.agenda.plan_served(until, id));
-        if until.since(self.now) >= self.patience {
+        flight.serve(Ending::Served, self.agenda.plan_served(self.now + work, id));
+        if work >= self.patience {
             self.line_up(id);
         }
     }
@@ -88,7 +89,7 @@ impl World<'_> {
     pub fn serve(&mut self, id: FlightId) {
         let flight = &mut self.flights[id];
         let server = &mut self.servers[flight.pick.instance.index()];
-        if !server.serves_plainly() || !self.behaviours[flight.pick.version.index()].surely_serves(flight.fate) {
+        if !server.plain || !self.behaviours[flight.pick.version.index()].surely_serves(flight.fate) {
             self.serve_with_care(id);
             return;
         }
@@ -103,37 +104,31 @@ impl World<'_> {
     /// A service ends, unless it was cut before.
     #[inline(always)]
     pub fn served(&mut self, id: FlightId, service: u64) {
-        let flight = &mut self.flights[id];
+        let flight = &self.flights[id];
         if flight.token != service || flight.place != Place::InService {
             self.served_otherwise(id, service);
             return;
         }
-        let instance = flight.pick.instance;
+        let (instance, goes_well) = (flight.pick.instance, flight.goes_well());
         let server = &mut self.servers[instance.index()];
-        if self.reports {
-            note_answer(server, self.now, flight.ending);
+        if !(self.usual && server.available && goes_well) {
+            self.served_with_care(id);
+            return;
         }
         server.end(&mut self.meter, self.now);
-        // Looked at while it is at hand; whether it is still so is asked again.
-        let finishing = server.phase == Phase::Finishing;
-        let next = !server.queue.is_empty();
-        let flight = *flight;
-        if next {
+        if !server.queue.is_empty() {
             self.serve_next(instance);
         }
-        if self.usual && self.delay.is_zero() && flight.goes_well() {
-            self.answer_well(id, flight);
+        if self.delay.is_zero() {
+            self.answer_well(id);
         } else {
-            self.return_to_proxy(id, flight.ending);
-        }
-        if finishing {
-            self.look_whether_done(instance);
+            self.return_to_proxy(id, Ending::Served);
         }
     }
 
     /// The first in the queue of an instance takes the slot that has just become free.
     #[inline(never)]
-    fn serve_next(&mut self, instance: InstanceId) {
+    pub fn serve_next(&mut self, instance: InstanceId) {
         let server = &mut self.servers[instance.index()];
         let Some(next) = server.queue.pop(&self.flights) else { return };
         self.meter.queued(-1);
@@ -164,9 +159,8 @@ impl World<'_> {
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
     #[inline(always)]
     pub fn reach_proxy(&mut self, id: FlightId) {
-        let flight = self.flights[id];
-        if self.usual && flight.goes_well() {
-            self.answer_well(id, flight);
+        if self.usual && self.flights[id].goes_well() {
+            self.answer_well(id);
         } else {
             self.reach_proxy_otherwise(id);
         }
@@ -174,18 +168,14 @@ impl World<'_> {
 
     /// Somebody waits for this attempt and gets a good answer, and nothing is out of the ordinary: the same in one go.
     #[inline(always)]
-    fn answer_well(&mut self, id: FlightId, flight: Flight) {
+    fn answer_well(&mut self, id: FlightId) {
         debug_assert!(self.now <= self.flights.gives_up(id), "a client gives up in time");
-        let Flight { number, sent, pick, proxy, attempts, .. } = flight;
-        self.attempted(pick, false, true);
-        let front = &mut self.proxies[usize::from(proxy)];
-        if self.timed_proxies {
-            // After a good answer only breakers draw.
-            let dice = further(self.callers.open(number).dice(), u64::from(attempts));
-            front.finish_well(self.now, pick, attempts, dice);
-            self.plan_proxy_due(proxy);
+        let Flight { number, sent, pick, proxy, attempts, .. } = self.flights[id];
+        if self.closely {
+            self.look_closely(number, pick, proxy, attempts);
         } else {
-            front.finish_well(self.now, pick, attempts, 0);
+            self.meter.answered(pick.version);
+            self.proxies[usize::from(proxy)].finish_well(self.now, pick, attempts, 0);
         }
         self.meter.settled(true, self.now.since(sent));
         if self.meter.follows_users() {
@@ -194,9 +184,17 @@ impl World<'_> {
             self.meter.experienced(self.user_of(number), experience);
         }
         self.flights.remove(id);
-        if self.closed.is_some() {
-            self.think(self.user_of(number));
-        }
+    }
+
+    /// What a good answer means for those whom it means more to.
+    #[inline(never)]
+    fn look_closely(&mut self, number: u64, pick: Pick, proxy: u16, attempts: u8) {
+        self.attempted(pick, false, true);
+        let call = self.callers.open(number);
+        let dice = further(call.dice(), u64::from(attempts));
+        self.proxies[usize::from(proxy)].finish_well(self.now, pick, attempts, dice);
+        self.plan_proxy_due(proxy);
+        self.think(call.user());
     }
 
     /// The request will be where it is until `until`, unless something cuts that short. If its client may give up by then,

@@ -62,6 +62,8 @@ pub(super) struct World<'a> {
     pub pins: bool,
     /// Whether requests and answers go the usual way: none of what follows is on that would make them do otherwise.
     pub usual: bool,
+    /// Whether a good answer means more to somebody than that it is there.
+    pub closely: bool,
     /// From a proxy to an instance, or back.
     pub delay: Span,
     /// How long a client waits, or its proxy for it; longer than any run: for ever.
@@ -163,6 +165,7 @@ impl<'a> World<'a> {
             link_luck: seed.stream("link", 0).next_u64(),
             pins: scenario.proxies.layer != Layer::L7 && scenario.traffic.connections.is_some(),
             usual: false,
+            closely: false,
             delay: scenario.network.delay,
             patience: patience.unwrap_or(Span::from_nanos(u64::MAX)),
             slots: scenario.fleet.slots,
@@ -198,7 +201,7 @@ impl<'a> World<'a> {
             unprotected: false,
             reports: policy.balancer.wants_reports(),
         };
-        World { usual: world.is_usual(), ..world }
+        World { usual: world.is_usual(), closely: world.looks_closely(), ..world }
     }
 
     /// See [`World::usual`]; to be asked again when a rollout orders copies or shows a flag. Before a witness everything goes
@@ -208,6 +211,11 @@ impl<'a> World<'a> {
         let at_proxies = self.mirroring || self.limited || self.timed_tries;
         let at_instances = self.sharing || self.reports;
         !(at_clients || at_proxies || at_instances || self.witness.is_some())
+    }
+
+    /// See [`World::closely`]; to be asked again when a fresh baseline comes.
+    pub fn looks_closely(&self) -> bool {
+        self.timed_proxies || self.with_baseline || self.slow_above.is_some() || self.closed.is_some()
     }
 
     /// Runs to the horizon.

@@ -138,8 +138,10 @@ fn any_from(members: &[Member], eligible: Eligible<'_>, start: usize) -> Option<
 
 macro_rules! balancers {
     ($($(#[$attribute:meta])* $variant:ident($state:ty),)*) => {
-        /// The state of whichever algorithm was chosen.
+        /// The state of whichever algorithm was chosen. Its tag is a byte of its own: one that is hidden in a state takes
+        /// longer to read.
         #[derive(Clone, Debug)]
+        #[repr(u8)]
         pub(super) enum Balancer { $($(#[$attribute])* $variant($state),)* }
 
         impl Algorithm for Balancer {
