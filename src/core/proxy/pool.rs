@@ -385,6 +385,7 @@ impl Pool {
         if self.minds > Minds::Nothing
             && let Some(place) = self.place(instance)
             && self.members[place].let_go()
+            && !self.balancer.let_go_of_alike(place)
         {
             self.balancer.moved(&mut self.members, place, now);
         }

@@ -97,7 +97,7 @@ impl Class {
 
     /// An attempt of the member at `place` has ended.
     #[inline(always)]
-    fn step_down(&mut self, place: usize) {
+    pub fn step_down(&mut self, place: usize) {
         let stand = &mut self.stands[place];
         stand.active -= 1;
         let Some([below, level]) = self.levels[stand.active as usize..].first_chunk_mut() else { return };

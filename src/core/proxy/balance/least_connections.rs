@@ -180,6 +180,18 @@ impl Least {
         }
     }
 
+    /// An attempt of the member at `place` has ended; `false`: not everyone is alike, and nothing has happened.
+    #[inline(always)]
+    pub fn let_go_of_alike(&mut self, place: usize) -> bool {
+        match self.classes.as_mut_slice() {
+            [class] if self.aside.is_empty() => {
+                class.step_down(place);
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn pick_among_unequals(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
         let least = self.least(members, eligible)?;
         let tied = |load_of| load(load_of, least) == Ordering::Equal;

@@ -100,6 +100,13 @@ pub(super) trait Algorithm {
         None
     }
 
+    /// As [`Algorithm::moved`] for the end of an attempt, where a short way is enough for the same reason. `false`: take the
+    /// long way.
+    #[inline(always)]
+    fn let_go_of_alike(&mut self, _: usize) -> bool {
+        false
+    }
+
     /// What it wants to be told of attempts.
     fn minds(&self) -> Minds {
         Minds::Endings
@@ -153,6 +160,11 @@ macro_rules! balancers {
             #[inline(always)]
             fn take_of_alike(&mut self, members: &[Member]) -> Option<usize> {
                 match self { $($(#[$attribute])* Balancer::$variant(state) => state.take_of_alike(members),)* }
+            }
+
+            #[inline(always)]
+            fn let_go_of_alike(&mut self, place: usize) -> bool {
+                match self { $($(#[$attribute])* Balancer::$variant(state) => state.let_go_of_alike(place),)* }
             }
 
             fn minds(&self) -> Minds {

@@ -41,6 +41,11 @@ macro_rules! over_index {
                 self.0.take_of_alike()
             }
 
+            #[inline(always)]
+            fn let_go_of_alike(&mut self, place: usize) -> bool {
+                self.0.let_go_of_alike(place)
+            }
+
             fn minds(&self) -> Minds {
                 $minds
             }

@@ -103,6 +103,12 @@ impl Smooth {
     /// How many attempts are under way is nothing to it.
     pub fn moved(&mut self, _: &[Member], _: usize) {}
 
+    /// The same.
+    #[inline(always)]
+    pub fn let_go_of_alike(&mut self, _: usize) -> bool {
+        true
+    }
+
     pub fn pick(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
         match self.classes.as_mut_slice() {
             [class] if self.aside.is_empty() => class.take_but(eligible.tried_places()),
