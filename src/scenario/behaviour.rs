@@ -17,8 +17,9 @@ pub struct Behaviour {
     /// What service times are multiplied with, if with anything.
     slowdown: Option<f64>,
     errors: Errors,
-    /// Whether errors depend on nothing but luck and age, and on nothing but luck, which nearly always is so.
+    /// Whether errors depend on nothing but luck and age, which nearly always is so.
     plain: bool,
+    /// Whether they depend on nothing but luck, and take as long as good answers.
     ageless: bool,
     /// Whether there are no errors at all.
     faultless: bool,
@@ -59,7 +60,7 @@ impl Behaviour {
             slowdown: (version.slowdown != 1.0).then_some(version.slowdown),
             errors: version.errors,
             plain,
-            ageless: plain && version.errors.after.is_zero(),
+            ageless: plain && version.errors.after.is_zero() && version.errors.latency.is_none(),
             faultless: plain && version.errors.rate == Share::NONE,
             fails_to_start: version.fails_to_start.value(),
             crashes_after: version.crashes_after.as_ref().map(Sampler::new),
@@ -76,10 +77,11 @@ impl Behaviour {
         Luck { fate, work_ns: self.slowdown.map_or(work_ns, |factor| slowed(work_ns, factor)) }
     }
 
-    /// Whether an attempt with this `fate` ends well whatever it finds at its instance; `false`: it may.
+    /// Whether an attempt with this `fate` meets an error, where that does not depend on what it finds at its instance, and
+    /// takes as long as it would otherwise; `None`: take a closer look.
     #[inline(always)]
-    pub fn surely_serves(&self, fate: f64) -> bool {
-        self.ageless && fate >= self.errors.rate.value()
+    pub fn errs_anyway(&self, fate: f64) -> Option<bool> {
+        self.ageless.then_some(fate < self.errors.rate.value())
     }
 
     /// Whether an attempt with this `fate` meets an error. The shares of several reasons come on top of each other, as

@@ -113,9 +113,10 @@ impl Flight {
         Flight { pick, attempts: 1, fate: luck.fate, token: luck.work_ns, ..self }
     }
 
-    /// The present attempt is in a slot until the event that carries `service`, and will end like that.
+    /// The present attempt is in a slot until the event that carries `service`, when it has met an error or has not.
     #[inline(always)]
-    pub fn serve(&mut self, ending: Ending, service: u64) {
+    pub fn serve(&mut self, errs: bool, service: u64) {
+        let ending = if errs { Ending::Error } else { Ending::Served };
         (self.place, self.ending, self.token) = (Place::InService, ending, service);
     }
 

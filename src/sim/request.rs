@@ -122,9 +122,9 @@ impl World<'_> {
         }
     }
 
-    /// How an attempt will end, and how long its service takes if it has a slot for itself.
+    /// Whether an attempt will meet an error, and how long its service takes if it has a slot for itself.
     #[inline(never)]
-    pub fn begin_service(&mut self, id: FlightId) -> (Ending, Span) {
+    pub fn begin_service(&mut self, id: FlightId) -> (bool, Span) {
         let Flight { number, pick, fate, token: work_ns, .. } = self.flights[id];
         let user = self.user_of(number);
         let server = &mut self.servers[pick.instance.index()];
@@ -141,7 +141,7 @@ impl World<'_> {
             Some(_) | None if warm => Span::from_nanos(work_ns),
             Some(_) | None => Span::from_nanos(slowed(work_ns, slowdown(&fleet.warm_up, age))),
         };
-        (if errs { Ending::Error } else { Ending::Served }, work)
+        (errs, work)
     }
 
     /// A service ends, and what follows takes a closer look.
@@ -164,11 +164,11 @@ impl World<'_> {
     /// An attempt takes a slot that is free, and what it meets there takes a closer look.
     #[inline(never)]
     pub fn serve_with_care(&mut self, id: FlightId) {
-        let (ending, work) = self.begin_service(id);
+        let (errs, work) = self.begin_service(id);
         let until = self.now + work;
         let service = self.agenda.plan_served(until, id);
         let flight = &mut self.flights[id];
-        flight.serve(ending, service);
+        flight.serve(errs, service);
         let server = &mut self.servers[flight.pick.instance.index()];
         if self.reports {
             server.aside.answers.pass(self.now, server.busy);

@@ -7,7 +7,7 @@
 use crate::core::ids::InstanceId;
 use crate::core::proxy::Ending;
 use crate::core::time::{Moment, Span};
-use crate::sim::flight::{FlightId, Place};
+use crate::sim::flight::FlightId;
 use crate::sim::heap::Heap;
 use crate::sim::world::World;
 
@@ -85,10 +85,9 @@ impl World<'_> {
             self.turn_away(id);
             return;
         }
-        let (ending, work) = self.begin_service(id);
-        let flight = &mut self.flights[id];
+        let (errs, work) = self.begin_service(id);
         // No end of a service of its own is planned.
-        (flight.place, flight.ending, flight.token) = (Place::InService, ending, 0);
+        self.flights[id].serve(errs, 0);
         // Whoever joins later holds it up.
         self.stays(id, Moment::NEVER);
         self.servers[instance.index()].aside.sharing.join(self.now, slots, work, id);

@@ -53,13 +53,13 @@ impl World<'_> {
             self.find_full(id);
             return;
         }
-        if !server.plain || !behaviour.surely_serves(luck.fate) {
+        let (true, Some(errs)) = (server.plain, behaviour.errs_anyway(luck.fate)) else {
             self.serve_with_care(id);
             return;
-        }
+        };
         let work = Span::from_nanos(luck.work_ns);
         server.begin(&mut self.meter, self.now);
-        flight.serve(Ending::Served, self.agenda.plan_served(self.now + work, id));
+        flight.serve(errs, self.agenda.plan_served(self.now + work, id));
         if work >= self.patience {
             self.line_up(id);
         }
@@ -89,13 +89,14 @@ impl World<'_> {
     pub fn serve(&mut self, id: FlightId) {
         let flight = &mut self.flights[id];
         let server = &mut self.servers[flight.pick.instance.index()];
-        if !server.plain || !self.behaviours[flight.pick.version.index()].surely_serves(flight.fate) {
+        let behaviour = &self.behaviours[flight.pick.version.index()];
+        let (true, Some(errs)) = (server.plain, behaviour.errs_anyway(flight.fate)) else {
             self.serve_with_care(id);
             return;
-        }
+        };
         let until = self.now + Span::from_nanos(flight.token);
         server.begin(&mut self.meter, self.now);
-        flight.serve(Ending::Served, self.agenda.plan_served(until, id));
+        flight.serve(errs, self.agenda.plan_served(until, id));
         if (until + self.delay).since(flight.sent) >= self.patience {
             self.line_up(id);
         }

@@ -70,8 +70,12 @@ impl Turns {
             out[count] = place as u32;
             count += 1;
         }
-        let (position, _) = self.first_of(|place| !out[..count].contains(&(place as u32)))?;
-        Some(self.serve_at(position, total))
+        let is_out = |turns: &Turns, position| out[..count].contains(&turns.ring[turns.wrapped(turns.first + position)].1);
+        if self.ring.is_empty() || is_out(self, 0) {
+            let position = (1..self.ring.len()).find(|&position| !is_out(self, position))?;
+            return Some(self.serve_at(position, total));
+        }
+        Some(self.serve(total))
     }
 
     /// The first pays `total` and moves back, nearly always to the end; answers its place.
