@@ -2,8 +2,10 @@
 
 use crate::core::draw::{Seed, Stream};
 use crate::core::time::{Moment, Span};
-use crate::scenario::law::exponential;
+use crate::scenario::law::{LONGEST_NS, exponential, to_nanos};
 use crate::scenario::plan::{Request, Segment, Source, Spacing};
+
+const NANOS_PER_SECOND: f64 = 1e9;
 
 /// An open-loop source: the next request does not wait for the last answer.
 #[derive(Debug)]
@@ -88,15 +90,16 @@ impl<'a> Rated<'a> {
 struct Stretch {
     start: Moment,
     end: Moment,
-    /// Where the last arrival lies, in seconds from the start.
-    offset_s: f64,
+    /// Where the last arrival lies, in nanoseconds from the start.
+    offset_ns: f64,
     /// Requests expected from there to the end.
     left: f64,
+    /// From one to the next on average, in nanoseconds; 0 where the rate changes, or there is none.
+    gap_ns: f64,
     /// Per second, at that point.
     rate: f64,
     /// Per second, every second.
     slope: f64,
-    level: bool,
 }
 
 impl Stretch {
@@ -104,11 +107,11 @@ impl Stretch {
     const NOTHING: Stretch = Stretch {
         start: Moment::START,
         end: Moment::START,
-        offset_s: 0.0,
+        offset_ns: 0.0,
         left: 0.0,
+        gap_ns: 0.0,
         rate: 0.0,
         slope: 0.0,
-        level: true,
     };
 
     fn new(segment: &Segment, start: Moment) -> Stretch {
@@ -117,11 +120,11 @@ impl Stretch {
         Stretch {
             start,
             end: start + segment.lasts,
-            offset_s: 0.0,
+            offset_ns: 0.0,
             left: (from + to) / 2.0 * lasts,
+            gap_ns: if from == to && from > 0.0 { NANOS_PER_SECOND / from } else { 0.0 },
             rate: from,
             slope: (to - from) / lasts,
-            level: from == to,
         }
     }
 
@@ -129,22 +132,19 @@ impl Stretch {
     #[inline(always)]
     fn spend(&mut self, area: f64) -> Moment {
         self.left -= area;
-        self.offset_s += self.time_for(area);
-        // Signed, because that is what a processor can convert to at once.
-        self.start + Span::from_nanos((self.offset_s * 1e9 + 0.5) as i64 as u64)
+        let gap_ns = if self.gap_ns > 0.0 { area * self.gap_ns } else { self.time_for(area) };
+        self.offset_ns = (self.offset_ns + gap_ns).min(LONGEST_NS);
+        self.start + Span::from_nanos(to_nanos(self.offset_ns))
     }
 
-    /// Seconds in which `area` requests are expected: solves rate·t + slope·t²/2 = area.
-    #[inline(always)]
+    /// Nanoseconds in which `area` requests are expected: solves rate·t + slope·t²/2 = area.
+    #[inline(never)]
     fn time_for(&mut self, area: f64) -> f64 {
-        if self.level {
-            return area / self.rate;
-        }
         // This form of the root is stable when the slope is small and when the rate starts at zero.
         let rate = (self.rate * self.rate + 2.0 * self.slope * area).max(0.0).sqrt();
-        let time = 2.0 * area / (self.rate + rate);
+        let seconds = 2.0 * area / (self.rate + rate);
         self.rate = rate;
-        time
+        seconds * NANOS_PER_SECOND
     }
 }
 

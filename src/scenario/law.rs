@@ -9,10 +9,9 @@ use rand_distr::{Distribution, Exp1, Gamma, StandardNormal};
 
 /// The 99th percentile of the standard normal law.
 const Z99: f64 = 2.326_347_874_040_841;
-/// A draw is cut here: a year, longer than any run.
-const LONGEST_NS: f64 = (1_u64 << 55) as f64;
-/// To the power of two.
-const LONGEST_EXPONENT: f64 = 55.0;
+/// A draw is cut here, at 26 days: longer than any run.
+pub const LONGEST_NS: f64 = (1_u64 << LONGEST_BITS) as f64;
+const LONGEST_BITS: u32 = 51;
 
 /// A law made ready to be drawn from. Its tag is a byte of its own: one that is hidden in a law takes longer to read.
 #[derive(Clone, Debug)]
@@ -96,7 +95,7 @@ impl Sampler {
             Sampler::LogNormal { mu, sigma } => {
                 let normal: f64 = StandardNormal.sample(stream);
                 // Beyond these lies less than a nanosecond, or more than the longest.
-                return to_nanos(two_to((mu + sigma * normal).clamp(-1.0, LONGEST_EXPONENT)));
+                return to_nanos(two_to((mu + sigma * normal).clamp(-1.0, f64::from(LONGEST_BITS))));
             }
             Sampler::Gamma(gamma) => gamma.sample(stream),
             // 1 − u lies in (0, 1], so that the power is finite.
@@ -114,10 +113,13 @@ pub fn exponential(stream: &mut Stream) -> f64 {
     Exp1.sample(stream)
 }
 
-/// Signed, because that is what a processor can convert to at once.
+/// The nearest whole number to one from 0 to [`LONGEST_NS`]. A conversion must also mind what lies beyond; added to 2^52, such a
+/// number stands in the last digits.
 #[inline(always)]
-fn to_nanos(value: f64) -> u64 {
-    value as i64 as u64
+pub fn to_nanos(value: f64) -> u64 {
+    const SHIFT: f64 = (1_u64 << (f64::MANTISSA_DIGITS - 1)) as f64;
+    debug_assert!((0.0..=LONGEST_NS).contains(&value), "{value} is not a number of nanoseconds");
+    (value + SHIFT).to_bits() - SHIFT.to_bits()
 }
 
 fn cumulated(branches: &[Branch]) -> Vec<(f64, f64)> {

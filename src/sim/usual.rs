@@ -217,7 +217,7 @@ impl World<'_> {
 /// How large the request called `number` is: what a size-dependent service time is multiplied with.
 pub fn size_of(scenario: &Scenario, number: u64) -> f64 {
     match &scenario.traffic.source {
-        Source::Requests(requests) => f64::from(requests[number as usize].size as f32),
+        Source::Requests(requests) => requests[number as usize].size,
         Source::Open { .. } | Source::Closed { .. } => 1.0,
     }
 }

@@ -70,7 +70,8 @@ impl Turns {
             out[count] = place as u32;
             count += 1;
         }
-        let is_out = |turns: &Turns, position| out[..count].contains(&turns.ring[turns.wrapped(turns.first + position)].1);
+        let is_out =
+            |turns: &Turns, position| out[..count].contains(&turns.ring[turns.wrapped(turns.first + position)].1);
         if self.ring.is_empty() || is_out(self, 0) {
             let position = (1..self.ring.len()).find(|&position| !is_out(self, position))?;
             return Some(self.serve_at(position, total));
