@@ -11,7 +11,6 @@ use crate::sim::flight::FlightId;
 use crate::sim::heap::Heap;
 use crate::sim::wheel::{Timed, Wheel};
 use std::cmp::Ordering;
-use std::collections::VecDeque;
 
 /// Bits of a key that name the flight.
 const FLIGHT_BITS: u32 = 24;
@@ -183,35 +182,50 @@ impl Ord for Planned {
     }
 }
 
-/// Keys that come in their order; the first is at hand.
+/// Keys that come in their order: a ring, in which `NEVER` stands behind the last one. The first is at hand.
 #[derive(Debug)]
 struct Line {
-    first: Key,
-    others: VecDeque<Key>,
+    head: Key,
+    ring: Vec<Key>,
+    first: usize,
+    end: usize,
 }
 
 impl Line {
-    const EMPTY: Line = Line { first: Key::NEVER, others: VecDeque::new() };
-
-    /// Answers whether it is the first.
-    #[inline(always)]
-    fn push(&mut self, key: Key) -> bool {
-        debug_assert!(
-            self.others.back().is_none_or(|last| last.at() <= key.at()),
-            "whoever leaves later arrives later"
-        );
-        let first = self.first.at() == Moment::NEVER;
-        if first {
-            self.first = key;
-        } else {
-            self.others.push_back(key);
-        }
-        first
+    fn new() -> Line {
+        Line { head: Key::NEVER, ring: vec![Key::NEVER; 64], first: 0, end: 0 }
     }
 
     #[inline(always)]
-    fn pop(&mut self) {
-        self.first = self.others.pop_front().unwrap_or(Key::NEVER);
+    fn push(&mut self, key: Key) {
+        if self.end + 1 - self.first == self.ring.len() {
+            self.grow();
+        }
+        let mask = self.ring.len() - 1;
+        debug_assert!(
+            self.first == self.end || self.ring[(self.end - 1) & mask].at() <= key.at(),
+            "whoever leaves later arrives later"
+        );
+        self.ring[self.end & mask] = key;
+        self.end += 1;
+        self.ring[self.end & mask] = Key::NEVER;
+        self.head = self.head.min(key);
+    }
+
+    #[inline(never)]
+    fn grow(&mut self) {
+        let (count, mask) = (self.end - self.first, self.ring.len() - 1);
+        let mut ring: Vec<Key> = (self.first..self.end).map(|at| self.ring[at & mask]).collect();
+        ring.resize(2 * self.ring.len(), Key::NEVER);
+        (self.ring, self.first, self.end) = (ring, 0, count);
+    }
+
+    /// Takes the first out; there is one.
+    #[inline(always)]
+    fn pop(&mut self) -> Key {
+        self.first += 1;
+        let next = self.ring[self.first & (self.ring.len() - 1)];
+        std::mem::replace(&mut self.head, next)
     }
 }
 
@@ -235,26 +249,22 @@ pub struct Agenda {
     end: Moment,
     /// What is first of the long services, of what happens rarely, the expiry and the end.
     seldom: Key,
-    /// What is first of those and of the travellers.
-    others: Key,
 }
 
 impl Agenda {
     /// Nothing is planned. There will be about `services` at once, and few take longer than `longest`; where that is wrong,
     /// it only costs time.
     pub fn new(services: u64, longest: Span, end: Moment) -> Agenda {
-        let end_key = Key::new(end, 0, NOBODY);
         Agenda {
             order: 0,
             arrival: Key::NEVER,
-            travellers: Line::EMPTY,
+            travellers: Line::new(),
             services: Wheel::new(services, longest),
             long_services: Heap::new(),
             rare: Heap::new(),
             expiry: Moment::NEVER,
             end,
-            seldom: end_key,
-            others: end_key,
+            seldom: Key::new(end, 0, NOBODY),
         }
     }
 
@@ -271,21 +281,14 @@ impl Agenda {
     #[inline(always)]
     pub fn plan_at_instance(&mut self, at: Moment, flight: FlightId) {
         let key = self.next_key(at, flight);
-        self.plan_traveller(key);
+        self.travellers.push(key);
     }
 
     /// News reaches the proxy at `at`, which never lies before an earlier call's, nor before one's for the way there.
     #[inline(always)]
     pub fn plan_at_proxy(&mut self, at: Moment, flight: FlightId) {
         let key = self.next_key(at, flight).back();
-        self.plan_traveller(key);
-    }
-
-    #[inline(always)]
-    fn plan_traveller(&mut self, key: Key) {
-        if self.travellers.push(key) {
-            self.others = self.others.min(key);
-        }
+        self.travellers.push(key);
     }
 
     /// A service ends at `at`; returns the number by which to tell it from a stale one.
@@ -330,7 +333,6 @@ impl Agenda {
 
     fn note_seldom(&mut self, key: Key) {
         self.seldom = self.seldom.min(key);
-        self.others = self.others.min(key);
     }
 
     fn look_at_seldom(&mut self) {
@@ -338,30 +340,52 @@ impl Agenda {
         let rare = self.rare.peek().map_or(Key::NEVER, |planned| planned.key);
         let bound = Key::new(self.expiry.min(self.end), 0, NOBODY);
         self.seldom = long.min(rare).min(bound);
-        self.others = self.seldom.min(self.travellers.first);
     }
 
-    /// Takes out what is due next.
+    /// Takes out what is due next; `None`: ask [`Agenda::next_by_order`], since several things are due at once, or something seldom.
     #[inline(always)]
-    pub fn next(&mut self) -> Due {
-        let (served, arrival, others) = (self.services.peek(), self.arrival, self.others);
-        if served < arrival {
-            if served < others {
-                self.services.pop();
-                return Due::Served(served.at(), served.flight(), served.order());
-            }
-        } else if arrival < others {
-            return Due::Arrival(arrival.at());
-        }
-        if others != self.travellers.first {
-            return Due::Seldom;
-        }
-        self.travellers.pop();
-        self.others = self.seldom.min(self.travellers.first);
-        if others.is_back() {
-            Due::AtProxy(others.at(), others.flight())
+    pub fn next(&mut self) -> Option<Due> {
+        let (served, arrival) = (self.services.peek().at(), self.arrival.at());
+        let (travel, seldom) = (self.travellers.head.at(), self.seldom.at());
+        if served < arrival.min(travel.min(seldom)) {
+            Some(self.take_served())
+        } else if arrival < served.min(travel.min(seldom)) {
+            Some(Due::Arrival(arrival))
+        } else if travel < served.min(arrival.min(seldom)) {
+            Some(self.take_traveller())
         } else {
-            Due::AtInstance(others.at(), others.flight())
+            None
+        }
+    }
+
+    /// The same, in the order of planning.
+    #[inline(never)]
+    pub fn next_by_order(&mut self) -> Due {
+        let (served, travel) = (self.services.peek(), self.travellers.head);
+        let first = served.min(travel).min(self.arrival);
+        if self.seldom < first {
+            Due::Seldom
+        } else if first == served {
+            self.take_served()
+        } else if first == travel {
+            self.take_traveller()
+        } else {
+            Due::Arrival(first.at())
+        }
+    }
+
+    #[inline(always)]
+    fn take_served(&mut self) -> Due {
+        let key = self.services.pop();
+        Due::Served(key.at(), key.flight(), key.order())
+    }
+
+    #[inline(always)]
+    fn take_traveller(&mut self) -> Due {
+        let key = self.travellers.pop();
+        match key.is_back() {
+            true => Due::AtProxy(key.at(), key.flight()),
+            false => Due::AtInstance(key.at(), key.flight()),
         }
     }
 
@@ -403,6 +427,10 @@ mod tests {
         Agenda::new(1, SECOND, end)
     }
 
+    fn next(agenda: &mut Agenda) -> Due {
+        agenda.next().unwrap_or_else(|| agenda.next_by_order())
+    }
+
     #[test]
     fn ties_go_in_the_order_of_planning_whatever_the_kind() {
         let at = Moment::START + SECOND;
@@ -416,7 +444,7 @@ mod tests {
         agenda.plan_expiry(at);
         let mut seen = Vec::new();
         loop {
-            let (moment, kind) = match agenda.next() {
+            let (moment, kind) = match next(&mut agenda) {
                 Due::AtProxy(moment, _) => (moment, 'p'),
                 Due::Served(moment, FlightId(4), _) => (moment, 's'),
                 Due::Served(moment, ..) => (moment, 'S'),
@@ -451,9 +479,9 @@ mod tests {
         agenda.plan_arrival(Some(later));
         agenda.plan_at_proxy(later, FlightId(2));
         agenda.plan(second, Event::Deploy);
-        assert_eq!(agenda.next(), Due::Seldom);
+        assert_eq!(next(&mut agenda), Due::Seldom);
         assert!(matches!(agenda.next_seldom(), Some((at, Seldom::Event(Event::Deploy))) if at == second));
-        assert_eq!(agenda.next(), Due::Seldom);
+        assert_eq!(next(&mut agenda), Due::Seldom);
         assert!(agenda.next_seldom().is_none());
     }
 }

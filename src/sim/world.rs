@@ -68,7 +68,7 @@ pub(super) struct World<'a> {
     pub delay: Span,
     /// How long a client waits, or its proxy for it; longer than any run: for ever.
     pub patience: Span,
-    /// How many attempts an instance works on at once.
+    /// How many attempts an instance has slots for; none where it works on everything at once.
     pub slots: u32,
     /// An attempt that takes longer counts as slow; `None`: nothing asks for that.
     pub slow_above: Option<Span>,
@@ -139,6 +139,7 @@ impl<'a> World<'a> {
         let policy = &scenario.proxies.policy;
         let count = usize::from(scenario.proxies.count);
         let end = Moment::START + scenario.horizon;
+        let sharing = scenario.fleet.discipline == Discipline::ProcessorSharing;
         let services = u64::from(scenario.fleet.size) * u64::from(scenario.fleet.slots);
         let patience = scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min();
         let world = World {
@@ -168,14 +169,14 @@ impl<'a> World<'a> {
             closely: false,
             delay: scenario.network.delay,
             patience: patience.unwrap_or(Span::from_nanos(u64::MAX)),
-            slots: scenario.fleet.slots,
+            slots: if sharing { 0 } else { scenario.fleet.slots },
             slow_above: strategy.and_then(Strategy::slow_above),
             with_baseline: false,
             flag: None,
             mirrors: vec![Share::NONE; count],
             mirroring: false,
             mirror_luck: seed.family("mirror"),
-            sharing: scenario.fleet.discipline == Discipline::ProcessorSharing,
+            sharing,
             limited: policy.limits.any(),
             timed_proxies: policy.breaker.is_some() || policy.ejection.is_some(),
             timed_tries: policy.retries.try_timeout.is_some() || policy.retries.hedge_after.is_some(),
@@ -285,6 +286,14 @@ impl<'a> World<'a> {
     #[inline(always)]
     fn happen_next(&mut self) -> bool {
         match self.agenda.next() {
+            Some(due) => self.let_happen(due),
+            None => self.happen_otherwise(),
+        }
+    }
+
+    #[inline(always)]
+    fn let_happen(&mut self, due: Due) -> bool {
+        match due {
             Due::Arrival(at) => {
                 self.advance(at);
                 self.arrive();
@@ -304,6 +313,13 @@ impl<'a> World<'a> {
             Due::Seldom => return self.happen_seldom(),
         }
         true
+    }
+
+    /// Apart, so that the loop knows of each source what comes of it.
+    #[inline(never)]
+    fn happen_otherwise(&mut self) -> bool {
+        let due = self.agenda.next_by_order();
+        self.let_happen(due)
     }
 
     #[inline(never)]

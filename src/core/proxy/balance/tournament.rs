@@ -1,5 +1,6 @@
 //! Who has the smallest key, kept up to date along one path: O(log n) to change a key, O(1) to know the winner, nothing
-//! allocated once it has its size. All tables of a path play, for a processor guesses badly which of them could be left out.
+//! allocated once it has its size. All matches of a path are played, for a processor guesses badly which of them could be left
+//! out; and two by two, for then only the last key of each must be waited for.
 
 /// What can be matched.
 pub(super) trait Rank: Copy + Ord {
@@ -15,34 +16,27 @@ impl Rank for u64 {
     const ABSENT: u64 = u64::MAX;
 }
 
-/// So many play at each table: the fewer tables on a path, the fewer look-ups.
-const SEATS: usize = 4;
-
-/// A complete tree of tables. The places sit at the last row of tables, and the winner of each table at the one above.
+/// A complete binary tree whose leaves are places and whose inner nodes hold the smaller of their two keys. Brothers are kept
+/// together, so that each match is one look-up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tournament<K = u128> {
-    /// Row by row, the top table first; the winners of the tables 4t + 1 to 4t + 4 sit at table t.
-    tables: Vec<[K; SEATS]>,
-    /// Where the last row begins.
-    last_row: usize,
-    /// The winner of the top table.
+    /// Nodes 2n and 2n + 1 are the children of node n, and stand at n; node 1 is the root. The leaves start at `leaves`.
+    pairs: Vec<[K; 2]>,
+    leaves: usize,
+    /// The key of the root.
     best: Option<K>,
 }
 
 impl<K: Rank> Tournament<K> {
     /// For places below `count`, all absent.
     pub fn new(count: usize) -> Tournament<K> {
-        let (mut last_row, mut row) = (0, 1);
-        while row * SEATS < count {
-            last_row += row;
-            row *= SEATS;
-        }
-        Tournament { tables: vec![[K::ABSENT; SEATS]; last_row + row], last_row, best: None }
+        let leaves = count.next_power_of_two().max(1);
+        Tournament { pairs: vec![[K::ABSENT; 2]; leaves], leaves, best: None }
     }
 
     /// How many places it has room for.
     pub fn len(&self) -> usize {
-        (self.tables.len() - self.last_row) * SEATS
+        self.leaves
     }
 
     /// The smallest key; keys carry whatever tells their owner.
@@ -54,20 +48,22 @@ impl<K: Rank> Tournament<K> {
     /// The key at `place`, if it takes part.
     #[inline]
     pub fn key(&self, place: usize) -> Option<K> {
-        let key = self.tables[self.last_row + place / SEATS][place % SEATS];
-        (key != K::ABSENT).then_some(key)
+        let leaf = self.leaves + place;
+        let key = if leaf == 1 { self.best } else { Some(self.pairs[leaf / 2][leaf % 2]) };
+        key.filter(|&key| key != K::ABSENT)
     }
 
     /// Gives `place` another key, or lets it take part.
     #[inline(always)]
     pub fn set(&mut self, place: usize, key: K) {
-        let tables = self.tables.as_mut_slice();
-        let mut at = self.last_row + place / SEATS;
-        let mut winner = seat(&mut tables[at], place, key);
-        while at > 0 {
-            let place = at - 1;
-            at = place / SEATS;
-            winner = seat(&mut tables[at], place, winner);
+        let pairs = self.pairs.as_mut_slice();
+        let mut at = self.leaves + place;
+        let mut winner = key;
+        while at > 1 {
+            let pair = &mut pairs[at / 2];
+            pair[at % 2] = winner;
+            winner = winner.min(pair[1 - at % 2]);
+            at /= 2;
         }
         self.best = (winner != K::ABSENT).then_some(winner);
     }
@@ -76,14 +72,6 @@ impl<K: Rank> Tournament<K> {
     pub fn remove(&mut self, place: usize) {
         self.set(place, K::ABSENT);
     }
-}
-
-/// Whoever has this place at the table has another key; answers the winner of the table.
-#[inline(always)]
-fn seat<K: Rank>(table: &mut [K; SEATS], place: usize, key: K) -> K {
-    table[place % SEATS] = key;
-    let [a, b, c, d] = *table;
-    a.min(b).min(c.min(d))
 }
 
 #[cfg(test)]
