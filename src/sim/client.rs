@@ -11,7 +11,7 @@ use crate::sim::flight::{Flight, FlightId};
 use crate::sim::world::World;
 
 impl World<'_> {
-    /// Fetches the next open-loop request.
+    /// Fetches the next open-loop request, if there is a source of those.
     #[inline(always)]
     pub fn await_arrival(&mut self) {
         let next = self.arrivals.next();

@@ -14,15 +14,15 @@ impl World<'_> {
     /// The open-loop source sends a request.
     #[inline(always)]
     pub fn arrive(&mut self) {
-        self.await_arrival();
         self.send(self.meter.sent());
     }
 
-    /// A client sends the request that is called `number`.
+    /// A client sends the request that is called `number`, and the source goes on to the next.
     #[inline(always)]
     pub fn send(&mut self, number: u64) {
         self.meter.offered();
         if !self.usual {
+            self.await_arrival();
             self.send_unusually(number);
             return;
         }
@@ -31,7 +31,10 @@ impl World<'_> {
         let proxy = self.fronts[usize::from(front)];
         match self.proxies[usize::from(proxy)].enter_at_once(self.now, || (call.user(), call.dice())) {
             Ok(pick) => self.send_off(number, proxy, pick, call.luck()),
-            Err(undecided) => self.send_the_long_way(number, proxy, undecided),
+            Err(undecided) => {
+                self.await_arrival();
+                self.send_the_long_way(number, proxy, undecided);
+            }
         }
     }
 
@@ -42,6 +45,9 @@ impl World<'_> {
         self.meter.routed(version);
         let behaviour = &self.behaviours[version.index()];
         let luck = behaviour.luck(&mut stream, || size_of(self.scenario, number));
+        let errs = behaviour.errs_anyway(luck.fate);
+        // Between the luck and what is made of it, since both take their time and neither waits for the other.
+        self.await_arrival();
         let flight = Flight::new(number, self.now, proxy).leaving(instance, version, luck);
         let (id, flight) = self.flights.put(flight);
         if !self.delay.is_zero() {
@@ -53,7 +59,7 @@ impl World<'_> {
             self.find_full(id);
             return;
         }
-        let (true, Some(errs)) = (server.plain, behaviour.errs_anyway(luck.fate)) else {
+        let (true, Some(errs)) = (server.plain, errs) else {
             self.serve_with_care(id);
             return;
         };
