@@ -1,6 +1,6 @@
 //! Who has the smallest key, kept up to date along one path: O(log n) to change a key, O(1) to know the winner, nothing
 //! allocated once it has its size. All matches of a path are played, for a processor guesses badly which of them could be left
-//! out; and two by two, for then only the last key of each must be waited for.
+//! out.
 
 /// What can be matched.
 pub(super) trait Rank: Copy + Ord {
@@ -16,56 +16,56 @@ impl Rank for u64 {
     const ABSENT: u64 = u64::MAX;
 }
 
-/// A complete binary tree whose leaves are places and whose inner nodes hold the smaller of their two keys. Brothers are kept
-/// together, so that each match is one look-up.
-#[derive(Clone, Debug, Default)]
+/// A complete binary tree whose leaves are places and whose inner nodes hold the smaller of their two keys.
+#[derive(Clone, Debug)]
 pub(super) struct Tournament<K = u128> {
-    /// Nodes 2n and 2n + 1 are the children of node n, and stand at n; node 1 is the root. The leaves start at `leaves`.
-    pairs: Vec<[K; 2]>,
-    leaves: usize,
-    /// The key of the root.
-    best: Option<K>,
+    /// Node 1 is the root; the leaves are the second half.
+    nodes: Vec<K>,
+}
+
+impl<K: Rank> Default for Tournament<K> {
+    fn default() -> Tournament<K> {
+        Tournament::new(0)
+    }
 }
 
 impl<K: Rank> Tournament<K> {
     /// For places below `count`, all absent.
     pub fn new(count: usize) -> Tournament<K> {
-        let leaves = count.next_power_of_two().max(1);
-        Tournament { pairs: vec![[K::ABSENT; 2]; leaves], leaves, best: None }
+        Tournament { nodes: vec![K::ABSENT; 2 * count.next_power_of_two()] }
     }
 
     /// How many places it has room for.
     pub fn len(&self) -> usize {
-        self.leaves
+        self.nodes.len() / 2
     }
 
     /// The smallest key; keys carry whatever tells their owner.
     #[inline(always)]
     pub fn best(&self) -> Option<K> {
-        self.best
+        Some(self.nodes[1]).filter(|&best| best != K::ABSENT)
     }
 
     /// The key at `place`, if it takes part.
     #[inline]
     pub fn key(&self, place: usize) -> Option<K> {
-        let leaf = self.leaves + place;
-        let key = if leaf == 1 { self.best } else { Some(self.pairs[leaf / 2][leaf % 2]) };
-        key.filter(|&key| key != K::ABSENT)
+        Some(self.nodes[self.len() + place]).filter(|&key| key != K::ABSENT)
     }
 
     /// Gives `place` another key, or lets it take part.
     #[inline(always)]
     pub fn set(&mut self, place: usize, key: K) {
-        let pairs = self.pairs.as_mut_slice();
-        let mut at = self.leaves + place;
-        let mut winner = key;
+        let nodes = self.nodes.as_mut_slice();
+        let (leaves, mask) = (nodes.len() / 2, nodes.len() - 1);
+        assert!(place < leaves, "there is room for {leaves} places");
+        let (mut at, mut winner) = (leaves + place, key);
+        // The mask changes nothing; with it a look-up need not be checked.
+        nodes[at & mask] = winner;
         while at > 1 {
-            let pair = &mut pairs[at / 2];
-            pair[at % 2] = winner;
-            winner = winner.min(pair[1 - at % 2]);
+            winner = winner.min(nodes[(at ^ 1) & mask]);
             at /= 2;
+            nodes[at & mask] = winner;
         }
-        self.best = (winner != K::ABSENT).then_some(winner);
     }
 
     /// `place` takes part no longer.
