@@ -2,6 +2,7 @@
 //! of three significant digits (Tene). Short runs spent more time on the histogram than on themselves.
 
 use crate::core::time::Span;
+use std::ops::Range;
 
 /// Latencies are counted in microseconds, up to an hour.
 const MAX_US: u64 = 3_600_000_000;
@@ -9,10 +10,15 @@ const MAX_US: u64 = 3_600_000_000;
 const SINGLE_BITS: u32 = 11;
 const HALF: u64 = 1 << (SINGLE_BITS - 1);
 
-/// How many latencies fell into each cell, up to the last that was needed: short runs touch little memory.
+/// So many neighbouring cells are passed over at once where a quantile cannot lie in them.
+const BLOCK: usize = 64;
+
+/// How many latencies fell into each cell, up to the last that was needed, in small numbers: short runs touch little memory.
 #[derive(Clone, Debug, Default)]
 pub struct Latencies {
-    counts: Vec<u64>,
+    counts: Vec<u32>,
+    /// A cell for every time that its count was full and began anew.
+    full: Vec<usize>,
     sum_ns: u128,
 }
 
@@ -23,28 +29,51 @@ impl Latencies {
         self.sum_ns += u128::from(latency.nanos());
         let cell = cell((latency.nanos() / 1_000).min(MAX_US));
         match self.counts.get_mut(cell) {
-            Some(count) => *count += 1,
-            None => self.record_beyond(cell),
+            Some(count) if *count < u32::MAX => *count += 1,
+            Some(_) | None => self.record_beyond(cell),
         }
     }
 
     #[inline(never)]
     fn record_beyond(&mut self, cell: usize) {
-        self.counts.resize(cell.next_multiple_of(HALF as usize) + 1, 0);
-        self.counts[cell] += 1;
+        match self.counts.get_mut(cell) {
+            Some(count) => {
+                *count = 1;
+                self.full.push(cell);
+            }
+            None => {
+                self.counts.resize(cell.next_multiple_of(HALF as usize) + 1, 0);
+                self.counts[cell] = 1;
+            }
+        }
+    }
+
+    /// How many fell into these cells.
+    fn count(&self, cells: Range<usize>) -> u64 {
+        let end = cells.end.min(self.counts.len());
+        let counted: u64 = self.counts[cells.start.min(end)..end].iter().map(|&count| u64::from(count)).sum();
+        let full = self.full.iter().filter(|cell| cells.contains(cell)).count();
+        counted + full as u64 * u64::from(u32::MAX)
     }
 
     /// What so large `shares` of the latencies of all of `parts` do not exceed, in milliseconds and to three digits; the shares
     /// ascend. What is shorter than a microsecond counts as one. `None`: there are none.
     pub fn quantiles_ms<const N: usize>(parts: &[&Latencies], shares: [f64; N]) -> Option<[f64; N]> {
-        let counts = together(parts);
-        let total: u64 = counts.iter().sum();
-        let (mut cell, mut seen) = (0, *counts.first()?);
+        let count = |cells: Range<usize>| -> u64 { parts.iter().map(|part| part.count(cells.clone())).sum() };
+        let total = count(0..usize::MAX);
+        // Of the block that the search has come to: its first cell, how many lie before it, and how many in it.
+        let (mut start, mut before, mut inside) = (0, 0, count(0..BLOCK));
         let quantile = |share: f64| {
             let wanted = ((share * total as f64).ceil() as u64).max(1);
+            while before + inside < wanted {
+                start += BLOCK;
+                before += inside;
+                inside = count(start..start + BLOCK);
+            }
+            let (mut cell, mut seen) = (start, before + count(start..start + 1));
             while seen < wanted {
                 cell += 1;
-                seen += counts[cell];
+                seen += count(cell..cell + 1);
             }
             (lowest_of(cell + 1) - 1).max(1) as f64 / 1e3
         };
@@ -53,22 +82,10 @@ impl Latencies {
 
     /// The mean of all of `parts` in milliseconds, to the nanosecond; `None`: there are none.
     pub fn mean_ms(parts: &[&Latencies]) -> Option<f64> {
-        let count: u64 = parts.iter().flat_map(|part| &part.counts).sum();
+        let count: u64 = parts.iter().map(|part| part.count(0..usize::MAX)).sum();
         let sum_ns: u128 = parts.iter().map(|part| part.sum_ns).sum();
         (count > 0).then(|| sum_ns as f64 / count as f64 / 1e6)
     }
-}
-
-/// The counts of all of `parts`, cell by cell.
-fn together(parts: &[&Latencies]) -> Vec<u64> {
-    let longest = parts.iter().map(|part| part.counts.len()).max().unwrap_or_default();
-    let mut counts = vec![0; longest];
-    for part in parts {
-        for (sum, count) in counts.iter_mut().zip(&part.counts) {
-            *sum += count;
-        }
-    }
-    counts
 }
 
 /// The number of the cell of `us` microseconds. Above the first cells, the exponent and the first digits of a floating-point
@@ -121,6 +138,19 @@ mod tests {
             let found = Latencies::mean_ms(&parts).expect("there are some");
             prop_assert!((found - mean).abs() <= 1e-9 * mean, "{} instead of {}", found, mean);
         }
+    }
+
+    #[test]
+    fn a_cell_counts_on_when_its_number_is_full() {
+        let ms = Span::from_millis;
+        let mut latencies = Latencies::default();
+        [1, 2].map(|number| latencies.record(ms(number)));
+        latencies.counts[cell(1_000)] = u32::MAX - 1;
+        (0..3).for_each(|_| latencies.record(ms(1)));
+        let ones = u64::from(u32::MAX) + 2;
+        assert_eq!((latencies.count(0..usize::MAX), latencies.count(1_000..1_001)), (ones + 1, ones));
+        let shares = [0.5, (ones as f64 + 0.5) / (ones as f64 + 1.0)];
+        assert_eq!(Latencies::quantiles_ms(&[&latencies], shares), Some([1.0, 2.0]));
     }
 
     #[test]
