@@ -36,7 +36,7 @@ impl World<'_> {
     /// Gives free places to those who wait; `freed` is where an attempt has just ended.
     #[inline(always)]
     pub fn call_waiting(&mut self, proxy: u16, freed: Option<InstanceId>) {
-        if self.limited {
+        if self.features.limited {
             self.call_all(proxy, freed);
         }
     }

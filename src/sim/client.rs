@@ -50,12 +50,12 @@ impl World<'_> {
         let front = if self.links.is_empty() { call.proxy() } else { self.front_of(call.user(), call.proxy()) };
         let flight = Flight::new(number, self.now, self.fronts[usize::from(front)]);
         let id = self.flights.add(flight);
-        if self.timed_tries {
+        if self.features.timed_tries {
             // The request may leave its attempt at any time.
             self.stays(id, Moment::NEVER);
         }
         self.attempt(id, Undecided::ALL);
-        if self.mirroring {
+        if self.features.mirroring {
             self.mirror(front, flight);
         }
     }

@@ -55,8 +55,8 @@ impl World<'_> {
             Order::Launch { instance, version, baseline } => {
                 self.launch(instance, version);
                 self.servers[instance.index()].baseline = baseline;
-                self.with_baseline |= baseline;
-                self.closely = self.looks_closely();
+                self.features.with_baseline |= baseline;
+                self.features.look(self.flag.is_some());
             }
             Order::Publish { instance, listed } => self.publish(instance, listed),
             Order::Drain { instance } => self.drain(instance),

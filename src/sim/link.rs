@@ -79,7 +79,7 @@ impl World<'_> {
         let idle = self.scenario.traffic.connections.and_then(|connections| connections.idle);
         let link = &self.links[user.index()];
         let due = idle.map_or(Moment::NEVER, |idle| link.used + idle).min(link.expires);
-        if self.pins && due < Moment::NEVER {
+        if self.features.pins && due < Moment::NEVER {
             self.agenda.plan(due.max(self.now + Span::from_nanos(1)), Event::LinkDue(user, link.serial));
         }
     }

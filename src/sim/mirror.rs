@@ -31,7 +31,7 @@ impl World<'_> {
     pub fn expose(&mut self, share: Share) {
         let to = self.scenario.rollout.map(|rollout| rollout.to).filter(|_| share > Share::NONE);
         self.flag = to.map(|to| Flag { to, share });
-        self.usual = self.is_usual();
+        self.features.look(self.flag.is_some());
         self.meter.shown(self.now, share);
     }
 
@@ -50,8 +50,8 @@ impl World<'_> {
     /// A proxy learns which share of the requests it is to copy.
     pub fn learn_mirror(&mut self, proxy: u16, share: Share) {
         self.mirrors[usize::from(proxy)] = share;
-        self.mirroring = self.mirrors.iter().any(|&share| share > Share::NONE);
-        self.usual = self.is_usual();
+        self.features.mirroring = self.mirrors.iter().any(|&share| share > Share::NONE);
+        self.features.look(self.flag.is_some());
     }
 
     /// The proxy of this number may send a copy of a request that has just come to it. The copy is as much work and meets

@@ -10,6 +10,7 @@ mod client;
 mod control;
 mod deadline;
 mod endpoints;
+mod features;
 mod flight;
 mod heap;
 mod link;

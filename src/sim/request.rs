@@ -20,16 +20,16 @@ impl World<'_> {
         let Flight { number, proxy, .. } = self.flights[id];
         let call = self.callers.open(number);
         let ask = Ask::of(call.user(), call.dice(), self.flights.tried(id));
-        if self.pins
+        if self.features.pins
             && let Some(pick) = self.pinned_to(ask.user)
         {
             self.start(id, Pick { at: self.now, ..pick });
             return;
         }
-        let cookie = if self.with_cookies { self.cookie_of(ask.user) } else { None };
+        let cookie = if self.features.with_cookies { self.cookie_of(ask.user) } else { None };
         match self.proxies[usize::from(proxy)].enter_after(self.now, &ask, cookie, Ticket(id.0), undecided) {
             Entry::Sent(pick) => {
-                if self.pins {
+                if self.features.pins {
                     self.pin(ask.user, proxy, pick);
                 }
                 self.start(id, pick);
@@ -65,7 +65,7 @@ impl World<'_> {
         self.flights.set_out(id, pick, self.meter.new_version());
         let flight = &mut self.flights[id];
         (flight.fate, flight.token) = (luck.fate, luck.work_ns);
-        if self.timed_tries && !self.flights.is_mirror(id) {
+        if self.features.timed_tries && !self.flights.is_mirror(id) {
             self.time_attempt(id);
         }
         if self.delay.is_zero() {
@@ -81,7 +81,7 @@ impl World<'_> {
         let server = &self.servers[self.flights[id].pick.instance.index()];
         if !server.accepts() {
             self.find_closed(id);
-        } else if self.sharing {
+        } else if self.features.sharing {
             self.join(id);
         } else if self.scenario.fleet.queue.is_none_or(|limit| server.queue.len() < limit) {
             self.enqueue(id);
@@ -135,7 +135,7 @@ impl World<'_> {
         let errs = behaviour.errs(fate, Circumstances { user, age, busy: server.busy + 1, slots: fleet.slots });
         // The instances of the start are warm and old, though the clock began with them.
         let warm = server.ready_at == Moment::START || age >= fleet.warm_up.lasts;
-        server.plain = warm && !self.reports;
+        server.plain = warm && !self.features.reports;
         let work = match behaviour.error_latency() {
             Some(latency) if errs => latency,
             Some(_) | None if warm => Span::from_nanos(work_ns),
@@ -149,16 +149,20 @@ impl World<'_> {
     pub fn served_with_care(&mut self, id: FlightId) {
         let Flight { pick, ending, .. } = self.flights[id];
         let server = &mut self.servers[pick.instance.index()];
-        if self.reports {
+        if self.features.reports {
             server.aside.answers.pass(self.now, server.busy);
             server.aside.answers.note(self.now, ending == Ending::Error);
         }
         server.end(&mut self.meter, self.now);
+        // Looked at while it is at hand; whether it is still so is asked again.
+        let finishing = server.phase == Phase::Finishing;
         if !server.queue.is_empty() {
             self.serve_next(pick.instance);
         }
         self.return_to_proxy(id, ending);
-        self.look_whether_done(pick.instance);
+        if finishing {
+            self.look_whether_done(pick.instance);
+        }
     }
 
     /// An attempt takes a slot that is free, and what it meets there takes a closer look.
@@ -170,7 +174,7 @@ impl World<'_> {
         let flight = &mut self.flights[id];
         flight.serve(errs, service);
         let server = &mut self.servers[flight.pick.instance.index()];
-        if self.reports {
+        if self.features.reports {
             server.aside.answers.pass(self.now, server.busy);
         }
         server.begin(&mut self.meter, self.now);
@@ -185,7 +189,7 @@ impl World<'_> {
     /// A service was cut before its end, or belongs to an instance that works on everything at once.
     #[inline(never)]
     pub fn served_otherwise(&mut self, id: FlightId, service: u64) {
-        if self.sharing {
+        if self.features.sharing {
             self.shared_end(id, service);
         }
     }
@@ -230,7 +234,7 @@ impl World<'_> {
         let slow = self.slow_above.is_some_and(|above| self.now.since(pick.at) > above);
         let attempt = Attempt { failed, answered, slow };
         self.meter.attempted(pick.version, attempt);
-        if self.with_baseline && self.servers[pick.instance.index()].baseline {
+        if self.features.with_baseline && self.servers[pick.instance.index()].baseline {
             self.meter.attempted_on_baseline(attempt);
         }
     }
@@ -238,7 +242,7 @@ impl World<'_> {
     /// With an answer, an instance says how loaded it is, if the balancer cares.
     #[inline(always)]
     pub fn report(&mut self, proxy: u16, instance: InstanceId) {
-        if self.reports {
+        if self.features.reports {
             self.send_report(proxy, instance);
         }
     }
@@ -257,7 +261,7 @@ impl World<'_> {
 
     /// The client gets the answer of this attempt.
     pub fn answer(&mut self, id: FlightId, good: bool) {
-        if self.with_cookies {
+        if self.features.with_cookies {
             let Flight { number, pick, ending, .. } = self.flights[id];
             if matches!(ending, Ending::Served | Ending::Error) {
                 self.set_cookie(self.user_of(number), pick.instance);
@@ -269,13 +273,13 @@ impl World<'_> {
 
     /// Tells the proxy of the end of an attempt.
     pub fn finish(&mut self, id: FlightId, ending: Ending) -> Next {
-        if self.pins {
+        if self.features.pins {
             return self.finish_on_link(id, ending);
         }
         let Flight { number, pick, proxy, attempts, .. } = self.flights[id];
-        let dice = further(self.dice_of(number), u64::from(attempts));
+        let dice = if self.features.draws { further(self.dice_of(number), u64::from(attempts)) } else { 0 };
         let next = self.proxies[usize::from(proxy)].finish(self.now, pick, ending, attempts, dice);
-        if self.timed_proxies {
+        if self.features.timed_proxies {
             self.plan_proxy_due(proxy);
         }
         next
@@ -347,7 +351,7 @@ impl World<'_> {
     /// Plans what the proxy wants to be woken for.
     #[inline(always)]
     pub fn plan_proxy_due(&mut self, proxy: u16) {
-        if self.timed_proxies {
+        if self.features.timed_proxies {
             let due = self.proxies[usize::from(proxy)].proxy().deadline();
             if due < self.dues[usize::from(proxy)] {
                 self.dues[usize::from(proxy)] = due;

@@ -106,7 +106,7 @@ impl World<'_> {
         assert_eq!(ended, Some(id), "the planned attempt is the first to end");
         self.note_sharing(instance);
         let ending = self.flights[id].ending;
-        if self.reports {
+        if self.features.reports {
             self.servers[instance.index()].aside.answers.note(self.now, ending == Ending::Error);
         }
         self.return_to_proxy(id, ending);
@@ -118,7 +118,7 @@ impl World<'_> {
         let slots = self.scenario.fleet.slots;
         let server = &mut self.servers[instance.index()];
         let (busy, crowded) = (server.aside.sharing.count().min(slots), server.aside.sharing.count() > slots);
-        if self.reports {
+        if self.features.reports {
             server.aside.answers.pass(self.now, server.busy);
         }
         if server.available {

@@ -21,7 +21,7 @@ impl World<'_> {
     #[inline(always)]
     pub fn send(&mut self, number: u64) {
         self.meter.offered();
-        if !self.usual {
+        if !self.features.usual {
             self.await_arrival();
             self.send_unusually(number);
             return;
@@ -118,7 +118,7 @@ impl World<'_> {
         }
         let (instance, goes_well) = (flight.pick.instance, flight.goes_well());
         let server = &mut self.servers[instance.index()];
-        if !(self.usual && server.available && goes_well) {
+        if !(self.features.usual && server.available && goes_well) {
             self.served_with_care(id);
             return;
         }
@@ -153,7 +153,7 @@ impl World<'_> {
         (flight.place, flight.ending) = (Place::Travelling, ending);
         // Under limits the news goes by the agenda even if it takes no time: each end calls the next request, and a long
         // queue would become a deep recursion.
-        if self.delay.is_zero() && !self.limited {
+        if self.delay.is_zero() && !self.features.limited {
             self.reach_proxy_otherwise(id);
             return;
         }
@@ -166,7 +166,7 @@ impl World<'_> {
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
     #[inline(always)]
     pub fn reach_proxy(&mut self, id: FlightId) {
-        if self.usual && self.flights[id].goes_well() {
+        if self.features.usual && self.flights[id].goes_well() {
             self.answer_well(id);
         } else {
             self.reach_proxy_otherwise(id);
@@ -178,7 +178,7 @@ impl World<'_> {
     fn answer_well(&mut self, id: FlightId) {
         debug_assert!(self.now <= self.flights.gives_up(id), "a client gives up in time");
         let Flight { number, sent, pick, proxy, attempts, .. } = self.flights[id];
-        if self.closely {
+        if self.features.closely {
             self.look_closely(number, pick, proxy, attempts);
         } else {
             self.meter.answered(pick.version);

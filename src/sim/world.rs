@@ -7,7 +7,6 @@ use crate::core::amount::Share;
 use crate::core::draw::{Family, Seed, unit};
 use crate::core::ids::{InstanceId, VersionId};
 use crate::core::journal::{Front, Pilot, Witness};
-use crate::core::proxy::Affinity;
 use crate::core::rollout::{Input, Order, Sample, Split, Strategy};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::{Meter, Stage};
@@ -16,9 +15,10 @@ use crate::scenario::behaviour::Behaviour;
 use crate::scenario::caller::Callers;
 use crate::scenario::law::Sampler;
 use crate::scenario::origin;
-use crate::scenario::plan::{Discipline, Law, Layer, Scenario, Source};
+use crate::scenario::plan::{Discipline, Law, Scenario, Source};
 use crate::sim::agenda::{Agenda, Due, Event, Seldom};
 use crate::sim::deadline::Deadlines;
+use crate::sim::features::Features;
 use crate::sim::flight::Flights;
 use crate::sim::link::Link;
 use crate::sim::mirror::Flag;
@@ -58,12 +58,7 @@ pub(super) struct World<'a> {
     /// By user, where connections stay open.
     pub links: Vec<Link>,
     pub link_luck: u64,
-    /// Whether a connection leads to one instance for life.
-    pub pins: bool,
-    /// Whether requests and answers go the usual way: none of what follows is on that would make them do otherwise.
-    pub usual: bool,
-    /// Whether a good answer means more to somebody than that it is there.
-    pub closely: bool,
+    pub features: Features,
     /// From a proxy to an instance, or back.
     pub delay: Span,
     /// How long a client waits, or its proxy for it; longer than any run: for ever.
@@ -72,25 +67,11 @@ pub(super) struct World<'a> {
     pub slots: u32,
     /// An attempt that takes longer counts as slow; `None`: nothing asks for that.
     pub slow_above: Option<Span>,
-    /// Whether any instance is of a fresh baseline.
-    pub with_baseline: bool,
     /// Who meets new code on any instance; `None`: nobody.
     pub flag: Option<Flag>,
     /// By the number of a proxy: the share of the requests that it copies.
     pub mirrors: Vec<Share>,
-    /// Whether any proxy copies any.
-    pub mirroring: bool,
     pub mirror_luck: Family,
-    /// Whether instances work on everything at once.
-    pub sharing: bool,
-    /// Whether requests may have to wait at a proxy.
-    pub limited: bool,
-    /// Whether proxies have something to do by themselves.
-    pub timed_proxies: bool,
-    /// Whether single attempts have clocks of their own.
-    pub timed_tries: bool,
-    /// Whether clients carry cookies.
-    pub with_cookies: bool,
     /// Instances that exist, and those that wait for the quota to let them.
     pub existing: u32,
     pub pending: VecDeque<InstanceId>,
@@ -118,8 +99,6 @@ pub(super) struct World<'a> {
     pub closed: Option<Closed>,
     /// Whether slow start was once on for every instance that a proxy knew, and so protected nothing.
     pub unprotected: bool,
-    /// Instances report their load, for the balancer goes by it.
-    pub reports: bool,
 }
 
 /// Users who wait for their answers.
@@ -139,10 +118,10 @@ impl<'a> World<'a> {
         let policy = &scenario.proxies.policy;
         let count = usize::from(scenario.proxies.count);
         let end = Moment::START + scenario.horizon;
-        let sharing = scenario.fleet.discipline == Discipline::ProcessorSharing;
+        let slow_above = strategy.and_then(Strategy::slow_above);
         let services = u64::from(scenario.fleet.size) * u64::from(scenario.fleet.slots);
         let patience = scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min();
-        let world = World {
+        World {
             scenario,
             now: Moment::START,
             end,
@@ -164,23 +143,14 @@ impl<'a> World<'a> {
             cookies: Vec::new(),
             links: links(scenario),
             link_luck: seed.stream("link", 0).next_u64(),
-            pins: scenario.proxies.layer != Layer::L7 && scenario.traffic.connections.is_some(),
-            usual: false,
-            closely: false,
+            features: Features::new(scenario, slow_above, witness.is_some()),
             delay: scenario.network.delay,
             patience: patience.unwrap_or(Span::from_nanos(u64::MAX)),
-            slots: if sharing { 0 } else { scenario.fleet.slots },
-            slow_above: strategy.and_then(Strategy::slow_above),
-            with_baseline: false,
+            slots: slots(scenario),
+            slow_above,
             flag: None,
             mirrors: vec![Share::NONE; count],
-            mirroring: false,
             mirror_luck: seed.family("mirror"),
-            sharing,
-            limited: policy.limits.any(),
-            timed_proxies: policy.breaker.is_some() || policy.ejection.is_some(),
-            timed_tries: policy.retries.try_timeout.is_some() || policy.retries.hedge_after.is_some(),
-            with_cookies: policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Cookie),
             existing: 0,
             pending: VecDeque::new(),
             had_to_wait: 0,
@@ -200,23 +170,7 @@ impl<'a> World<'a> {
             arrivals: Arrivals::new(&scenario.traffic.source, seed),
             closed: closed(scenario, seed),
             unprotected: false,
-            reports: policy.balancer.wants_reports(),
-        };
-        World { usual: world.is_usual(), closely: world.looks_closely(), ..world }
-    }
-
-    /// See [`World::usual`]; to be asked again when a rollout orders copies or shows a flag. Before a witness everything goes
-    /// the long way, so that every question is asked, and tests can hold both ways to each other.
-    pub fn is_usual(&self) -> bool {
-        let at_clients = self.pins || self.with_cookies || self.flag.is_some();
-        let at_proxies = self.mirroring || self.limited || self.timed_tries;
-        let at_instances = self.sharing || self.reports;
-        !(at_clients || at_proxies || at_instances || self.witness.is_some())
-    }
-
-    /// See [`World::closely`]; to be asked again when a fresh baseline comes.
-    pub fn looks_closely(&self) -> bool {
-        self.timed_proxies || self.with_baseline || self.slow_above.is_some() || self.closed.is_some()
+        }
     }
 
     /// Runs to the horizon.
@@ -398,6 +352,13 @@ fn longest(scenario: &Scenario) -> Span {
     let mut stream = scenario.seed.stream("longest", 0);
     let draws = (0..DRAWS).map(|_| service.draw(&mut stream));
     Span::from_nanos(draws.max().unwrap_or(0))
+}
+
+fn slots(scenario: &Scenario) -> u32 {
+    match scenario.fleet.discipline {
+        Discipline::ProcessorSharing => 0,
+        Discipline::Fifo => scenario.fleet.slots,
+    }
 }
 
 fn closed(scenario: &Scenario, seed: Seed) -> Option<Closed> {

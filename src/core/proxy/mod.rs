@@ -338,6 +338,7 @@ impl Proxy {
         self.end(now, pick, ending, dice);
     }
 
+    #[inline(always)]
     fn choose(&mut self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Result<Pick, Miss> {
         if self.active >= self.policy.limits.requests {
             return Err(Miss::Full { side: self.route.choose(ask.user, ask.dice), only: None });

@@ -38,6 +38,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether a proxy may draw when an attempt ends.
+    pub const fn draws_at_endings(&self) -> bool {
+        self.breaker.is_some() || self.ejection.is_some() || matches!(self.retries.backoff, Backoff::Jittered { .. })
+    }
+
     /// A policy that balances by `balancer` and does nothing else.
     pub fn plain(balancer: Rule) -> Policy {
         Policy {

@@ -109,6 +109,7 @@ impl Side {
     }
 
     /// The one that gets an attempt, by level, health and rule.
+    #[inline(always)]
     pub fn choose(&mut self, now: Moment, ask: &Ask<'_>) -> Option<Spot> {
         let found = if self.plain {
             self.levels[0].choose(now, ask).map(|place| Spot { level: 0, place })

@@ -200,7 +200,7 @@ fn attempts_above_the_limit_are_slow_as_the_proxy_sees_it() {
         let mut world = World::new(&scenario, Some(&shadow()), None);
         world.controller = Pilot::new(origin(&scenario, None).setup, None, None);
         world.slow_above = Some(Span::from_millis(above_ms));
-        world.closely = world.looks_closely();
+        world.features.closely = true;
         world.prepare();
         beside(&mut world);
         world.carry_out(Order::Weight { share: share(0.1) });
