@@ -41,6 +41,8 @@ pub struct Flight {
     awaited: bool,
     /// There is something in its [`Aside`].
     has_aside: bool,
+    /// There is another attempt for the same request, under way at the same time.
+    twinned: bool,
     queue_next: u32,
 }
 
@@ -102,6 +104,7 @@ impl Flight {
             abandoned: false,
             awaited: true,
             has_aside: false,
+            twinned: false,
             queue_next: NONE,
         }
     }
@@ -120,11 +123,11 @@ impl Flight {
         (self.place, self.ending, self.token) = (Place::InService, ending, service);
     }
 
-    /// Somebody waits for the present attempt, it gets a good answer, and nothing is special about it.
+    /// Somebody waits for the present attempt, and for no other.
     #[inline(always)]
-    pub fn goes_well(&self) -> bool {
+    pub fn is_awaited(&self) -> bool {
         // Asked as one question.
-        (u8::from(self.ending != Ending::Served) | u8::from(self.abandoned) | u8::from(self.has_aside)) == 0
+        !(self.abandoned | self.twinned)
     }
 }
 
@@ -257,12 +260,12 @@ impl Flights {
     /// Another attempt for the same request, under way at the same time.
     #[inline(always)]
     pub fn twin(&self, id: FlightId) -> Option<FlightId> {
-        let twin = if self[id].has_aside { self.asides[id.0 as usize].twin } else { NONE };
-        (twin != NONE).then_some(FlightId(twin))
+        self[id].twinned.then(|| FlightId(self.asides[id.0 as usize].twin))
     }
 
     /// Sets or forgets it.
     pub fn set_twin(&mut self, id: FlightId, twin: Option<FlightId>) {
+        self[id].twinned = twin.is_some();
         self.aside(id).twin = twin.map_or(NONE, |twin| twin.0);
     }
 

@@ -116,9 +116,9 @@ impl World<'_> {
             self.served_otherwise(id, service);
             return;
         }
-        let (instance, goes_well) = (flight.pick.instance, flight.goes_well());
+        let (instance, awaited, ending) = (flight.pick.instance, flight.is_awaited(), flight.ending);
         let server = &mut self.servers[instance.index()];
-        if !(self.features.usual && server.available && goes_well) {
+        if !(self.features.usual && server.available && awaited) {
             self.served_with_care(id);
             return;
         }
@@ -126,10 +126,10 @@ impl World<'_> {
         if !server.queue.is_empty() {
             self.serve_next(instance);
         }
-        if self.delay.is_zero() {
+        if self.delay.is_zero() && ending == Ending::Served {
             self.answer_well(id);
         } else {
-            self.return_to_proxy(id, Ending::Served);
+            self.return_to_proxy(id, ending);
         }
     }
 
@@ -166,7 +166,8 @@ impl World<'_> {
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
     #[inline(always)]
     pub fn reach_proxy(&mut self, id: FlightId) {
-        if self.features.usual && self.flights[id].goes_well() {
+        let flight = &self.flights[id];
+        if self.features.usual && flight.is_awaited() && flight.ending == Ending::Served {
             self.answer_well(id);
         } else {
             self.reach_proxy_otherwise(id);
@@ -186,7 +187,7 @@ impl World<'_> {
         }
         self.meter.settled(true, self.now.since(sent));
         if self.meter.follows_users() {
-            let exposed = Some(pick.version) == self.meter.new_version();
+            let exposed = self.flights.exposed(id, self.meter.new_version());
             let experience = Experience { answered: Some(pick.version), exposed, harmed: false };
             self.meter.experienced(self.user_of(number), experience);
         }
