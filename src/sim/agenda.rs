@@ -182,10 +182,10 @@ impl Ord for Planned {
     }
 }
 
-/// Keys that come in their order: a ring, in which `NEVER` stands behind the last one. The first is at hand.
+/// Keys that come in their order, in a ring. When the first is due is at hand.
 #[derive(Debug)]
 struct Line {
-    head: Key,
+    next: Moment,
     ring: Vec<Key>,
     first: usize,
     end: usize,
@@ -193,39 +193,49 @@ struct Line {
 
 impl Line {
     fn new() -> Line {
-        Line { head: Key::NEVER, ring: vec![Key::NEVER; 64], first: 0, end: 0 }
+        Line { next: Moment::NEVER, ring: vec![Key::NEVER; 64], first: 0, end: 0 }
+    }
+
+    /// The number of keys that there is room for is a power of two.
+    #[inline(always)]
+    fn mask(&self) -> usize {
+        self.ring.len() - 1
+    }
+
+    /// The first, or `NEVER`.
+    fn peek(&self) -> Key {
+        if self.first == self.end { Key::NEVER } else { self.ring[self.first & self.mask()] }
     }
 
     #[inline(always)]
     fn push(&mut self, key: Key) {
-        if self.end + 1 - self.first == self.ring.len() {
+        if self.end - self.first == self.ring.len() {
             self.grow();
         }
-        let mask = self.ring.len() - 1;
-        debug_assert!(
-            self.first == self.end || self.ring[(self.end - 1) & mask].at() <= key.at(),
-            "whoever leaves later arrives later"
-        );
-        self.ring[self.end & mask] = key;
-        self.end += 1;
-        self.ring[self.end & mask] = Key::NEVER;
-        self.head = self.head.min(key);
+        let (end, mask) = (self.end, self.mask());
+        let last = self.ring[end.wrapping_sub(1) & mask];
+        debug_assert!(self.first == end || last.at() <= key.at(), "whoever leaves later arrives later");
+        self.ring[end & mask] = key;
+        self.end = end + 1;
+        self.next = self.next.min(key.at());
     }
 
     #[inline(never)]
     fn grow(&mut self) {
-        let (count, mask) = (self.end - self.first, self.ring.len() - 1);
-        let mut ring: Vec<Key> = (self.first..self.end).map(|at| self.ring[at & mask]).collect();
-        ring.resize(2 * self.ring.len(), Key::NEVER);
+        let count = self.ring.len();
+        let mut ring: Vec<Key> = (self.first..self.end).map(|at| self.ring[at & self.mask()]).collect();
+        ring.resize(2 * count, Key::NEVER);
         (self.ring, self.first, self.end) = (ring, 0, count);
     }
 
     /// Takes the first out; there is one.
     #[inline(always)]
     fn pop(&mut self) -> Key {
-        self.first += 1;
-        let next = self.ring[self.first & (self.ring.len() - 1)];
-        std::mem::replace(&mut self.head, next)
+        let (first, mask) = (self.first, self.mask());
+        let [taken, next] = [first, first + 1].map(|at| self.ring[at & mask]);
+        self.first = first + 1;
+        self.next = if self.first == self.end { Moment::NEVER } else { next.at() };
+        taken
     }
 }
 
@@ -346,7 +356,7 @@ impl Agenda {
     #[inline(always)]
     pub fn next(&mut self) -> Option<Due> {
         let (served, arrival) = (self.services.peek().at(), self.arrival.at());
-        let (travel, seldom) = (self.travellers.head.at(), self.seldom.at());
+        let (travel, seldom) = (self.travellers.next, self.seldom.at());
         if served < arrival.min(travel.min(seldom)) {
             Some(self.take_served())
         } else if arrival < served.min(travel.min(seldom)) {
@@ -361,7 +371,7 @@ impl Agenda {
     /// The same, in the order of planning.
     #[inline(never)]
     pub fn next_by_order(&mut self) -> Due {
-        let (served, travel) = (self.services.peek(), self.travellers.head);
+        let (served, travel) = (self.services.peek(), self.travellers.peek());
         let first = served.min(travel).min(self.arrival);
         if self.seldom < first {
             Due::Seldom

@@ -51,7 +51,10 @@ impl World<'_> {
         let flight = Flight::new(number, self.now, proxy).leaving(instance, version, luck);
         let (id, flight) = self.flights.put(flight);
         if !self.delay.is_zero() {
-            self.travel(id);
+            self.agenda.plan_at_instance(self.now + self.delay, id);
+            if self.delay >= self.patience {
+                self.line_up(id);
+            }
             return;
         }
         let server = &mut self.servers[instance.index()];
@@ -72,7 +75,6 @@ impl World<'_> {
     }
 
     /// An attempt is on the network to its instance.
-    #[inline(always)]
     pub fn travel(&mut self, id: FlightId) {
         let arrives = self.now + self.delay;
         self.agenda.plan_at_instance(arrives, id);
@@ -82,19 +84,18 @@ impl World<'_> {
     /// An attempt reaches its instance: into a slot, into the queue, or away again.
     #[inline(always)]
     pub fn reach_instance(&mut self, id: FlightId) {
-        let instance = self.flights[id].pick.instance;
-        if self.servers[instance.index()].has_free_slot(self.slots) {
-            self.serve(id);
-        } else {
-            self.find_full(id);
-        }
+        self.enter_slot(id, false);
     }
 
-    /// An attempt takes a slot that is free.
+    /// An attempt takes a slot, which is `kept` for it or must be free.
     #[inline(always)]
-    pub fn serve(&mut self, id: FlightId) {
+    fn enter_slot(&mut self, id: FlightId, kept: bool) {
         let flight = &mut self.flights[id];
         let server = &mut self.servers[flight.pick.instance.index()];
+        if !kept && !server.has_free_slot(self.slots) {
+            self.find_full(id);
+            return;
+        }
         let behaviour = &self.behaviours[flight.pick.version.index()];
         let (true, Some(errs)) = (server.plain, behaviour.errs_anyway(flight.fate)) else {
             self.serve_with_care(id);
@@ -127,7 +128,8 @@ impl World<'_> {
             self.serve_next(instance);
         }
         if self.delay.is_zero() && ending == Ending::Served {
-            self.answer_well(id);
+            let flight = self.flights[id];
+            self.answer_well(id, flight);
         } else {
             self.return_to_proxy(id, ending);
         }
@@ -142,7 +144,7 @@ impl World<'_> {
         if server.available && !server.saturated() {
             self.meter.saturated(self.now, -1);
         }
-        self.serve(next);
+        self.enter_slot(next, true);
     }
 
     /// The attempt is over at the instance; the news travels to the proxy.
@@ -166,9 +168,9 @@ impl World<'_> {
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
     #[inline(always)]
     pub fn reach_proxy(&mut self, id: FlightId) {
-        let flight = &self.flights[id];
+        let flight = self.flights[id];
         if self.features.usual && flight.is_awaited() && flight.ending == Ending::Served {
-            self.answer_well(id);
+            self.answer_well(id, flight);
         } else {
             self.reach_proxy_otherwise(id);
         }
@@ -176,9 +178,9 @@ impl World<'_> {
 
     /// Somebody waits for this attempt and gets a good answer, and nothing is out of the ordinary: the same in one go.
     #[inline(always)]
-    fn answer_well(&mut self, id: FlightId) {
+    fn answer_well(&mut self, id: FlightId, flight: Flight) {
         debug_assert!(self.now <= self.flights.gives_up(id), "a client gives up in time");
-        let Flight { number, sent, pick, proxy, attempts, .. } = self.flights[id];
+        let Flight { number, sent, pick, proxy, attempts, .. } = flight;
         if self.features.closely {
             self.look_closely(number, pick, proxy, attempts);
         } else {
