@@ -128,8 +128,14 @@ impl<T: Timed> Wheel<T> {
         *entry = Entry { key, next };
         self.ringed += 1;
         if self.near.at() == Moment::NEVER {
-            self.turn();
+            self.turn_first();
         }
+    }
+
+    /// Apart, because it is seldom that nothing is near.
+    #[inline(never)]
+    fn turn_first(&mut self) {
+        self.turn();
     }
 
     /// An entry that was never used.
@@ -173,7 +179,7 @@ impl<T: Timed> Wheel<T> {
     }
 
     /// Goes on to the next slice with entries, if there is one; nothing is near any more.
-    #[inline]
+    #[inline(always)]
     fn turn(&mut self) {
         let mut block = self.current / BLOCK;
         // All bits of its block lie ahead of the current slice.
