@@ -2,10 +2,11 @@
 
 use crate::core::draw::{Stream, below, unit};
 use crate::core::time::Span;
+use crate::scenario::normal::Normal;
 use crate::scenario::plan::{Branch, Law};
 use crate::scenario::power::two_to;
 use rand::Rng;
-use rand_distr::{Distribution, Exp1, Gamma, StandardNormal};
+use rand_distr::{Distribution, Exp1, Gamma};
 
 /// The 99th percentile of the standard normal law.
 const Z99: f64 = 2.326_347_874_040_841;
@@ -30,6 +31,8 @@ pub enum Sampler {
     Exponential(f64),
     /// Logarithm to base 2 of the median in nanoseconds, and its standard deviation.
     LogNormal {
+        /// Where it all comes from.
+        normal: &'static Normal,
         /// log2(median).
         mu: f64,
         /// log2(p99 / median) / z99.
@@ -66,7 +69,8 @@ impl Sampler {
             Law::Uniform { min, max } => Sampler::Uniform { min: ns(*min), width: ns(*max) - ns(*min) },
             Law::Exponential { mean } => Sampler::Exponential(ns(*mean)),
             Law::LogNormal { median, p99 } => {
-                Sampler::LogNormal { mu: ns(*median).log2(), sigma: (ns(*p99) / ns(*median)).log2() / Z99 }
+                let sigma = (ns(*p99) / ns(*median)).log2() / Z99;
+                Sampler::LogNormal { normal: Normal::standard(), mu: ns(*median).log2(), sigma }
             }
             Law::Gamma { mean, shape } => {
                 let gamma = Gamma::new(*shape, ns(*mean) / shape);
@@ -92,10 +96,9 @@ impl Sampler {
             Sampler::Empirical(values) => return values[below(stream.next_u64(), values.len() as u32) as usize],
             Sampler::Uniform { min, width } => min + width * unit(stream.next_u64()),
             Sampler::Exponential(mean) => mean * exponential(stream),
-            Sampler::LogNormal { mu, sigma } => {
-                let normal: f64 = StandardNormal.sample(stream);
+            Sampler::LogNormal { normal, mu, sigma } => {
                 // Beyond these lies less than a nanosecond, or more than the longest.
-                return to_nanos(two_to((mu + sigma * normal).clamp(-1.0, f64::from(LONGEST_BITS))));
+                return to_nanos(two_to((mu + sigma * normal.draw(stream)).clamp(-1.0, f64::from(LONGEST_BITS))));
             }
             Sampler::Gamma(gamma) => gamma.sample(stream),
             // 1 − u lies in (0, 1], so that the power is finite.

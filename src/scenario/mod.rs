@@ -19,6 +19,7 @@ pub mod config;
 mod entry;
 mod file;
 pub mod law;
+mod normal;
 mod origin;
 pub mod plan;
 mod power;

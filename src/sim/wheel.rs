@@ -181,31 +181,39 @@ impl<T: Timed> Wheel<T> {
     /// Goes on to the next slice with entries, if there is one; nothing is near any more.
     #[inline(always)]
     fn turn(&mut self) {
-        let mut block = self.current / BLOCK;
+        let block = &mut self.ring[(self.current / BLOCK & self.mask) as usize];
         // All bits of its block lie ahead of the current slice.
-        if self.ring[(block & self.mask) as usize].occupied == 0 {
-            match self.next_block() {
-                Some(next) => block = next,
-                None => return,
-            }
+        if block.occupied == 0 {
+            self.turn_to_next_block();
+            return;
         }
+        let (slice, index) = block.take_first();
+        self.current = self.current / BLOCK * BLOCK + slice;
+        self.take_slice_off_ring(index);
+    }
+
+    /// The same, where the block of the current slice has no other entries.
+    #[inline(never)]
+    fn turn_to_next_block(&mut self) {
+        if self.ringed == 0 {
+            self.near = T::NEVER;
+            return;
+        }
+        let mut blocks = self.current / BLOCK + 1..;
+        let occupied = |&block: &u64| self.ring[(block & self.mask) as usize].occupied != 0;
+        let block = blocks.find(occupied).expect("there are entries on the ring");
         let (slice, index) = self.ring[(block & self.mask) as usize].take_first();
         self.current = block * BLOCK + slice;
+        self.take_slice_off_ring(index);
+    }
+
+    /// The slice of the entry at `index`, its first, is the current one.
+    #[inline(always)]
+    fn take_slice_off_ring(&mut self, index: u32) {
         let next = self.take_off_ring(index);
         if next != NONE {
             self.take_others_off_ring(next);
         }
-    }
-
-    /// The block after the current one that has entries.
-    #[inline(never)]
-    fn next_block(&mut self) -> Option<u64> {
-        if self.ringed == 0 {
-            self.near = T::NEVER;
-            return None;
-        }
-        let blocks = self.current / BLOCK + 1..;
-        blocks.into_iter().find(|block| self.ring[(block & self.mask) as usize].occupied != 0)
     }
 
     /// The entry at `index` is the next one; answers which other one its slice has.
