@@ -144,7 +144,7 @@ mod tests {
     fn a_cell_counts_on_when_its_number_is_full() {
         let ms = Span::from_millis;
         let mut latencies = Latencies::default();
-        [1, 2].map(|number| latencies.record(ms(number)));
+        (1..=2).for_each(|number| latencies.record(ms(number)));
         latencies.counts[cell(1_000)] = u32::MAX - 1;
         (0..3).for_each(|_| latencies.record(ms(1)));
         let ones = u64::from(u32::MAX) + 2;

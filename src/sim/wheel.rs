@@ -124,7 +124,7 @@ impl<T: Timed> Wheel<T> {
         let index = if self.free == NONE { self.room() } else { self.free };
         let entry = &mut self.entries[index as usize];
         self.free = entry.next;
-        let next = self.ring[(slice / BLOCK & self.mask) as usize].put(slice, index);
+        let next = self.ring[((slice / BLOCK) & self.mask) as usize].put(slice, index);
         *entry = Entry { key, next };
         self.ringed += 1;
         if self.near.at() == Moment::NEVER {
@@ -181,7 +181,7 @@ impl<T: Timed> Wheel<T> {
     /// Goes on to the next slice with entries, if there is one; nothing is near any more.
     #[inline(always)]
     fn turn(&mut self) {
-        let block = &mut self.ring[(self.current / BLOCK & self.mask) as usize];
+        let block = &mut self.ring[((self.current / BLOCK) & self.mask) as usize];
         // All bits of its block lie ahead of the current slice.
         if block.occupied == 0 {
             self.turn_to_next_block();

@@ -87,9 +87,7 @@ impl Turns {
         let last = self.first.checked_sub(1).unwrap_or(self.ring.len() - 1);
         self.ring[self.first] = paid;
         self.values[place as usize].0 = paid.0;
-        if self.ring[last].0 > paid.0 {
-            self.first = self.after(self.first);
-        } else if before(self.ring[last], paid) || last == self.first {
+        if self.ring[last].0 > paid.0 || before(self.ring[last], paid) || last == self.first {
             self.first = self.after(self.first);
         } else {
             self.pass_to_the_end();
