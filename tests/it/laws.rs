@@ -165,6 +165,33 @@ impl World {
     }
 }
 
+/// Those in which requests go the usual way; half of them without a delay, and some with even services, which end when others
+/// begin.
+fn usual_worlds() -> impl Strategy<Value = World> {
+    const CARE: [&str; 3] = [
+        "passive: { max-fails: 2, fail-timeout: 5s }",
+        "breaker: { failures: 2, penalty: 1s, penalty-max: 8s }",
+        "timeout: 900ms",
+    ];
+    const AGAIN: [&str; 2] = ["backoff: { jittered: { base: 25ms, max: 250ms } }", "on: [refused, reset, error]"];
+    let care = prop_oneof![3 => Just(Vec::new()), 1 => prop::sample::subsequence(CARE.to_vec(), 1..=CARE.len())];
+    let again = prop::sample::subsequence(AGAIN.to_vec(), 0..=AGAIN.len());
+    let trials: Vec<&str> = TRIALS.into_iter().filter(|&trial| trial != SHADOW).collect();
+    let trials = prop::sample::subsequence(trials, 0..=2);
+    let delay_ms = prop_oneof![Just(0_u32), 1_u32..20];
+    let errors = prop_oneof![Just(0_u32), 1_u32..40];
+    (worlds(), care, again, trials, delay_ms, errors).prop_map(|(world, care, again, trials, delay_ms, errors)| World {
+        care,
+        again,
+        trials,
+        delay_ms,
+        errors,
+        discipline: "fifo",
+        connections: "",
+        ..world
+    })
+}
+
 /// Every proxy is reloaded in the middle of things.
 const EVENTS: &str = "events: [ { reload: { at: 15s } }, { reload: { at: 40s, proxy: 0 } } ]\n";
 
@@ -392,15 +419,26 @@ proptest! {
         prop_assert_eq!(rollcast::report::json(&forecast(&yaml)), rollcast::report::json(&forecast(&yaml)));
     }
 
-    /// Before a witness every request goes the long way.
     #[test]
     fn the_usual_way_of_a_request_leads_where_the_long_one_does(world in worlds()) {
-        let yaml = world.yaml(true);
-        let loaded = parse(&yaml, "law.yaml", Path::new("")).unwrap_or_else(|problems| panic!("{problems}\n{yaml}"));
-        for (name, strategy) in sim::runs(&loaded.scenario) {
-            let usual = sim::run(&loaded.scenario, name, strategy);
-            let long = sim::run_witnessed(&loaded.scenario, name, strategy, Arc::new(|_| ()));
-            prop_assert_eq!(format!("{usual:?}"), format!("{long:?}"), "{}\n{}", name, yaml);
-        }
+        lead_to_the_same(&world)?;
     }
+
+    /// Most worlds have something that forbids the usual way; these have not.
+    #[test]
+    fn the_usual_way_of_a_usual_request_leads_there_too(world in usual_worlds()) {
+        lead_to_the_same(&world)?;
+    }
+}
+
+/// Before a witness every request goes the long way.
+fn lead_to_the_same(world: &World) -> Result<(), TestCaseError> {
+    let yaml = world.yaml(true);
+    let loaded = parse(&yaml, "law.yaml", Path::new("")).unwrap_or_else(|problems| panic!("{problems}\n{yaml}"));
+    for (name, strategy) in sim::runs(&loaded.scenario) {
+        let usual = sim::run(&loaded.scenario, name, strategy);
+        let long = sim::run_witnessed(&loaded.scenario, name, strategy, Arc::new(|_| ()));
+        prop_assert_eq!(format!("{usual:?}"), format!("{long:?}"), "{}\n{}", name, yaml);
+    }
+    Ok(())
 }
