@@ -7,6 +7,7 @@ use crate::core::amount::Share;
 use crate::core::ids::{InstanceId, UserId};
 use crate::core::rollout::Sample;
 use crate::core::time::{Moment, Span};
+use crate::sim::features::Known;
 use crate::sim::flight::FlightId;
 use crate::sim::heap::Heap;
 use crate::sim::wheel::{Timed, Wheel};
@@ -352,11 +353,12 @@ impl Agenda {
         self.seldom = long.min(rare).min(bound);
     }
 
-    /// Takes out what is due next; `None`: ask [`Agenda::next_by_order`], since several things are due at once, or something seldom.
+    /// Takes out what is due next; `None`: ask [`Agenda::next_by_order`], since several things are due at once, or something
+    /// seldom.
     #[inline(always)]
-    pub fn next(&mut self) -> Option<Due> {
+    pub fn next<K: Known>(&mut self) -> Option<Due> {
         let (served, arrival) = (self.services.peek().at(), self.arrival.at());
-        let (travel, seldom) = (self.travellers.next, self.seldom.at());
+        let (travel, seldom) = (if K::NEAR == Some(true) { Moment::NEVER } else { self.travellers.next }, self.seldom.at());
         if served < arrival.min(travel.min(seldom)) {
             Some(self.take_served())
         } else if arrival < served.min(travel.min(seldom)) {
@@ -429,6 +431,7 @@ impl Agenda {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::features::Anything;
     use crate::core::time::Span;
 
     const SECOND: Span = Span::from_secs(1);
@@ -438,7 +441,7 @@ mod tests {
     }
 
     fn next(agenda: &mut Agenda) -> Due {
-        agenda.next().unwrap_or_else(|| agenda.next_by_order())
+        agenda.next::<Anything>().unwrap_or_else(|| agenda.next_by_order())
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::core::time::{Moment, Span};
 use crate::measure::meter::Experience;
 use crate::scenario::caller::Callers;
 use crate::sim::agenda::Event;
+use crate::sim::features::Anything;
 use crate::sim::flight::{Flight, FlightId};
 use crate::sim::world::World;
 
@@ -40,7 +41,7 @@ impl World<'_> {
         let closed = self.closed.as_mut().expect("only closed-loop users think");
         let number = Callers::number(user, closed.sent[user.index()]);
         closed.sent[user.index()] += 1;
-        self.send(number);
+        self.send::<Anything>(number);
     }
 
     /// A client sends a request that may meet what few do.

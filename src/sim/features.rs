@@ -4,6 +4,53 @@ use crate::core::proxy::Affinity;
 use crate::core::time::Span;
 use crate::scenario::plan::{Discipline, Layer, Scenario, Source};
 
+/// What is known of all requests beforehand, so that none of them is asked.
+pub trait Known {
+    /// [`Features::plain`]; false: it may be so or not.
+    const PLAIN: bool;
+    /// Whether they take no time on the network; `None`: it may be so or not.
+    const NEAR: Option<bool>;
+
+    /// [`Features::usual`]
+    #[inline(always)]
+    fn usual(features: Features) -> bool {
+        Self::PLAIN || features.usual
+    }
+
+    /// Whether attempts and answers take no time on the network.
+    #[inline(always)]
+    fn near(delay: Span) -> bool {
+        Self::NEAR.unwrap_or(delay.is_zero())
+    }
+}
+
+/// Nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Anything;
+
+/// Plain requests over a network.
+#[derive(Clone, Copy, Debug)]
+pub struct Far;
+
+/// Plain requests and no network.
+#[derive(Clone, Copy, Debug)]
+pub struct Near;
+
+impl Known for Anything {
+    const PLAIN: bool = false;
+    const NEAR: Option<bool> = None;
+}
+
+impl Known for Far {
+    const PLAIN: bool = true;
+    const NEAR: Option<bool> = Some(false);
+}
+
+impl Known for Near {
+    const PLAIN: bool = true;
+    const NEAR: Option<bool> = Some(true);
+}
+
 /// Which of its features a run makes use of.
 #[derive(Clone, Copy, Debug)]
 pub struct Features {
@@ -11,6 +58,8 @@ pub struct Features {
     pub usual: bool,
     /// A good answer means more to somebody than that it is there.
     pub closely: bool,
+    /// Requests go the usual way, a good answer means no more than that, and connections are nothing to anybody.
+    pub plain: bool,
     /// A connection leads to one instance for life.
     pub pins: bool,
     /// Clients carry cookies.
@@ -37,6 +86,8 @@ pub struct Features {
     with_slow: bool,
     /// Somebody is told of every question to the core.
     witnessed: bool,
+    /// Connections stay open between requests.
+    connected: bool,
 }
 
 impl Features {
@@ -46,6 +97,7 @@ impl Features {
         let mut features = Features {
             usual: false,
             closely: false,
+            plain: false,
             pins: scenario.proxies.layer != Layer::L7 && scenario.traffic.connections.is_some(),
             with_cookies: policy.sticky.is_some_and(|sticky| sticky.by == Affinity::Cookie),
             closed: matches!(scenario.traffic.source, Source::Closed { .. }),
@@ -59,6 +111,7 @@ impl Features {
             with_baseline: false,
             with_slow: slow_above.is_some(),
             witnessed,
+            connected: scenario.traffic.connections.is_some(),
         };
         features.look(false);
         features
@@ -72,5 +125,6 @@ impl Features {
         let at_instances = self.sharing || self.reports;
         self.usual = !(at_clients || at_proxies || at_instances || self.witnessed);
         self.closely = self.timed_proxies || self.with_baseline || self.with_slow || self.closed;
+        self.plain = self.usual && !self.closely && !self.connected;
     }
 }

@@ -8,6 +8,7 @@ use crate::measure::meter::Attempt;
 use crate::scenario::behaviour::{Circumstances, slowdown, slowed};
 use crate::scenario::plan::Scenario;
 use crate::sim::agenda::Event;
+use crate::sim::features::Anything;
 use crate::sim::flight::{Flight, FlightId, Place};
 use crate::sim::server::Phase;
 use crate::sim::usual::size_of;
@@ -183,7 +184,7 @@ impl World<'_> {
 
     /// A long service ends.
     pub fn served_late(&mut self, id: FlightId, service: u64) {
-        self.served(id, service);
+        self.served::<Anything>(id, service);
     }
 
     /// A service was cut before its end, or belongs to an instance that works on everything at once.

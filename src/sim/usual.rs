@@ -7,30 +7,31 @@ use crate::core::proxy::{Ending, Pick};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::Experience;
 use crate::scenario::plan::{Scenario, Source};
+use crate::sim::features::Known;
 use crate::sim::flight::{Flight, FlightId, Place};
 use crate::sim::world::World;
 
 impl World<'_> {
     /// The open-loop source sends a request.
     #[inline(always)]
-    pub fn arrive(&mut self) {
-        self.send(self.meter.sent());
+    pub fn arrive<K: Known>(&mut self) {
+        self.send::<K>(self.meter.sent());
     }
 
     /// A client sends the request that is called `number`, and the source goes on to the next.
     #[inline(always)]
-    pub fn send(&mut self, number: u64) {
+    pub fn send<K: Known>(&mut self, number: u64) {
         self.meter.offered();
-        if !self.features.usual {
+        if !K::usual(self.features) {
             self.await_arrival();
             self.send_unusually(number);
             return;
         }
         let call = self.callers.open(number);
-        let front = if self.links.is_empty() { call.proxy() } else { self.front_of(call.user(), call.proxy()) };
+        let front = if K::PLAIN || self.links.is_empty() { call.proxy() } else { self.front_of(call.user(), call.proxy()) };
         let proxy = self.fronts[usize::from(front)];
         match self.proxies[usize::from(proxy)].enter_at_once(self.now, || (call.user(), call.dice())) {
-            Ok(pick) => self.send_off(number, proxy, pick, call.luck()),
+            Ok(pick) => self.send_off::<K>(number, proxy, pick, call.luck()),
             Err(undecided) => {
                 self.await_arrival();
                 self.send_the_long_way(number, proxy, undecided);
@@ -40,7 +41,7 @@ impl World<'_> {
 
     /// The first attempt of a request leaves its proxy: [`World::start`] in one go.
     #[inline(always)]
-    fn send_off(&mut self, number: u64, proxy: u16, pick: Pick, mut stream: Stream) {
+    fn send_off<K: Known>(&mut self, number: u64, proxy: u16, pick: Pick, mut stream: Stream) {
         let Pick { instance, version, .. } = pick;
         self.meter.routed(version);
         let behaviour = &self.behaviours[version.index()];
@@ -50,7 +51,7 @@ impl World<'_> {
         self.await_arrival();
         let flight = Flight::new(number, self.now, proxy).leaving(instance, version, luck);
         let (id, flight) = self.flights.put(flight);
-        if !self.delay.is_zero() {
+        if !K::near(self.delay) {
             self.agenda.plan_at_instance(self.now + self.delay, id);
             if self.delay >= self.patience {
                 self.line_up(id);
@@ -111,7 +112,7 @@ impl World<'_> {
 
     /// A service ends, unless it was cut before.
     #[inline(always)]
-    pub fn served(&mut self, id: FlightId, service: u64) {
+    pub fn served<K: Known>(&mut self, id: FlightId, service: u64) {
         let flight = &self.flights[id];
         if flight.token != service || flight.place != Place::InService {
             self.served_otherwise(id, service);
@@ -119,7 +120,7 @@ impl World<'_> {
         }
         let (instance, awaited, ending) = (flight.pick.instance, flight.is_awaited(), flight.ending);
         let server = &mut self.servers[instance.index()];
-        if !(self.features.usual && server.available && awaited) {
+        if !(K::usual(self.features) && server.available && awaited) {
             self.served_with_care(id);
             return;
         }
@@ -127,9 +128,9 @@ impl World<'_> {
         if !server.queue.is_empty() {
             self.serve_next(instance);
         }
-        if self.delay.is_zero() && ending == Ending::Served {
+        if K::near(self.delay) && ending == Ending::Served {
             let flight = self.flights[id];
-            self.answer_well(id, flight);
+            self.answer_well::<K>(id, flight);
         } else {
             self.return_to_proxy(id, ending);
         }
@@ -167,10 +168,10 @@ impl World<'_> {
 
     /// The proxy learns how an attempt ended: the request is settled, or tried again.
     #[inline(always)]
-    pub fn reach_proxy(&mut self, id: FlightId) {
+    pub fn reach_proxy<K: Known>(&mut self, id: FlightId) {
         let flight = self.flights[id];
-        if self.features.usual && flight.is_awaited() && flight.ending == Ending::Served {
-            self.answer_well(id, flight);
+        if K::usual(self.features) && flight.is_awaited() && flight.ending == Ending::Served {
+            self.answer_well::<K>(id, flight);
         } else {
             self.reach_proxy_otherwise(id);
         }
@@ -178,10 +179,10 @@ impl World<'_> {
 
     /// Somebody waits for this attempt and gets a good answer, and nothing is out of the ordinary: the same in one go.
     #[inline(always)]
-    fn answer_well(&mut self, id: FlightId, flight: Flight) {
+    fn answer_well<K: Known>(&mut self, id: FlightId, flight: Flight) {
         debug_assert!(self.now <= self.flights.gives_up(id), "a client gives up in time");
         let Flight { number, sent, pick, proxy, attempts, .. } = flight;
-        if self.features.closely {
+        if !K::PLAIN && self.features.closely {
             self.look_closely(number, pick, proxy, attempts);
         } else {
             self.meter.answered(pick.version);

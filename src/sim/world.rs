@@ -18,7 +18,7 @@ use crate::scenario::origin;
 use crate::scenario::plan::{Discipline, Law, Scenario, Source};
 use crate::sim::agenda::{Agenda, Due, Event, Seldom};
 use crate::sim::deadline::Deadlines;
-use crate::sim::features::Features;
+use crate::sim::features::{Anything, Far, Features, Known, Near};
 use crate::sim::flight::Flights;
 use crate::sim::link::Link;
 use crate::sim::mirror::Flag;
@@ -176,7 +176,7 @@ impl<'a> World<'a> {
     /// Runs to the horizon.
     pub fn run(mut self) -> World<'a> {
         self.prepare();
-        while self.happen_next() {}
+        while self.happen_on() {}
         self.now = self.end;
         self.meter.tick(self.end);
         self.meter.finish();
@@ -236,25 +236,34 @@ impl<'a> World<'a> {
         self.plan_crash(instance, unit(stream.next_u64()));
     }
 
-    /// The next thing happens; answers whether there was one.
-    #[inline(always)]
-    fn happen_next(&mut self) -> bool {
-        match self.agenda.next() {
-            Some(due) => self.let_happen(due),
-            None => self.happen_otherwise(),
+    /// Things happen up to one that is out of the ordinary, and that happens too; answers whether there was one. What all
+    /// requests in between have in common is asked once for them all.
+    fn happen_on(&mut self) -> bool {
+        match (self.features.plain, self.delay.is_zero()) {
+            (true, true) => self.happen_as_usual::<Near>(),
+            (true, false) => self.happen_as_usual::<Far>(),
+            (false, _) => self.happen_as_usual::<Anything>(),
+        }
+        self.happen_otherwise()
+    }
+
+    #[inline(never)]
+    fn happen_as_usual<K: Known>(&mut self) {
+        while let Some(due) = self.agenda.next::<K>() {
+            self.let_happen::<K>(due);
         }
     }
 
     #[inline(always)]
-    fn let_happen(&mut self, due: Due) -> bool {
+    fn let_happen<K: Known>(&mut self, due: Due) -> bool {
         match due {
             Due::Arrival(at) => {
                 self.advance(at);
-                self.arrive();
+                self.arrive::<K>();
             }
             Due::Served(at, flight, service) => {
                 self.advance(at);
-                self.served(flight, service);
+                self.served::<K>(flight, service);
             }
             Due::AtInstance(at, flight) => {
                 self.advance(at);
@@ -262,18 +271,18 @@ impl<'a> World<'a> {
             }
             Due::AtProxy(at, flight) => {
                 self.advance(at);
-                self.reach_proxy(flight);
+                self.reach_proxy::<K>(flight);
             }
             Due::Seldom => return self.happen_seldom(),
         }
         true
     }
 
-    /// Apart, so that the loop knows of each source what comes of it.
+    /// Several things are due at once, or something seldom.
     #[inline(never)]
     fn happen_otherwise(&mut self) -> bool {
         let due = self.agenda.next_by_order();
-        self.let_happen(due)
+        self.let_happen::<Anything>(due)
     }
 
     #[inline(never)]

@@ -55,10 +55,18 @@ fn after<'a>(scenario: &'a Scenario, strategy: &Strategy, orders: Vec<Order>, ne
         beside(&mut world);
     }
     orders.into_iter().for_each(|order| world.carry_out(order));
-    while world.happen_next() {}
+    while world.happen_on() {}
     world.now = world.end;
     world.meter.tick(world.end);
     world
+}
+
+/// The next thing happens; answers whether there was one.
+fn happen_next(world: &mut World<'_>) -> bool {
+    match world.agenda.next::<Anything>() {
+        Some(due) => world.let_happen::<Anything>(due),
+        None => world.happen_otherwise(),
+    }
 }
 
 fn metrics(world: World<'_>) -> Metrics {
@@ -130,7 +138,7 @@ fn copies_are_as_much_work_as_their_requests() {
     let (mut busy, mut since) = ([0.0; 2], world.now);
     loop {
         let now_busy: Vec<u32> = world.servers.iter().map(|server| server.busy).collect();
-        if !world.happen_next() {
+        if !happen_next(&mut world) {
             break;
         }
         let now = world.now;
@@ -204,7 +212,7 @@ fn attempts_above_the_limit_are_slow_as_the_proxy_sees_it() {
         world.prepare();
         beside(&mut world);
         world.carry_out(Order::Weight { share: share(0.1) });
-        while world.happen_next() {}
+        while world.happen_on() {}
         let [old, new] = world.meter.tallies();
         assert!(new.attempts > 500);
         // Hardly anybody waits at the new instances.
