@@ -248,6 +248,8 @@ const NOBODY: FlightId = FlightId(0);
 pub struct Agenda {
     order: u64,
     arrival: Key,
+    /// The arrival that came before its turn.
+    passed: Key,
     /// Attempts and answers on the network.
     travellers: Line,
     /// The next ones; those that end long after the others are in `long_services`.
@@ -269,6 +271,7 @@ impl Agenda {
         Agenda {
             order: 0,
             arrival: Key::NEVER,
+            passed: Key::new(Moment::START, 0, NOBODY),
             travellers: Line::new(),
             services: Wheel::new(services, longest),
             long_services: Heap::new(),
@@ -370,7 +373,24 @@ impl Agenda {
         }
     }
 
-    /// The same, in the order of planning.
+    /// When the next request arrives, if nothing but ends of services comes before; which of those do, it remembers.
+    #[inline(always)]
+    pub fn pass_to_arrival(&mut self) -> Option<Moment> {
+        let at = self.arrival.at();
+        let passes = at < self.seldom.at();
+        passes.then(|| {
+            self.passed = self.arrival;
+            at
+        })
+    }
+
+    /// Takes out the next end of a service, if it comes before the last answer of [`Agenda::pass_to_arrival`].
+    #[inline(always)]
+    pub fn next_passed(&mut self) -> Option<Due> {
+        (self.services.peek() < self.passed).then(|| self.take_served())
+    }
+
+    /// The same as [`Agenda::next`], in the order of planning.
     #[inline(never)]
     pub fn next_by_order(&mut self) -> Due {
         let (served, travel) = (self.services.peek(), self.travellers.peek());

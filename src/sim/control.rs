@@ -148,6 +148,7 @@ impl World<'_> {
         }
         let shutdown = self.scenario.fleet.shutdown;
         self.agenda.plan(self.now + shutdown.drain, Event::Kill(instance));
+        self.careful_until = self.careful_until.max(self.now + shutdown.drain);
         if shutdown.delay.is_zero() {
             self.stop_accepting(instance);
         } else {

@@ -10,6 +10,8 @@ pub trait Known {
     const PLAIN: bool;
     /// Whether they take no time on the network; `None`: it may be so or not.
     const NEAR: Option<bool>;
+    /// Whether they are sent ahead of answers to earlier ones.
+    const AHEAD: bool;
 
     /// [`Features::usual`]
     #[inline(always)]
@@ -36,19 +38,32 @@ pub struct Far;
 #[derive(Clone, Copy, Debug)]
 pub struct Near;
 
+/// The same, sent ahead of answers to earlier ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead;
+
 impl Known for Anything {
     const PLAIN: bool = false;
     const NEAR: Option<bool> = None;
+    const AHEAD: bool = false;
 }
 
 impl Known for Far {
     const PLAIN: bool = true;
     const NEAR: Option<bool> = Some(false);
+    const AHEAD: bool = false;
 }
 
 impl Known for Near {
     const PLAIN: bool = true;
     const NEAR: Option<bool> = Some(true);
+    const AHEAD: bool = false;
+}
+
+impl Known for Ahead {
+    const PLAIN: bool = true;
+    const NEAR: Option<bool> = Some(true);
+    const AHEAD: bool = true;
 }
 
 /// Which of its features a run makes use of.

@@ -15,6 +15,7 @@ const NONE: u32 = u32::MAX;
 
 /// One user request and its present attempt. What only some requests need is kept elsewhere, so that one fills a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub struct Flight {
     /// Names the request: who asks, how large it is and its luck follow from that.
     pub number: u64,

@@ -6,6 +6,7 @@
 
 mod again;
 mod agenda;
+mod ahead;
 mod client;
 mod control;
 mod deadline;

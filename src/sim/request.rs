@@ -174,6 +174,7 @@ impl World<'_> {
         let service = self.agenda.plan_served(until, id);
         let flight = &mut self.flights[id];
         flight.serve(errs, service);
+        self.careful_until = self.careful_until.max(until);
         let server = &mut self.servers[flight.pick.instance.index()];
         if self.features.reports {
             server.aside.answers.pass(self.now, server.busy);

@@ -25,6 +25,7 @@ pub enum Phase {
 
 /// One instance. What only some runs need is kept elsewhere, so that large fleets stay in the cache.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct Server {
     /// What it runs.
     pub version: VersionId,

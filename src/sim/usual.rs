@@ -33,6 +33,9 @@ impl World<'_> {
         match self.proxies[usize::from(proxy)].enter_at_once(self.now, || (call.user(), call.dice())) {
             Ok(pick) => self.send_off::<K>(number, proxy, pick, call.luck()),
             Err(undecided) => {
+                if K::AHEAD {
+                    self.catch_up();
+                }
                 self.await_arrival();
                 self.send_the_long_way(number, proxy, undecided);
             }
@@ -59,7 +62,13 @@ impl World<'_> {
             return;
         }
         let server = &mut self.servers[instance.index()];
-        if !server.has_free_slot(self.slots) {
+        let free = server.has_free_slot(self.slots);
+        if K::AHEAD && !(free && server.plain && errs == Some(false)) {
+            self.catch_up();
+            self.reach_instance(id);
+            return;
+        }
+        if !free {
             self.find_full(id);
             return;
         }
@@ -70,6 +79,9 @@ impl World<'_> {
         let work = Span::from_nanos(luck.work_ns);
         server.begin(&mut self.meter, self.now);
         flight.serve(errs, self.agenda.plan_served(self.now + work, id));
+        if errs {
+            self.careful_until = self.careful_until.max(self.now + work);
+        }
         if work >= self.patience {
             self.line_up(id);
         }
@@ -105,6 +117,9 @@ impl World<'_> {
         let until = self.now + Span::from_nanos(flight.token);
         server.begin(&mut self.meter, self.now);
         flight.serve(errs, self.agenda.plan_served(until, id));
+        if errs {
+            self.careful_until = self.careful_until.max(until);
+        }
         if (until + self.delay).since(flight.sent) >= self.patience {
             self.line_up(id);
         }

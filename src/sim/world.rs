@@ -72,6 +72,10 @@ pub(super) struct World<'a> {
     /// By the number of a proxy: the share of the requests that it copies.
     pub mirrors: Vec<Share>,
     pub mirror_luck: Family,
+    /// Requests are being sent ahead of answers to earlier ones.
+    pub ahead: bool,
+    /// Until then, answers may matter to requests that come after them.
+    pub careful_until: Moment,
     /// Instances that exist, and those that wait for the quota to let them.
     pub existing: u32,
     pub pending: VecDeque<InstanceId>,
@@ -121,6 +125,9 @@ impl<'a> World<'a> {
         let slow_above = strategy.and_then(Strategy::slow_above);
         let services = u64::from(scenario.fleet.size) * u64::from(scenario.fleet.slots);
         let patience = scenario.traffic.timeout.into_iter().chain(scenario.proxies.timeout).min();
+        let front = |number| Front::new(Moment::START, policy.clone(), split, seed, number, witness.clone());
+        let proxies: Vec<Front> = (0..scenario.proxies.count).map(front).collect();
+        let minds_answers = proxies.iter().any(|front| front.proxy().minds_answers());
         World {
             scenario,
             now: Moment::START,
@@ -128,9 +135,7 @@ impl<'a> World<'a> {
             agenda: Agenda::new(services, longest(scenario), end),
             flights: Flights::new(patience),
             deadlines: Deadlines::new(),
-            proxies: (0..scenario.proxies.count)
-                .map(|number| Front::new(Moment::START, policy.clone(), split, seed, number, witness.clone()))
-                .collect(),
+            proxies,
             fronts: (0..scenario.proxies.count).collect(),
             dues: vec![Moment::NEVER; count],
             shares: vec![None; count],
@@ -151,6 +156,8 @@ impl<'a> World<'a> {
             flag: None,
             mirrors: vec![Share::NONE; count],
             mirror_luck: seed.family("mirror"),
+            ahead: false,
+            careful_until: if minds_answers { Moment::NEVER } else { Moment::START },
             existing: 0,
             pending: VecDeque::new(),
             had_to_wait: 0,
@@ -240,6 +247,7 @@ impl<'a> World<'a> {
     /// requests in between have in common is asked once for them all.
     fn happen_on(&mut self) -> bool {
         match (self.features.plain, self.delay.is_zero()) {
+            (true, true) if self.careful_until < Moment::NEVER => self.happen_in_rows(),
             (true, true) => self.happen_as_usual::<Near>(),
             (true, false) => self.happen_as_usual::<Far>(),
             (false, _) => self.happen_as_usual::<Anything>(),
@@ -255,7 +263,7 @@ impl<'a> World<'a> {
     }
 
     #[inline(always)]
-    fn let_happen<K: Known>(&mut self, due: Due) -> bool {
+    pub fn let_happen<K: Known>(&mut self, due: Due) -> bool {
         match due {
             Due::Arrival(at) => {
                 self.advance(at);

@@ -490,6 +490,11 @@ impl Proxy {
         self.sides.iter().any(|side| side.slow_start_protects_nothing(now))
     }
 
+    /// Whether anything depends on how and when attempts end that end well.
+    pub fn minds_answers(&self) -> bool {
+        self.minds > Minds::Nothing || self.keeps_books || self.policy.limits.requests < u32::MAX
+    }
+
     /// Attempts under way.
     pub fn active(&self) -> u32 {
         self.active

@@ -1,0 +1,62 @@
+//! Where answers matter to nobody but to who counts them, requests are sent ahead of them, and the answers caught up with.
+//!
+//! A processor guesses badly whether the next event is a request or an answer. Under a rotation, without a delay, with slots
+//! free and no error under way, the one does not depend on the other, and many of a kind can happen in a row. The result is
+//! the same to the last bit: whatever takes a closer look happens in its order.
+
+use crate::core::time::{Moment, Span};
+use crate::sim::agenda::Due;
+use crate::sim::features::{Ahead, Near};
+use crate::sim::world::World;
+
+/// So many requests are sent before answers are caught up with: enough for long rows, and few enough to stay in the cache.
+const ROW_MAX: u32 = 64;
+/// While somebody queues, it is looked this often whether still so.
+const LOOK: Span = Span::from_millis(1);
+
+impl World<'_> {
+    /// Things happen up to one that is out of the ordinary, requests ahead of answers where they can.
+    #[inline(never)]
+    pub fn happen_in_rows(&mut self) {
+        loop {
+            if self.now > self.careful_until {
+                self.run_ahead();
+            }
+            let Some(due) = self.agenda.next::<Near>() else { return };
+            self.let_happen::<Near>(due);
+        }
+    }
+
+    /// Sends requests as long as nothing else but answers would come in between, and then lets the answers come.
+    #[inline(never)]
+    fn run_ahead(&mut self) {
+        if self.meter.anybody_queues() {
+            self.careful_until = self.now + LOOK;
+            return;
+        }
+        self.ahead = true;
+        for _ in 0..ROW_MAX {
+            let Some(at) = self.agenda.pass_to_arrival() else { break };
+            self.now = at;
+            self.arrive::<Ahead>();
+            if !self.ahead {
+                return;
+            }
+        }
+        self.catch_up();
+    }
+
+    /// Lets the answers come that were passed over: what happens next may depend on them.
+    #[inline(never)]
+    pub fn catch_up(&mut self) {
+        self.ahead = false;
+        let now = self.now;
+        let mut before = Moment::START;
+        while let Some(Due::Served(at, flight, service)) = self.agenda.next_passed() {
+            assert!(at >= before, "time went backwards");
+            (self.now, before) = (at, at);
+            self.served::<Near>(flight, service);
+        }
+        self.now = now;
+    }
+}
