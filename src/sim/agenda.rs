@@ -25,8 +25,8 @@ const ORDER_MAX: u64 = 1 << (63 - FLIGHT_BITS);
 pub enum Due {
     /// The source has a request.
     Arrival(Moment),
-    /// An attempt reaches its instance.
-    AtInstance(Moment, FlightId),
+    /// An attempt reaches its instance; with the number of its way.
+    AtInstance(Moment, FlightId, u64),
     /// An answer, or the news of a failure, reaches the proxy.
     AtProxy(Moment, FlightId),
     /// A service ends; stale unless the flight still carries this number.
@@ -291,11 +291,11 @@ impl Agenda {
         };
     }
 
-    /// An attempt reaches its instance at `at`, which never lies before an earlier call's, nor before one's for the way back.
+    /// An attempt reaches its instance at `at`, which never lies before an earlier call's, nor before one's for the way back;
+    /// `order` is its number.
     #[inline(always)]
-    pub fn plan_at_instance(&mut self, at: Moment, flight: FlightId) {
-        let key = self.next_key(at, flight);
-        self.travellers.push(key);
+    pub fn plan_at_instance(&mut self, at: Moment, flight: FlightId, order: u64) {
+        self.travellers.push(Key::new(at, order, flight));
     }
 
     /// News reaches the proxy at `at`, which never lies before an earlier call's, nor before one's for the way there.
@@ -305,14 +305,19 @@ impl Agenda {
         self.travellers.push(key);
     }
 
-    /// A service ends at `at`; returns the number by which to tell it from a stale one.
+    /// A service ends at `at`; its number, `order`, tells it from a stale one.
     #[inline(always)]
-    pub fn plan_served(&mut self, at: Moment, flight: FlightId) -> u64 {
-        let key = self.next_key(at, flight);
+    pub fn plan_served(&mut self, at: Moment, flight: FlightId, order: u64) {
+        let key = Key::new(at, order, flight);
         if !self.services.push(key) {
             self.plan_long_service(key);
         }
-        key.order()
+    }
+
+    /// Whether nothing is to happen up to `at` but what always happens, as far as it is known now.
+    #[inline(always)]
+    pub fn is_quiet_until(&self, at: Moment) -> bool {
+        at < self.seldom.at()
     }
 
     #[inline(never)]
@@ -417,7 +422,7 @@ impl Agenda {
         let key = self.travellers.pop();
         match key.is_back() {
             true => Due::AtProxy(key.at(), key.flight()),
-            false => Due::AtInstance(key.at(), key.flight()),
+            false => Due::AtInstance(key.at(), key.flight(), key.order()),
         }
     }
 
@@ -441,10 +446,16 @@ impl Agenda {
         Some((first.at(), due))
     }
 
+    /// The number of what is planned next: of things at the same moment the one that got its number first is first.
+    #[inline(always)]
+    pub fn next_order(&mut self) -> u64 {
+        self.order += 1;
+        self.order
+    }
+
     #[inline(always)]
     fn next_key(&mut self, at: Moment, flight: FlightId) -> Key {
-        self.order += 1;
-        Key::new(at, self.order, flight)
+        Key::new(at, self.next_order(), flight)
     }
 }
 
@@ -464,16 +475,22 @@ mod tests {
         agenda.next::<Anything>().unwrap_or_else(|| agenda.next_by_order())
     }
 
+    fn plan_served(agenda: &mut Agenda, at: Moment, flight: FlightId) {
+        let order = agenda.next_order();
+        agenda.plan_served(at, flight, order);
+    }
+
     #[test]
     fn ties_go_in_the_order_of_planning_whatever_the_kind() {
         let at = Moment::START + SECOND;
         let mut agenda = agenda(at + Span::from_nanos(1));
         agenda.plan(at, Event::Tick);
         agenda.plan_at_proxy(at, FlightId(3));
-        agenda.plan_served(at, FlightId(4));
+        plan_served(&mut agenda, at, FlightId(4));
         agenda.plan_arrival(Some(at));
-        agenda.plan_at_instance(at, FlightId(5));
-        agenda.plan_served(at, FlightId(6));
+        let order = agenda.next_order();
+        agenda.plan_at_instance(at, FlightId(5), order);
+        plan_served(&mut agenda, at, FlightId(6));
         agenda.plan_expiry(at);
         let mut seen = Vec::new();
         loop {
@@ -485,7 +502,7 @@ mod tests {
                     agenda.plan_arrival(None);
                     (moment, 'a')
                 }
-                Due::AtInstance(moment, _) => (moment, 'i'),
+                Due::AtInstance(moment, ..) => (moment, 'i'),
                 Due::Seldom => match agenda.next_seldom() {
                     None => break,
                     Some((moment, Seldom::Expiry)) => {
@@ -507,7 +524,7 @@ mod tests {
         let (second, later) = (Moment::START + SECOND, Moment::START + SECOND + SECOND);
         let mut agenda = agenda(later);
         agenda.plan_first(later, Event::Tick);
-        agenda.plan_served(later, FlightId(1));
+        plan_served(&mut agenda, later, FlightId(1));
         agenda.plan_expiry(later);
         agenda.plan_arrival(Some(later));
         agenda.plan_at_proxy(later, FlightId(2));

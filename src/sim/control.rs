@@ -148,7 +148,8 @@ impl World<'_> {
         }
         let shutdown = self.scenario.fleet.shutdown;
         self.agenda.plan(self.now + shutdown.drain, Event::Kill(instance));
-        self.careful_until = self.careful_until.max(self.now + shutdown.drain);
+        self.finishing_until = self.finishing_until.max(self.now + shutdown.drain);
+        self.careful_until = self.careful_until.max(self.finishing_until);
         if shutdown.delay.is_zero() {
             self.stop_accepting(instance);
         } else {

@@ -38,7 +38,7 @@ impl World<'_> {
     /// Begins to boot, which ends with the first answer or, where it never becomes ready, with a crash.
     fn boot(&mut self, instance: InstanceId) {
         let server = &mut self.servers[instance.index()];
-        server.started = self.now;
+        server.aside.started = self.now;
         let life = server.life;
         let mut stream = self.scenario.seed.stream("boot", u64::from(instance.0) << 32 | u64::from(life));
         server.doomed |= self.behaviours[server.version.index()].never_starts(unit(stream.next_u64()));
@@ -126,7 +126,7 @@ impl World<'_> {
     fn back_off(&mut self, instance: InstanceId) -> Span {
         let restart = self.scenario.fleet.restart;
         let server = &mut self.servers[instance.index()];
-        if server.started == Moment::NEVER || self.now.since(server.started) >= restart.reset {
+        if server.aside.started == Moment::NEVER || self.now.since(server.aside.started) >= restart.reset {
             server.crashes = 0;
         }
         server.crashes += 1;
@@ -161,7 +161,7 @@ impl World<'_> {
     /// When an instance was or will be probed first in this life. Those that were there before the start are at a random
     /// phase of the period.
     fn first_probe(&self, instance: InstanceId, probe: Readiness) -> Moment {
-        match self.servers[instance.index()].started {
+        match self.servers[instance.index()].aside.started {
             Moment::NEVER => {
                 let mut stream = self.scenario.seed.stream("readiness", u64::from(instance.0));
                 Moment::START + probe.period.scaled(unit(stream.next_u64()))

@@ -70,7 +70,7 @@ impl World<'_> {
             self.time_attempt(id);
         }
         if self.delay.is_zero() {
-            self.reach_instance(id);
+            self.enter_slot(id, None, false);
         } else {
             self.travel(id);
         }
@@ -168,12 +168,12 @@ impl World<'_> {
 
     /// An attempt takes a slot that is free, and what it meets there takes a closer look.
     #[inline(never)]
-    pub fn serve_with_care(&mut self, id: FlightId) {
+    pub fn serve_with_care(&mut self, id: FlightId, order: u64) {
         let (errs, work) = self.begin_service(id);
         let until = self.now + work;
-        let service = self.agenda.plan_served(until, id);
+        self.agenda.plan_served(until, id, order);
         let flight = &mut self.flights[id];
-        flight.serve(errs, service);
+        flight.serve(errs, order);
         self.careful_until = self.careful_until.max(until);
         let server = &mut self.servers[flight.pick.instance.index()];
         if self.features.reports {

@@ -33,8 +33,6 @@ pub struct Server {
     pub phase: Phase,
     /// Counts its starts, so that news from an earlier life is known as stale.
     pub life: u32,
-    /// When it began to boot in this life; `NEVER`: long before the start of the run.
-    pub started: Moment,
     /// It belongs to the fresh baseline of a gate: what it does counts apart.
     pub baseline: bool,
     /// It never becomes ready: every boot ends with a crash.
@@ -49,8 +47,10 @@ pub struct Server {
     pub available: bool,
     /// Proxies that list it.
     pub listings: u32,
-    /// Slots in use.
+    /// Slots in use, or that are sure to be in use when an attempt arrives that is on its way.
     pub busy: u32,
+    /// Attempts on their way that may find no free slot.
+    pub coming: u32,
     /// Attempts that wait for a slot.
     pub queue: Queue,
     /// It works on more attempts than it has slots.
@@ -67,6 +67,8 @@ pub struct Server {
 /// What only some runs need of an instance.
 #[derive(Clone, Debug)]
 pub struct Aside {
+    /// When it began to boot in this life; `NEVER`: long before the start of the run.
+    pub started: Moment,
     /// What it works on at once, where it does not serve one after the other.
     pub sharing: Sharing,
     /// Its answers a second, for balancers that go by reports.
@@ -84,7 +86,6 @@ impl Server {
             version,
             phase: Phase::Pending,
             life: 0,
-            started: Moment::NEVER,
             baseline: false,
             doomed: false,
             crashes: 0,
@@ -93,10 +94,11 @@ impl Server {
             available: false,
             listings: 0,
             busy: 0,
+            coming: 0,
             queue: Queue::EMPTY,
             crowded: false,
             plain: false,
-            aside: Box::new(Aside { sharing: Sharing::new(), answers: Answers::default() }),
+            aside: Box::new(Aside { started: Moment::NEVER, sharing: Sharing::new(), answers: Answers::default() }),
             ready_at: Moment::START,
         }
     }
@@ -110,6 +112,12 @@ impl Server {
     #[inline(always)]
     pub fn has_free_slot(&self, slots: u32) -> bool {
         self.phase == Phase::Up && self.busy < slots
+    }
+
+    /// Whether an attempt that leaves its proxy now is sure to find a free slot, unless the instance leaves.
+    #[inline(always)]
+    pub fn takes_in_for_sure(&self, slots: u32) -> bool {
+        self.coming == 0 && self.plain && self.has_free_slot(slots)
     }
 
     /// A slot becomes busy.

@@ -129,7 +129,11 @@ impl World<'_> {
         }
         (server.busy, server.crowded) = (busy, crowded);
         server.aside.sharing.planned = match server.aside.sharing.next(slots) {
-            Some((at, flight)) => self.agenda.plan_served(at, flight),
+            Some((at, flight)) => {
+                let order = self.agenda.next_order();
+                self.agenda.plan_served(at, flight, order);
+                order
+            }
             None => 0,
         };
     }

@@ -54,18 +54,32 @@ impl World<'_> {
         self.await_arrival();
         let flight = Flight::new(number, self.now, proxy).leaving(instance, version, luck);
         let (id, flight) = self.flights.put(flight);
+        let order = self.agenda.next_order();
+        let server = &mut self.servers[instance.index()];
         if !K::near(self.delay) {
-            self.agenda.plan_at_instance(self.now + self.delay, id);
+            let arrives = self.now + self.delay;
+            let sure = server.takes_in_for_sure(self.slots) && self.now > self.finishing_until;
+            if let (true, true, Some(errs)) = (K::PLAIN && sure, self.agenda.is_quiet_until(arrives), errs) {
+                let until = arrives + Span::from_nanos(luck.work_ns);
+                server.begin(&mut self.meter, arrives);
+                flight.serve(errs, order);
+                self.agenda.plan_served(until, id, order);
+                if (until + self.delay).since(self.now) >= self.patience {
+                    self.line_up(id);
+                }
+                return;
+            }
+            server.coming += 1;
+            self.agenda.plan_at_instance(arrives, id, order);
             if self.delay >= self.patience {
                 self.line_up(id);
             }
             return;
         }
-        let server = &mut self.servers[instance.index()];
         let free = server.has_free_slot(self.slots);
         if K::AHEAD && !(free && server.plain && errs == Some(false)) {
             self.catch_up();
-            self.reach_instance(id);
+            self.enter_slot(id, Some(order), false);
             return;
         }
         if !free {
@@ -73,16 +87,17 @@ impl World<'_> {
             return;
         }
         let (true, Some(errs)) = (server.plain, errs) else {
-            self.serve_with_care(id);
+            self.serve_with_care(id, order);
             return;
         };
-        let work = Span::from_nanos(luck.work_ns);
+        let until = self.now + Span::from_nanos(luck.work_ns);
         server.begin(&mut self.meter, self.now);
-        flight.serve(errs, self.agenda.plan_served(self.now + work, id));
+        flight.serve(errs, order);
+        self.agenda.plan_served(until, id, order);
         if errs {
-            self.careful_until = self.careful_until.max(self.now + work);
+            self.careful_until = self.careful_until.max(until);
         }
-        if work >= self.patience {
+        if until.since(self.now) >= self.patience {
             self.line_up(id);
         }
     }
@@ -90,33 +105,38 @@ impl World<'_> {
     /// An attempt is on the network to its instance.
     pub fn travel(&mut self, id: FlightId) {
         let arrives = self.now + self.delay;
-        self.agenda.plan_at_instance(arrives, id);
+        self.servers[self.flights[id].pick.instance.index()].coming += 1;
+        let order = self.agenda.next_order();
+        self.agenda.plan_at_instance(arrives, id, order);
         self.stays(id, arrives);
     }
 
     /// An attempt reaches its instance: into a slot, into the queue, or away again.
     #[inline(always)]
-    pub fn reach_instance(&mut self, id: FlightId) {
-        self.enter_slot(id, false);
+    pub fn reach_instance(&mut self, id: FlightId, order: u64) {
+        self.servers[self.flights[id].pick.instance.index()].coming -= 1;
+        self.enter_slot(id, Some(order), false);
     }
 
-    /// An attempt takes a slot, which is `kept` for it or must be free.
+    /// An attempt takes a slot, which is `kept` for it or must be free. It has a number from the network, or gets one.
     #[inline(always)]
-    fn enter_slot(&mut self, id: FlightId, kept: bool) {
+    pub fn enter_slot(&mut self, id: FlightId, order: Option<u64>, kept: bool) {
         let flight = &mut self.flights[id];
         let server = &mut self.servers[flight.pick.instance.index()];
         if !kept && !server.has_free_slot(self.slots) {
             self.find_full(id);
             return;
         }
+        let order = order.unwrap_or_else(|| self.agenda.next_order());
         let behaviour = &self.behaviours[flight.pick.version.index()];
         let (true, Some(errs)) = (server.plain, behaviour.errs_anyway(flight.fate)) else {
-            self.serve_with_care(id);
+            self.serve_with_care(id, order);
             return;
         };
         let until = self.now + Span::from_nanos(flight.token);
         server.begin(&mut self.meter, self.now);
-        flight.serve(errs, self.agenda.plan_served(until, id));
+        flight.serve(errs, order);
+        self.agenda.plan_served(until, id, order);
         if errs {
             self.careful_until = self.careful_until.max(until);
         }
@@ -160,7 +180,7 @@ impl World<'_> {
         if server.available && !server.saturated() {
             self.meter.saturated(self.now, -1);
         }
-        self.enter_slot(next, true);
+        self.enter_slot(next, None, true);
     }
 
     /// The attempt is over at the instance; the news travels to the proxy.

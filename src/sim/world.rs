@@ -76,6 +76,8 @@ pub(super) struct World<'a> {
     pub ahead: bool,
     /// Until then, answers may matter to requests that come after them.
     pub careful_until: Moment,
+    /// Until then an instance may be gone as soon as it has nothing left to do.
+    pub finishing_until: Moment,
     /// Instances that exist, and those that wait for the quota to let them.
     pub existing: u32,
     pub pending: VecDeque<InstanceId>,
@@ -157,6 +159,7 @@ impl<'a> World<'a> {
             mirrors: vec![Share::NONE; count],
             mirror_luck: seed.family("mirror"),
             ahead: false,
+            finishing_until: Moment::START,
             careful_until: if minds_answers { Moment::NEVER } else { Moment::START },
             existing: 0,
             pending: VecDeque::new(),
@@ -273,9 +276,9 @@ impl<'a> World<'a> {
                 self.advance(at);
                 self.served::<K>(flight, service);
             }
-            Due::AtInstance(at, flight) => {
+            Due::AtInstance(at, flight, order) => {
                 self.advance(at);
-                self.reach_instance(flight);
+                self.reach_instance(flight, order);
             }
             Due::AtProxy(at, flight) => {
                 self.advance(at);
