@@ -55,22 +55,57 @@ impl<K: Rank> Tournament<K> {
     /// Gives `place` another key, or lets it take part.
     #[inline(always)]
     pub fn set(&mut self, place: usize, key: K) {
+        match <&mut [K; 32]>::try_from(self.nodes.as_mut_slice()) {
+            Ok(nodes) => climb_in::<K, 32>(nodes, place, key),
+            Err(_) => self.set_among_many(place, key),
+        }
+    }
+
+    #[inline(never)]
+    fn set_among_many(&mut self, place: usize, key: K) {
         let nodes = self.nodes.as_mut_slice();
-        let (leaves, mask) = (nodes.len() / 2, nodes.len() - 1);
-        assert!(place < leaves, "there is room for {leaves} places");
-        let (mut at, mut winner) = (leaves + place, key);
-        // The mask changes nothing; with it a look-up need not be checked.
-        nodes[at & mask] = winner;
-        while at > 1 {
-            winner = winner.min(nodes[(at ^ 1) & mask]);
-            at /= 2;
-            nodes[at & mask] = winner;
+        match nodes.len() {
+            64 => climb_in::<K, 64>(nodes, place, key),
+            128 => climb_in::<K, 128>(nodes, place, key),
+            256 => climb_in::<K, 256>(nodes, place, key),
+            512 => climb_in::<K, 512>(nodes, place, key),
+            1024 => climb_in::<K, 1024>(nodes, place, key),
+            2048 => climb_in::<K, 2048>(nodes, place, key),
+            _ => climb(nodes, place, key),
         }
     }
 
     /// `place` takes part no longer.
     pub fn remove(&mut self, place: usize) {
         self.set(place, K::ABSENT);
+    }
+}
+
+/// The same as [`climb`], where the number of matches is known beforehand.
+#[inline(always)]
+fn climb_in<K: Rank, const N: usize>(nodes: &mut [K], place: usize, key: K) {
+    let Ok(nodes) = <&mut [K; N]>::try_from(nodes) else { return };
+    assert!(place < N / 2, "there is room for {} places", N / 2);
+    let (mut at, mut winner) = (N / 2 + place, key);
+    nodes[at % N] = winner;
+    for _ in 0..N.ilog2() - 1 {
+        winner = winner.min(nodes[(at ^ 1) % N]);
+        at /= 2;
+        nodes[at % N] = winner;
+    }
+}
+
+#[inline(always)]
+fn climb<K: Rank>(nodes: &mut [K], place: usize, key: K) {
+    let (leaves, mask) = (nodes.len() / 2, nodes.len() - 1);
+    assert!(place < leaves, "there is room for {leaves} places");
+    let (mut at, mut winner) = (leaves + place, key);
+    // The mask changes nothing; with it a look-up need not be checked.
+    nodes[at & mask] = winner;
+    while at > 1 {
+        winner = winner.min(nodes[(at ^ 1) & mask]);
+        at /= 2;
+        nodes[at & mask] = winner;
     }
 }
 
