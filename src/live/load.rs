@@ -148,7 +148,7 @@ fn settle(site: &Site, number: u64, caller: &Caller, request: Request, good: boo
             exposed: trip.exposed,
             harmed: !good && last.is_some() && last == new && !old_too(site, number, caller.user, trip, request),
         };
-        books.meter.experienced(caller.user, experience);
+        books.meter.experienced(|| caller.user, experience);
     });
 }
 

@@ -267,20 +267,20 @@ impl Meter {
     }
 
     /// The user whose request was settled went through that.
-    pub fn experienced(&mut self, user: UserId, experience: Experience) {
+    pub fn experienced(&mut self, user: impl Fn() -> UserId, experience: Experience) {
         if !self.follows_users {
             return;
         }
         if let Some(version) = experience.answered {
-            self.users.saw(user, Some(version) == self.new);
+            self.users.saw(&user, Some(version) == self.new);
         }
         if experience.exposed {
             self.sums.exposed += 1;
-            self.users.expose(user);
+            self.users.expose(&user);
         }
         if experience.harmed {
             self.sums.harmed += 1;
-            self.users.harm(user);
+            self.users.harm(&user);
         }
     }
 

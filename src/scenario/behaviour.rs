@@ -19,7 +19,7 @@ pub struct Behaviour {
     errors: Errors,
     /// Whether errors depend on nothing but luck and age, which nearly always is so.
     plain: bool,
-    /// Whether they depend on nothing but luck, and take as long as good answers.
+    /// Whether they depend on nothing but luck.
     ageless: bool,
     /// Whether there are no errors at all.
     faultless: bool,
@@ -45,7 +45,7 @@ pub struct Circumstances {
 pub struct Luck {
     /// In [0, 1]: below the error rate is an error.
     pub fate: f64,
-    /// Service time at a warm instance, in nanoseconds.
+    /// Service time at a warm instance, in nanoseconds; that of an error, if there is no doubt that it is one.
     pub work_ns: u64,
 }
 
@@ -60,7 +60,7 @@ impl Behaviour {
             slowdown: (version.slowdown != 1.0).then_some(version.slowdown),
             errors: version.errors,
             plain,
-            ageless: plain && version.errors.after.is_zero() && version.errors.latency.is_none(),
+            ageless: plain && version.errors.after.is_zero(),
             faultless: plain && version.errors.rate == Share::NONE,
             fails_to_start: version.fails_to_start.value(),
             crashes_after: version.crashes_after.as_ref().map(Sampler::new),
@@ -74,11 +74,22 @@ impl Behaviour {
         let fate = if self.faultless { 1.0 } else { unit(stream.ahead()) };
         stream.skip(1);
         let work_ns = self.service.draw_for(stream, size);
-        Luck { fate, work_ns: self.slowdown.map_or(work_ns, |factor| slowed(work_ns, factor)) }
+        let work_ns = self.slowdown.map_or(work_ns, |factor| slowed(work_ns, factor));
+        let luck = Luck { fate, work_ns };
+        if self.errors.latency.is_some() { self.hasten(luck) } else { luck }
     }
 
-    /// Whether an attempt with this `fate` meets an error, where that does not depend on what it finds at its instance, and
-    /// takes as long as it would otherwise; `None`: take a closer look.
+    /// Errors take another time.
+    #[inline(never)]
+    fn hasten(&self, luck: Luck) -> Luck {
+        match (self.errors.latency, self.errs_anyway(luck.fate)) {
+            (Some(latency), Some(true)) => Luck { work_ns: latency.nanos(), ..luck },
+            _ => luck,
+        }
+    }
+
+    /// Whether an attempt with this `fate` meets an error, where that does not depend on what it finds at its instance; `None`:
+    /// take a closer look.
     #[inline(always)]
     pub fn errs_anyway(&self, fate: f64) -> Option<bool> {
         self.ageless.then_some(fate < self.errors.rate.value())

@@ -118,7 +118,7 @@ impl World<'_> {
             exposed: self.flights.exposed(id, self.meter.new_version()),
             harmed: !good && tried && self.harmed_by_new(id),
         };
-        self.meter.experienced(user, experience);
+        self.meter.experienced(|| user, experience);
         self.flights.cancel_expiry(id);
         if self.closed.is_some() {
             self.think(user);

@@ -227,7 +227,8 @@ impl World<'_> {
         if self.meter.follows_users() {
             let exposed = self.flights.exposed(id, self.meter.new_version());
             let experience = Experience { answered: Some(pick.version), exposed, harmed: false };
-            self.meter.experienced(self.user_of(number), experience);
+            let callers = &self.callers;
+            self.meter.experienced(|| callers.open(number).user(), experience);
         }
         self.flights.remove(id);
     }

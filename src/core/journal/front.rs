@@ -97,6 +97,7 @@ impl Front {
     }
 
     /// [`Proxy::enter_after`]
+    #[inline(always)]
     pub fn enter_after(
         &mut self,
         now: Moment,

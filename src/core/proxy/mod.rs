@@ -343,8 +343,9 @@ impl Proxy {
         if self.active >= self.policy.limits.requests {
             return Err(Miss::Full { side: self.route.choose(ask.user, ask.dice), only: None });
         }
-        if (self.remembers || kind == Kind::Retry)
-            && let Some((side, instance)) = self.wanted(now, *ask, cookie, kind)
+        let retries = &self.policy.retries;
+        if (self.remembers || (kind == Kind::Retry && retries.stays(ask.tried.count())))
+            && let Some((side, instance)) = self.wanted(now, ask, cookie, kind)
         {
             return match self.sides[side].accepts(now, instance, true, true) {
                 Some(spot) => Ok(self.send(now, side, spot, ask.user, kind)),
@@ -377,7 +378,8 @@ impl Proxy {
     }
 
     /// The side and the instance that this attempt must go to; `None`: the balancer decides.
-    fn wanted(&self, now: Moment, ask: Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Option<(usize, InstanceId)> {
+    #[inline(never)]
+    fn wanted(&self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Option<(usize, InstanceId)> {
         let retries = &self.policy.retries;
         if kind == Kind::Retry {
             let last = ask.tried.last().filter(|_| retries.stays(ask.tried.count()))?;
