@@ -148,7 +148,10 @@ impl<T: Timed> Wheel<T> {
 
     #[inline(never)]
     fn push_near(&mut self, slice: u64, key: T) -> bool {
-        if slice > self.current || self.in_order.len() >= IN_ORDER_MAX {
+        if slice > self.current {
+            return self.push_far(slice, key);
+        }
+        if self.in_order.len() >= IN_ORDER_MAX {
             return false;
         }
         if self.near.at() == Moment::NEVER {
@@ -160,6 +163,17 @@ impl<T: Timed> Wheel<T> {
             self.in_order.insert(place, later);
         }
         true
+    }
+
+    /// After a long silence the wheel starts anew; otherwise this lies beyond the turn.
+    #[inline(never)]
+    fn push_far(&mut self, slice: u64, key: T) -> bool {
+        let silent = self.near.at() == Moment::NEVER && self.ringed == 0;
+        if silent {
+            self.current = slice - self.reach / 2;
+            self.put_on_ring(slice, key);
+        }
+        silent
     }
 
     /// The smallest entry, or `T::NEVER`.
@@ -299,6 +313,22 @@ mod tests {
             2 => (0_u64..1 << 20).prop_map(Some),
             1 => (0_u64..1 << 23).prop_map(Some),
         ]
+    }
+
+    #[test]
+    fn after_a_silence_of_any_length_entries_are_taken_in_again() {
+        let turn = Span::from_nanos(1 << 20);
+        let mut wheel = Wheel::new(16, turn);
+        let mut now = 0;
+        for number in 0..100 {
+            now += turn.nanos() << (number % 30);
+            for after in [turn.nanos() / 2, 0, turn.nanos()] {
+                assert!(wheel.push((now + after, number)), "silence {number}");
+            }
+            for after in [0, turn.nanos() / 2, turn.nanos()] {
+                assert_eq!(wheel.pop(), (now + after, number));
+            }
+        }
     }
 
     proptest! {
