@@ -83,7 +83,23 @@ impl World<'_> {
 
     fn retry_now(&mut self, id: FlightId) {
         self.meter.retried();
-        self.attempt(id, Undecided::ALL);
+        if self.features.usual {
+            self.attempt_again(id);
+        } else {
+            self.attempt(id, Undecided::ALL);
+        }
+    }
+
+    /// [`World::attempt`] for a retry that goes the usual way.
+    fn attempt_again(&mut self, id: FlightId) {
+        let Flight { number, proxy, .. } = self.flights[id];
+        let tried = self.flights.tried(id);
+        let call = self.callers.open(number);
+        let who = || (call.user(), call.dice());
+        match self.proxies[usize::from(proxy)].enter_again_at_once(self.now, who, &tried) {
+            Ok(pick) => self.start(id, pick),
+            Err(undecided) => self.attempt(id, undecided),
+        }
     }
 
     /// Starts the clocks that run for one attempt.

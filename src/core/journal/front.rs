@@ -4,7 +4,7 @@ use super::{Answer, Asked, Question, Record, Unit, Witness};
 use crate::core::amount::Share;
 use crate::core::draw::Seed;
 use crate::core::ids::{InstanceId, UserId, VersionId};
-use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Policy, Proxy, Refusal, Report, Ticket, Turn, Undecided};
+use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Policy, Proxy, Refusal, Report, Ticket, Tried, Turn, Undecided};
 use crate::core::rollout::Split;
 use crate::core::time::{Moment, Span};
 use std::fmt;
@@ -94,6 +94,21 @@ impl Front {
     pub fn enter_at_once(&mut self, now: Moment, who: impl Fn() -> (UserId, u64)) -> Result<Pick, Undecided> {
         debug_assert!(self.witness.is_none(), "a witness hears of every question");
         self.proxy.enter_at_once(now, who)
+    }
+
+    /// [`Proxy::enter_again_at_once`], of which the same holds.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline(always)]
+    pub fn enter_again_at_once(
+        &mut self,
+        now: Moment,
+        who: impl Fn() -> (UserId, u64),
+        tried: &Tried,
+    ) -> Result<Pick, Undecided> {
+        debug_assert!(self.witness.is_none(), "a witness hears of every question");
+        self.proxy.enter_again_at_once(now, who, tried)
     }
 
     /// [`Proxy::enter_after`]

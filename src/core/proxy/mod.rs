@@ -242,6 +242,29 @@ impl Proxy {
         Ok(Pick { instance, version, retry: false, at: now })
     }
 
+    /// As [`Proxy::enter_at_once`], for a retry that was allowed of a request that was with those `tried`.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline(always)]
+    pub fn enter_again_at_once(
+        &mut self,
+        now: Moment,
+        who: impl Fn() -> (UserId, u64),
+        tried: &Tried,
+    ) -> Result<Pick, Undecided> {
+        let free = self.policy.retries.target == Target::Other && !self.route.takes_turns();
+        if !free || self.remembers || self.active >= self.policy.limits.requests {
+            return Err(Undecided::ALL);
+        }
+        let side = self.route.choose_for(who);
+        let Some((instance, version)) = self.side(side).pick_of_alike_but(now, tried) else {
+            return Err(Undecided::ALL);
+        };
+        self.active += 1;
+        Ok(Pick { instance, version, retry: true, at: now })
+    }
+
     #[inline(always)]
     fn side(&mut self, side: usize) -> &mut Side {
         let [rest, new] = &mut self.sides;

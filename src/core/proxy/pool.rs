@@ -111,10 +111,17 @@ impl<'a> Eligible<'a> {
     }
 
     /// The places of those tried before, each once, as far as they are still listed.
+    #[inline(always)]
     pub fn tried_places(self) -> impl Iterator<Item = usize> + use<'a> {
-        let places = self.tried.distinct().filter_map(move |instance| self.places.get(instance.index()));
-        places.filter(|&&place| place != NOWHERE).map(|&place| place as usize)
+        places_of(self.tried, self.places)
     }
+}
+
+/// Each of those tried once, as far as they have places.
+#[inline(always)]
+fn places_of<'a>(tried: &'a Tried, places: &'a [u32]) -> impl Iterator<Item = usize> + use<'a> {
+    let found = tried.distinct().filter_map(|instance| places.get(instance.index()));
+    found.filter(|&&place| place != NOWHERE).map(|&place| place as usize)
 }
 
 /// What a proxy is told about an instance when it joins.
@@ -279,11 +286,23 @@ impl Pool {
     #[inline(always)]
     pub(super) fn pick_of_alike(&mut self, now: Moment) -> Option<(InstanceId, VersionId)> {
         let place = self.balancer.take_of_alike(&self.members)?;
+        Some(self.begin_of_alike(now, place))
+    }
+
+    /// The same for a request that was with those `tried`.
+    #[inline(always)]
+    pub(super) fn pick_of_alike_but(&mut self, now: Moment, tried: &Tried) -> Option<(InstanceId, VersionId)> {
+        let place = self.balancer.take_of_alike_but(places_of(tried, &self.places))?;
+        Some(self.begin_of_alike(now, place))
+    }
+
+    #[inline(always)]
+    fn begin_of_alike(&mut self, now: Moment, place: usize) -> (InstanceId, VersionId) {
         let answer = self.begin(place);
         if self.wary {
             self.mind(now, place);
         }
-        Some(answer)
+        answer
     }
 
     /// The same, though failed attempts speak against everybody.

@@ -49,6 +49,12 @@ impl Route {
         }
     }
 
+    /// Whether where a request goes depends on where others went.
+    #[inline(always)]
+    pub fn takes_turns(&self) -> bool {
+        matches!(self, Route::Split { how: Split::Smooth, .. })
+    }
+
     /// The pool of the new version, if it has one for itself.
     pub fn new_side(&self) -> Option<usize> {
         match self {

@@ -126,6 +126,12 @@ impl Side {
         if self.plain { self.levels[0].pick_of_alike(now) } else { None }
     }
 
+    /// The same for a request that was with those `tried`.
+    #[inline(always)]
+    pub fn pick_of_alike_but(&mut self, now: Moment, tried: &Tried) -> Option<(InstanceId, VersionId)> {
+        if self.plain { self.levels[0].pick_of_alike_but(now, tried) } else { None }
+    }
+
     fn choose_by_level(&mut self, now: Moment, ask: &Ask<'_>) -> Option<Spot> {
         match self.spill {
             Spill::Strict { first_only } => {

@@ -170,6 +170,12 @@ impl Least {
         picked
     }
 
+    /// Those tried before must be taken out for that.
+    #[inline(always)]
+    pub fn take_of_alike_but(&mut self, _: impl Iterator<Item = usize>) -> Option<usize> {
+        None
+    }
+
     /// The whole rule where everyone is alike and nobody was tried, and the attempt counts; `None`: it is not so, or nobody
     /// is there.
     #[inline(always)]

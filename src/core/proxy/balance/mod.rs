@@ -100,6 +100,12 @@ pub(super) trait Algorithm {
         None
     }
 
+    /// The same for a request that was at those places before, each of them named once. `None`: nothing has happened.
+    #[inline(always)]
+    fn take_of_alike_but(&mut self, _: impl Iterator<Item = usize>) -> Option<usize> {
+        None
+    }
+
     /// As [`Algorithm::moved`] for the end of an attempt, where a short way is enough for the same reason. `false`: take the
     /// long way.
     #[inline(always)]
@@ -160,6 +166,11 @@ macro_rules! balancers {
             #[inline(always)]
             fn take_of_alike(&mut self, members: &[Member]) -> Option<usize> {
                 match self { $($(#[$attribute])* Balancer::$variant(state) => state.take_of_alike(members),)* }
+            }
+
+            #[inline(always)]
+            fn take_of_alike_but(&mut self, tried: impl Iterator<Item = usize>) -> Option<usize> {
+                match self { $($(#[$attribute])* Balancer::$variant(state) => state.take_of_alike_but(tried),)* }
             }
 
             #[inline(always)]

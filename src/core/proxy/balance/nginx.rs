@@ -42,6 +42,11 @@ macro_rules! over_index {
             }
 
             #[inline(always)]
+            fn take_of_alike_but(&mut self, tried: impl Iterator<Item = usize>) -> Option<usize> {
+                self.0.take_of_alike_but(tried)
+            }
+
+            #[inline(always)]
             fn let_go_of_alike(&mut self, place: usize) -> bool {
                 self.0.let_go_of_alike(place)
             }

@@ -125,6 +125,15 @@ impl Smooth {
         }
     }
 
+    /// The same but for those `tried` before, each of whom is named once, where somebody is left for sure.
+    #[inline(always)]
+    pub fn take_of_alike_but(&mut self, tried: impl Iterator<Item = usize>) -> Option<usize> {
+        match self.classes.as_mut_slice() {
+            [class] if self.aside.is_empty() && class.outnumbers_tried() => class.take_but(tried),
+            _ => None,
+        }
+    }
+
     fn pick_among_unequals(&mut self, members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
         let mut total = self.gain_of_classes(eligible);
         let mut best: Option<Leader> = None;

@@ -39,6 +39,11 @@ impl Turns {
         self.first = 0;
     }
 
+    /// Whether somebody is left, wherever a request was before.
+    pub fn outnumbers_tried(&self) -> bool {
+        self.ring.len() > ATTEMPTS_MAX
+    }
+
     /// The current weight of the member at `place`.
     pub fn current(&self, place: usize) -> i64 {
         self.offset + self.values[place].0
