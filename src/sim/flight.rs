@@ -221,11 +221,14 @@ impl Flights {
     /// A request that has been somewhere goes on to `instance`.
     #[inline(never)]
     fn remember(&mut self, id: FlightId, instance: InstanceId, new: Option<VersionId>) {
-        let mut tried = self.tried(id);
-        tried.push(instance);
         let exposed = self.exposed(id, new);
+        let Flight { attempts, pick, .. } = self[id];
         let aside = self.aside(id);
-        (aside.tried, aside.exposed) = (tried, exposed);
+        if attempts == 1 {
+            aside.tried = Tried::only(pick.instance);
+        }
+        aside.tried.push(instance);
+        aside.exposed = exposed;
     }
 
     /// Where it has been.

@@ -148,7 +148,7 @@ impl World<'_> {
     /// A service ends, unless it was cut before.
     #[inline(always)]
     pub fn served<K: Known>(&mut self, id: FlightId, service: u64) {
-        let flight = &self.flights[id];
+        let flight = self.flights[id];
         if flight.token != service || flight.place != Place::InService {
             self.served_otherwise(id, service);
             return;
@@ -164,7 +164,6 @@ impl World<'_> {
             self.serve_next(instance);
         }
         if K::near(self.delay) && ending == Ending::Served {
-            let flight = self.flights[id];
             self.answer_well::<K>(id, flight);
         } else {
             self.return_to_proxy(id, ending);

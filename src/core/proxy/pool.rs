@@ -334,7 +334,9 @@ impl Pool {
     #[inline(always)]
     fn begin(&mut self, place: usize) -> (InstanceId, VersionId) {
         let member = &mut self.members[place];
-        member.active += u32::from(self.minds > Minds::Nothing);
+        if self.minds > Minds::Nothing {
+            member.active += 1;
+        }
         (member.instance, member.version)
     }
 
