@@ -338,13 +338,17 @@ impl Flights {
         self.aside(id).in_line = in_line;
     }
 
-    /// The attempts that `instance` has in its queue or slots.
+    /// The attempts that `instance` has in its queue or slots, by the numbers of their requests: which entries they have is nobody's
+    /// business.
     pub fn at(&self, instance: InstanceId) -> Vec<FlightId> {
         let here = |flight: &Flight| {
             flight.pick.instance == instance && matches!(flight.place, Place::Queued | Place::InService)
         };
         let all = self.all.iter().enumerate();
-        all.filter(|(_, flight)| here(flight)).map(|(index, _)| FlightId(index as u32)).collect()
+        let mut found: Vec<FlightId> =
+            all.filter(|(_, flight)| here(flight)).map(|(index, _)| FlightId(index as u32)).collect();
+        found.sort_by_key(|&id| self[id].number);
+        found
     }
 }
 

@@ -208,7 +208,7 @@ fn attempts_above_the_limit_are_slow_as_the_proxy_sees_it() {
         let mut world = World::new(&scenario, Some(&shadow()), None);
         world.controller = Pilot::new(origin(&scenario, None).setup, None, None);
         world.slow_above = Some(Span::from_millis(above_ms));
-        world.features.closely = true;
+        world.features = Features::new(&scenario, world.slow_above, false);
         world.prepare();
         beside(&mut world);
         world.carry_out(Order::Weight { share: share(0.1) });
