@@ -171,6 +171,8 @@ pub struct Pool {
     balancer: Balancer,
     /// In the order in which they were listed.
     members: Vec<Member>,
+    /// By place, beside the members: who is there, all that most picks must know of it.
+    names: Vec<(InstanceId, VersionId)>,
     /// By instance: where it stands in `members`, or `NOWHERE`.
     places: Vec<u32>,
     stream: Stream,
@@ -198,6 +200,7 @@ impl Pool {
             minds: balancer.minds().max(Minds::Load),
             balancer,
             members: Vec::new(),
+            names: Vec::new(),
             places: Vec::new(),
             stream,
             passive: None,
@@ -234,6 +237,7 @@ impl Pool {
         let place = self.members.len();
         self.balancer.change(&mut self.members, Change::Joining, now);
         self.places[listing.instance.index()] = place as u32;
+        self.names.push((listing.instance, listing.version));
         self.members.push(Member { limit: self.limit, ..Member::new(listing, now) });
         self.count(place, 1);
         self.balancer.change(&mut self.members, Change::Joined(place), now);
@@ -245,6 +249,7 @@ impl Pool {
         self.balancer.change(&mut self.members, Change::Leaving(place), now);
         self.count(place, -1);
         self.members.remove(place);
+        self.names.remove(place);
         self.places[instance.index()] = NOWHERE;
         for (place, member) in self.members.iter().enumerate().skip(place) {
             self.places[member.instance.index()] = place as u32;
@@ -333,11 +338,10 @@ impl Pool {
     /// An attempt is active at the member at `place`, if anything depends on that; answers who it is.
     #[inline(always)]
     fn begin(&mut self, place: usize) -> (InstanceId, VersionId) {
-        let member = &mut self.members[place];
         if self.minds > Minds::Nothing {
-            member.active += 1;
+            self.members[place].active += 1;
         }
-        (member.instance, member.version)
+        self.names[place]
     }
 
     /// Takes note that a member is tried out, if it is, or full now.
