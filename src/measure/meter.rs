@@ -372,11 +372,6 @@ impl Meter {
         self.queued = self.queued.checked_add_signed(delta).expect("as many leave a queue as entered it");
     }
 
-    /// Whether any attempt waits in a queue.
-    pub fn anybody_queues(&self) -> bool {
-        self.queued > 0
-    }
-
     /// An instance of `version` went from one stage to another; `None`: it does not exist.
     pub fn staged(&mut self, now: Moment, version: VersionId, from: Option<Stage>, to: Option<Stage>) {
         let counts = &mut self.instances[usize::from(Some(version) == self.new)];

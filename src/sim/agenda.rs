@@ -392,7 +392,22 @@ impl Agenda {
     /// Takes out the next end of a service, if it comes before the last answer of [`Agenda::pass_to_arrival`].
     #[inline(always)]
     pub fn next_passed(&mut self) -> Option<Due> {
+        if self.seldom < self.passed {
+            return self.next_long_passed();
+        }
         (self.services.peek() < self.passed).then(|| self.take_served())
+    }
+
+    /// The same, where a long service was planned since.
+    #[inline(never)]
+    fn next_long_passed(&mut self) -> Option<Due> {
+        if self.services.peek() < self.seldom {
+            return Some(self.take_served());
+        }
+        match self.next_seldom() {
+            Some((at, Seldom::Served(flight, order))) => Some(Due::Served(at, flight, order)),
+            _ => unreachable!("no arrival passes anything but services"),
+        }
     }
 
     /// The same as [`Agenda::next`], in the order of planning.

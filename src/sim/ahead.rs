@@ -4,46 +4,57 @@
 //! free and no error under way, the one does not depend on the other, and many of a kind can happen in a row. The result is
 //! the same to the last bit: whatever takes a closer look happens in its order.
 
-use crate::core::time::{Moment, Span};
+use crate::core::time::Moment;
 use crate::sim::agenda::Due;
 use crate::sim::features::{Ahead, Near};
 use crate::sim::world::World;
 
 /// So many requests are sent before answers are caught up with: enough for long rows, and few enough to stay in the cache.
 const ROW_MAX: u32 = 64;
-/// While somebody queues, it is looked this often whether still so.
-const LOOK: Span = Span::from_millis(1);
+/// After a shorter row than this, so many events happen one by one before the next is tried.
+const ROW_MIN: u32 = 4;
+const PAUSE: u32 = 64;
 
 impl World<'_> {
     /// Things happen up to one that is out of the ordinary, requests ahead of answers where they can.
     #[inline(never)]
     pub fn happen_in_rows(&mut self) {
+        let mut pause = 0;
         loop {
             if self.now > self.careful_until {
-                self.run_ahead();
+                pause = self.pause_or_run_ahead(pause);
             }
             let Some(due) = self.agenda.next::<Near>() else { return };
             self.let_happen::<Near>(due);
         }
     }
 
-    /// Sends requests as long as nothing else but answers would come in between, and then lets the answers come.
-    #[inline(never)]
-    fn run_ahead(&mut self) {
-        if self.meter.anybody_queues() {
-            self.careful_until = self.now + LOOK;
-            return;
+    #[inline(always)]
+    fn pause_or_run_ahead(&mut self, pause: u32) -> u32 {
+        if pause > 0 {
+            return pause - 1;
         }
+        if self.doubtful == 0 && self.run_ahead() < ROW_MIN { PAUSE } else { 0 }
+    }
+
+    /// Sends requests as long as nothing else but answers would come in between, and then lets the answers come. Answers how
+    /// many were sent.
+    #[inline(never)]
+    fn run_ahead(&mut self) -> u32 {
         self.ahead = true;
-        for _ in 0..ROW_MAX {
-            let Some(at) = self.agenda.pass_to_arrival() else { break };
+        for sent in 0..ROW_MAX {
+            let Some(at) = self.agenda.pass_to_arrival() else {
+                self.catch_up();
+                return sent;
+            };
             self.now = at;
             self.arrive::<Ahead>();
             if !self.ahead {
-                return;
+                return sent;
             }
         }
         self.catch_up();
+        ROW_MAX
     }
 
     /// Lets the answers come that were passed over: what happens next may depend on them.

@@ -202,7 +202,7 @@ impl World<'_> {
         self.close_all_to(instance, Ending::Reset);
         for flight in self.flights.at(instance) {
             if self.flights[flight].place == Place::Queued {
-                self.meter.queued(-1);
+                self.leave_queue(flight);
             }
             if !self.flights[flight].abandoned {
                 self.meter.dropped();

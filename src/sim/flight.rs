@@ -75,6 +75,8 @@ struct Aside {
     twin: u32,
     /// Tells the present attempt, wait or back-off from an earlier one.
     serial: u64,
+    /// The number of the present attempt's way, while it is in a queue.
+    order: u64,
     /// Whether an earlier attempt was sent to the new version.
     exposed: bool,
     /// Whether it is in line for when its client gives up.
@@ -85,7 +87,7 @@ struct Aside {
 
 impl Aside {
     const EMPTY: Aside =
-        Aside { tried: Tried::NONE, twin: NONE, serial: 0, exposed: false, in_line: false, mirror: false };
+        Aside { tried: Tried::NONE, twin: NONE, serial: 0, order: 0, exposed: false, in_line: false, mirror: false };
 }
 
 impl Flight {
@@ -281,6 +283,16 @@ impl Flights {
     /// What timers carry that mean the flight.
     pub fn serial(&self, id: FlightId) -> u64 {
         self.asides[id.0 as usize].serial
+    }
+
+    /// The number of its way, which it keeps in the queue of its instance.
+    pub fn set_order(&mut self, id: FlightId, order: u64) {
+        self.asides[id.0 as usize].order = order;
+    }
+
+    /// See [`Flights::set_order`].
+    pub fn order(&self, id: FlightId) -> u64 {
+        self.asides[id.0 as usize].order
     }
 
     /// A copy of a request that was just sent; nobody waits for it.

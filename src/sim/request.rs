@@ -78,14 +78,14 @@ impl World<'_> {
 
     /// There may be no slot for an attempt.
     #[inline(never)]
-    pub fn find_full(&mut self, id: FlightId) {
+    pub fn find_full(&mut self, id: FlightId, order: u64) {
         let server = &self.servers[self.flights[id].pick.instance.index()];
         if !server.accepts() {
             self.find_closed(id);
         } else if self.features.sharing {
             self.join(id);
         } else if self.scenario.fleet.queue.is_none_or(|limit| server.queue.len() < limit) {
-            self.enqueue(id);
+            self.enqueue(id, order);
         } else {
             self.turn_away(id);
         }
@@ -110,17 +110,31 @@ impl World<'_> {
     }
 
     #[inline(never)]
-    fn enqueue(&mut self, id: FlightId) {
+    fn enqueue(&mut self, id: FlightId, order: u64) {
         let instance = self.flights[id].pick.instance;
         self.stays(id, Moment::NEVER);
+        self.doubtful += u32::from(self.is_doubtful(id));
         let server = &mut self.servers[instance.index()];
         let was_saturated = server.saturated();
         server.queue.push(&mut self.flights, id);
         self.flights[id].place = Place::Queued;
+        self.flights.set_order(id, order);
         self.meter.queued(1);
         if !was_saturated && server.available {
             self.meter.saturated(self.now, 1);
         }
+    }
+
+    /// Whether it is open that an attempt will be answered well once it has a slot.
+    fn is_doubtful(&self, id: FlightId) -> bool {
+        let Flight { pick, fate, .. } = self.flights[id];
+        self.behaviours[pick.version.index()].errs_anyway(fate) != Some(false)
+    }
+
+    /// An attempt is no longer in the queue of its instance.
+    pub fn leave_queue(&mut self, id: FlightId) {
+        self.meter.queued(-1);
+        self.doubtful -= u32::from(self.is_doubtful(id));
     }
 
     /// Whether an attempt will meet an error, and how long its service takes if it has a slot for itself.

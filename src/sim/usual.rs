@@ -83,7 +83,7 @@ impl World<'_> {
             return;
         }
         if !free {
-            self.find_full(id);
+            self.find_full(id, order);
             return;
         }
         let (true, Some(errs)) = (server.plain, errs) else {
@@ -123,11 +123,11 @@ impl World<'_> {
     pub fn enter_slot(&mut self, id: FlightId, order: Option<u64>, kept: bool) {
         let flight = &mut self.flights[id];
         let server = &mut self.servers[flight.pick.instance.index()];
+        let order = order.unwrap_or_else(|| self.agenda.next_order());
         if !kept && !server.has_free_slot(self.slots) {
-            self.find_full(id);
+            self.find_full(id, order);
             return;
         }
-        let order = order.unwrap_or_else(|| self.agenda.next_order());
         let behaviour = &self.behaviours[flight.pick.version.index()];
         let (true, Some(errs)) = (server.plain, behaviour.errs_anyway(flight.fate)) else {
             self.serve_with_care(id, order);
@@ -175,11 +175,11 @@ impl World<'_> {
     pub fn serve_next(&mut self, instance: InstanceId) {
         let server = &mut self.servers[instance.index()];
         let Some(next) = server.queue.pop(&self.flights) else { return };
-        self.meter.queued(-1);
         if server.available && !server.saturated() {
             self.meter.saturated(self.now, -1);
         }
-        self.enter_slot(next, None, true);
+        self.leave_queue(next);
+        self.enter_slot(next, Some(self.flights.order(next)), true);
     }
 
     /// The attempt is over at the instance; the news travels to the proxy.

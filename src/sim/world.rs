@@ -76,6 +76,8 @@ pub(super) struct World<'a> {
     pub ahead: bool,
     /// Until then, answers may matter to requests that come after them.
     pub careful_until: Moment,
+    /// Attempts in the queues of instances that may meet an error.
+    pub doubtful: u32,
     /// Until then an instance may be gone as soon as it has nothing left to do.
     pub finishing_until: Moment,
     /// Instances that exist, and those that wait for the quota to let them.
@@ -159,6 +161,7 @@ impl<'a> World<'a> {
             mirrors: vec![Share::NONE; count],
             mirror_luck: seed.family("mirror"),
             ahead: false,
+            doubtful: 0,
             finishing_until: Moment::START,
             careful_until: if minds_answers { Moment::NEVER } else { Moment::START },
             existing: 0,
