@@ -69,10 +69,11 @@ impl World<'_> {
         if self.features.timed_tries && !self.flights.is_mirror(id) {
             self.time_attempt(id);
         }
+        let order = self.agenda.next_order();
         if self.delay.is_zero() {
-            self.enter_slot(id, None, false);
+            self.enter_slot(id, order, false);
         } else {
-            self.travel(id);
+            self.travel(id, order);
         }
     }
 

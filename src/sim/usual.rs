@@ -56,57 +56,48 @@ impl World<'_> {
         let (id, flight) = self.flights.put(flight);
         let order = self.agenda.next_order();
         let server = &mut self.servers[instance.index()];
-        if !K::near(self.delay) {
-            let arrives = self.now + self.delay;
-            let sure = server.takes_in_for_sure(self.slots) && self.now > self.finishing_until;
-            if let (true, true, Some(errs)) = (K::PLAIN && sure, self.agenda.is_quiet_until(arrives), errs) {
-                let until = arrives + Span::from_nanos(luck.work_ns);
-                server.begin(&mut self.meter, arrives);
-                flight.serve(errs, order);
-                self.agenda.plan_served(until, id, order);
-                if (until + self.delay).since(self.now) >= self.patience {
-                    self.line_up(id);
-                }
-                return;
+        let arrives = self.now + self.delay;
+        let sure = match K::near(self.delay) {
+            true => server.plain && server.has_free_slot(self.slots),
+            // What is sure now is so when it arrives, unless something seldom comes in between.
+            false => {
+                let quiet = self.now > self.finishing_until && self.agenda.is_quiet_until(arrives);
+                K::PLAIN && quiet && server.takes_in_for_sure(self.slots)
             }
-            server.coming += 1;
-            self.agenda.plan_at_instance(arrives, id, order);
-            if self.delay >= self.patience {
-                self.line_up(id);
-            }
-            return;
-        }
-        let free = server.has_free_slot(self.slots);
-        if K::AHEAD && !(free && server.plain && errs == Some(false)) {
-            self.catch_up();
-            self.enter_slot(id, Some(order), false);
-            return;
-        }
-        if !free {
-            self.find_full(id, order);
-            return;
-        }
-        let (true, Some(errs)) = (server.plain, errs) else {
-            self.serve_with_care(id, order);
+        };
+        let (true, Some(errs)) = (sure, errs.filter(|&errs| !(K::AHEAD && errs))) else {
+            self.go_on::<K>(id, order);
             return;
         };
-        let until = self.now + Span::from_nanos(luck.work_ns);
-        server.begin(&mut self.meter, self.now);
+        let until = arrives + Span::from_nanos(luck.work_ns);
+        server.begin(&mut self.meter, arrives);
         flight.serve(errs, order);
         self.agenda.plan_served(until, id, order);
         if errs {
             self.careful_until = self.careful_until.max(until);
         }
-        if until.since(self.now) >= self.patience {
+        if (until + self.delay).since(self.now) >= self.patience {
             self.line_up(id);
         }
     }
 
+    /// A first attempt goes on to its instance, where more may await it than a free slot.
+    #[inline(always)]
+    fn go_on<K: Known>(&mut self, id: FlightId, order: u64) {
+        if K::AHEAD {
+            self.catch_up();
+        }
+        if K::near(self.delay) {
+            self.enter_slot(id, order, false);
+        } else {
+            self.travel(id, order);
+        }
+    }
+
     /// An attempt is on the network to its instance.
-    pub fn travel(&mut self, id: FlightId) {
+    pub fn travel(&mut self, id: FlightId, order: u64) {
         let arrives = self.now + self.delay;
         self.servers[self.flights[id].pick.instance.index()].coming += 1;
-        let order = self.agenda.next_order();
         self.agenda.plan_at_instance(arrives, id, order);
         self.stays(id, arrives);
     }
@@ -115,15 +106,14 @@ impl World<'_> {
     #[inline(always)]
     pub fn reach_instance(&mut self, id: FlightId, order: u64) {
         self.servers[self.flights[id].pick.instance.index()].coming -= 1;
-        self.enter_slot(id, Some(order), false);
+        self.enter_slot(id, order, false);
     }
 
-    /// An attempt takes a slot, which is `kept` for it or must be free. It has a number from the network, or gets one.
+    /// An attempt takes a slot, which is `kept` for it or must be free.
     #[inline(always)]
-    pub fn enter_slot(&mut self, id: FlightId, order: Option<u64>, kept: bool) {
+    pub fn enter_slot(&mut self, id: FlightId, order: u64, kept: bool) {
         let flight = &mut self.flights[id];
         let server = &mut self.servers[flight.pick.instance.index()];
-        let order = order.unwrap_or_else(|| self.agenda.next_order());
         if !kept && !server.has_free_slot(self.slots) {
             self.find_full(id, order);
             return;
@@ -179,7 +169,7 @@ impl World<'_> {
             self.meter.saturated(self.now, -1);
         }
         self.leave_queue(next);
-        self.enter_slot(next, Some(self.flights.order(next)), true);
+        self.enter_slot(next, self.flights.order(next), true);
     }
 
     /// The attempt is over at the instance; the news travels to the proxy.

@@ -15,7 +15,6 @@ const NOWHERE: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     pub instance: InstanceId,
-    pub version: VersionId,
     /// Attempts that this proxy has under way on it; 0 where nothing depends on them.
     pub active: u32,
     pub weight: i64,
@@ -39,7 +38,6 @@ impl Member {
     pub fn new(listing: &Listing<'_>, since: Moment) -> Member {
         Member {
             instance: listing.instance,
-            version: listing.version,
             active: 0,
             weight: i64::from(listing.weight),
             effective: i64::from(listing.weight),
@@ -171,8 +169,8 @@ pub struct Pool {
     balancer: Balancer,
     /// In the order in which they were listed.
     members: Vec<Member>,
-    /// By place, beside the members: who is there, all that most picks must know of it.
-    names: Vec<(InstanceId, VersionId)>,
+    /// By place, like the members: all that most picks must know of them.
+    answers: Vec<(InstanceId, VersionId)>,
     /// By instance: where it stands in `members`, or `NOWHERE`.
     places: Vec<u32>,
     stream: Stream,
@@ -200,7 +198,7 @@ impl Pool {
             minds: balancer.minds().max(Minds::Load),
             balancer,
             members: Vec::new(),
-            names: Vec::new(),
+            answers: Vec::new(),
             places: Vec::new(),
             stream,
             passive: None,
@@ -237,7 +235,7 @@ impl Pool {
         let place = self.members.len();
         self.balancer.change(&mut self.members, Change::Joining, now);
         self.places[listing.instance.index()] = place as u32;
-        self.names.push((listing.instance, listing.version));
+        self.answers.push((listing.instance, listing.version));
         self.members.push(Member { limit: self.limit, ..Member::new(listing, now) });
         self.count(place, 1);
         self.balancer.change(&mut self.members, Change::Joined(place), now);
@@ -249,7 +247,7 @@ impl Pool {
         self.balancer.change(&mut self.members, Change::Leaving(place), now);
         self.count(place, -1);
         self.members.remove(place);
-        self.names.remove(place);
+        self.answers.remove(place);
         self.places[instance.index()] = NOWHERE;
         for (place, member) in self.members.iter().enumerate().skip(place) {
             self.places[member.instance.index()] = place as u32;
@@ -341,7 +339,7 @@ impl Pool {
         if self.minds > Minds::Nothing {
             self.members[place].active += 1;
         }
-        self.names[place]
+        self.answers[place]
     }
 
     /// Takes note that a member is tried out, if it is, or full now.

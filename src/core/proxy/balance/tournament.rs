@@ -55,9 +55,10 @@ impl<K: Rank> Tournament<K> {
     /// Gives `place` another key, or lets it take part.
     #[inline(always)]
     pub fn set(&mut self, place: usize, key: K) {
-        match <&mut [K; 32]>::try_from(self.nodes.as_mut_slice()) {
-            Ok(nodes) => climb_in::<K, 32>(nodes, place, key),
-            Err(_) => self.set_among_many(place, key),
+        // Small pools are many, and a call would cost them as much as the matches.
+        match self.nodes.len() {
+            32 => climb_in::<K, 32>(&mut self.nodes, place, key),
+            _ => self.set_among_many(place, key),
         }
     }
 
@@ -81,10 +82,10 @@ impl<K: Rank> Tournament<K> {
     }
 }
 
-/// The same as [`climb`], where the number of matches is known beforehand.
+/// The same as [`climb`], with the number of matches known beforehand, so that they are written out.
 #[inline(always)]
 fn climb_in<K: Rank, const N: usize>(nodes: &mut [K], place: usize, key: K) {
-    let Ok(nodes) = <&mut [K; N]>::try_from(nodes) else { return };
+    let Ok(nodes) = <&mut [K; N]>::try_from(nodes) else { unreachable!("there are {N} nodes") };
     assert!(place < N / 2, "there is room for {} places", N / 2);
     let (mut at, mut winner) = (N / 2 + place, key);
     nodes[at % N] = winner;
@@ -95,6 +96,7 @@ fn climb_in<K: Rank, const N: usize>(nodes: &mut [K], place: usize, key: K) {
     }
 }
 
+/// Plays the matches from a leaf to the root.
 #[inline(always)]
 fn climb<K: Rank>(nodes: &mut [K], place: usize, key: K) {
     let (leaves, mask) = (nodes.len() / 2, nodes.len() - 1);
