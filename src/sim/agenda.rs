@@ -366,7 +366,8 @@ impl Agenda {
     #[inline(always)]
     pub fn next<K: Known>(&mut self) -> Option<Due> {
         let (served, arrival) = (self.services.peek().at(), self.arrival.at());
-        let (travel, seldom) = (if K::NEAR == Some(true) { Moment::NEVER } else { self.travellers.next }, self.seldom.at());
+        let (travel, seldom) =
+            (if K::NEAR == Some(true) { Moment::NEVER } else { self.travellers.next }, self.seldom.at());
         if served < arrival.min(travel.min(seldom)) {
             Some(self.take_served())
         } else if arrival < served.min(travel.min(seldom)) {
@@ -477,8 +478,8 @@ impl Agenda {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::features::Anything;
     use crate::core::time::Span;
+    use crate::sim::features::Anything;
 
     const SECOND: Span = Span::from_secs(1);
 

@@ -28,7 +28,8 @@ impl World<'_> {
             return;
         }
         let call = self.callers.open(number);
-        let front = if K::PLAIN || self.links.is_empty() { call.proxy() } else { self.front_of(call.user(), call.proxy()) };
+        let front =
+            if K::PLAIN || self.links.is_empty() { call.proxy() } else { self.front_of(call.user(), call.proxy()) };
         let proxy = self.fronts[usize::from(front)];
         match self.proxies[usize::from(proxy)].enter_at_once(self.now, || (call.user(), call.dice())) {
             Ok(pick) => self.send_off::<K>(number, proxy, pick, call.luck()),

@@ -180,16 +180,26 @@ fn usual_worlds() -> impl Strategy<Value = World> {
     let trials = prop::sample::subsequence(trials, 0..=2);
     let delay_ms = prop_oneof![Just(0_u32), 1_u32..20];
     let errors = prop_oneof![Just(0_u32), 1_u32..40];
-    (worlds(), care, again, trials, delay_ms, errors).prop_map(|(world, care, again, trials, delay_ms, errors)| World {
-        care,
-        again,
-        trials,
-        delay_ms,
-        errors,
-        discipline: "fifo",
-        connections: "",
-        ..world
-    })
+    // Some take so long that the event list keeps them apart, and some fleets are so large that a row of requests finds room.
+    const LONG: &str = "{ hyper-exponential: { branches: [ { share: 95%, mean: 5ms }, { share: 5%, mean: 800ms } ] } }";
+    let service = prop_oneof![3 => Just(None), 1 => Just(Some(LONG))];
+    let size = prop_oneof![2 => Just(None), 1 => (8_u32..20).prop_map(Some)];
+    let large = (service, size, 1_u32..400);
+    (worlds(), care, again, trials, delay_ms, errors, large).prop_map(
+        |(world, care, again, trials, delay_ms, errors, large)| World {
+            service: large.0.unwrap_or(world.service),
+            size: large.1.unwrap_or(world.size),
+            rate: large.2,
+            care,
+            again,
+            trials,
+            delay_ms,
+            errors,
+            discipline: "fifo",
+            connections: "",
+            ..world
+        },
+    )
 }
 
 /// Every proxy is reloaded in the middle of things.

@@ -4,7 +4,9 @@ use super::{Answer, Asked, Question, Record, Unit, Witness};
 use crate::core::amount::Share;
 use crate::core::draw::Seed;
 use crate::core::ids::{InstanceId, UserId, VersionId};
-use crate::core::proxy::{Ask, Ending, Entry, Next, Pick, Policy, Proxy, Refusal, Report, Ticket, Tried, Turn, Undecided};
+use crate::core::proxy::{
+    Ask, Ending, Entry, Next, Pick, Policy, Proxy, Refusal, Report, Ticket, Tried, Turn, Undecided,
+};
 use crate::core::rollout::Split;
 use crate::core::time::{Moment, Span};
 use std::fmt;

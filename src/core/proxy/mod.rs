@@ -402,7 +402,13 @@ impl Proxy {
 
     /// The side and the instance that this attempt must go to; `None`: the balancer decides.
     #[inline(never)]
-    fn wanted(&self, now: Moment, ask: &Ask<'_>, cookie: Option<InstanceId>, kind: Kind) -> Option<(usize, InstanceId)> {
+    fn wanted(
+        &self,
+        now: Moment,
+        ask: &Ask<'_>,
+        cookie: Option<InstanceId>,
+        kind: Kind,
+    ) -> Option<(usize, InstanceId)> {
         let retries = &self.policy.retries;
         if kind == Kind::Retry {
             let last = ask.tried.last().filter(|_| retries.stays(ask.tried.count()))?;
