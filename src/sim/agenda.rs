@@ -379,7 +379,7 @@ impl Agenda {
         }
     }
 
-    /// When the next request arrives, if nothing but ends of services comes before; which of those do, it remembers.
+    /// When the next request arrives, if nothing but ends of services comes before it. [`Agenda::next_passed`] hands those out.
     #[inline(always)]
     pub fn pass_to_arrival(&mut self) -> Option<Moment> {
         let at = self.arrival.at();
@@ -390,7 +390,7 @@ impl Agenda {
         })
     }
 
-    /// Takes out the next end of a service, if it comes before the last answer of [`Agenda::pass_to_arrival`].
+    /// Takes out the next end of a service that comes before the last answer of [`Agenda::pass_to_arrival`].
     #[inline(always)]
     pub fn next_passed(&mut self) -> Option<Due> {
         if self.seldom < self.passed {

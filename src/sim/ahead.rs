@@ -1,8 +1,8 @@
 //! Where answers matter to nobody but to who counts them, requests are sent ahead of them, and the answers caught up with.
 //!
-//! A processor guesses badly whether the next event is a request or an answer. Under a rotation, without a delay, with slots
-//! free and no error under way, the one does not depend on the other, and many of a kind can happen in a row. The result is
-//! the same to the last bit: whatever takes a closer look happens in its order.
+//! A processor guesses badly whether the next event is a request or an answer. Under a rotation, without a delay and with no
+//! error under way or in a queue, a request that finds a free slot does not depend on the answers before it, and many of a kind
+//! can happen in a row. The result is the same to the last bit: whatever takes a closer look happens in its turn.
 
 use crate::core::time::Moment;
 use crate::sim::agenda::Due;
@@ -11,8 +11,9 @@ use crate::sim::world::World;
 
 /// So many requests are sent before answers are caught up with: enough for long rows, and few enough to stay in the cache.
 const ROW_MAX: u32 = 64;
-/// After a shorter row than this, so many events happen one by one before the next is tried.
+/// After a shorter row than this the next is not tried at once: hardly anybody finds a free slot.
 const ROW_MIN: u32 = 4;
+/// So many events happen one by one first.
 const PAUSE: u32 = 64;
 
 impl World<'_> {
@@ -29,6 +30,7 @@ impl World<'_> {
         }
     }
 
+    /// `pause` is how many events are still to happen one by one; so is the answer.
     #[inline(always)]
     fn pause_or_run_ahead(&mut self, pause: u32) -> u32 {
         if pause > 0 {
