@@ -10,15 +10,10 @@ use crate::core::time::{Moment, Span};
 use crate::sim::features::Known;
 use crate::sim::flight::FlightId;
 use crate::sim::heap::Heap;
+use crate::sim::key::{Key, ORDER_MAX};
+use crate::sim::line::Line;
 use crate::sim::wheel::{Timed, Wheel};
 use std::cmp::Ordering;
-
-/// Bits of a key that name the flight.
-const FLIGHT_BITS: u32 = 24;
-/// Flights that a key can name.
-pub const FLIGHTS_MAX: u32 = 1 << FLIGHT_BITS;
-/// Events that can be planned in one run: the bits that are left count them.
-const ORDER_MAX: u64 = 1 << (63 - FLIGHT_BITS);
 
 /// What happens next, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,48 +110,6 @@ pub enum Event {
     Thought(UserId),
 }
 
-/// When something is due, in which order it was planned, whether it is on its way back, and whose flight it is: 64 bits of
-/// nanoseconds, then 39, 1 and 24 bits. Keys compare as numbers; no two are equal, for no two share their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key(u128);
-
-impl Key {
-    #[inline(always)]
-    fn new(at: Moment, order: u64, flight: FlightId) -> Key {
-        let low = order << (FLIGHT_BITS + 1) | u64::from(flight.0);
-        Key(u128::from(at.nanos()) << 64 | u128::from(low))
-    }
-
-    #[inline(always)]
-    fn order(self) -> u64 {
-        self.0 as u64 >> (FLIGHT_BITS + 1)
-    }
-
-    #[inline(always)]
-    fn back(self) -> Key {
-        Key(self.0 | 1 << FLIGHT_BITS)
-    }
-
-    #[inline(always)]
-    fn is_back(self) -> bool {
-        self.0 as u64 & 1 << FLIGHT_BITS != 0
-    }
-
-    #[inline(always)]
-    fn flight(self) -> FlightId {
-        FlightId(self.0 as u32 & (FLIGHTS_MAX - 1))
-    }
-}
-
-impl Timed for Key {
-    const NEVER: Key = Key(u128::MAX);
-
-    #[inline(always)]
-    fn at(self) -> Moment {
-        Moment::from_nanos((self.0 >> 64) as u64)
-    }
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Planned {
     key: Key,
@@ -180,63 +133,6 @@ impl PartialOrd for Planned {
 impl Ord for Planned {
     fn cmp(&self, other: &Planned) -> Ordering {
         self.key.cmp(&other.key)
-    }
-}
-
-/// Keys that come in their order, in a ring. When the first is due is at hand.
-#[derive(Debug)]
-struct Line {
-    next: Moment,
-    ring: Vec<Key>,
-    first: usize,
-    end: usize,
-}
-
-impl Line {
-    fn new() -> Line {
-        Line { next: Moment::NEVER, ring: vec![Key::NEVER; 64], first: 0, end: 0 }
-    }
-
-    /// The number of keys that there is room for is a power of two.
-    #[inline(always)]
-    fn mask(&self) -> usize {
-        self.ring.len() - 1
-    }
-
-    /// The first, or `NEVER`.
-    fn peek(&self) -> Key {
-        if self.first == self.end { Key::NEVER } else { self.ring[self.first & self.mask()] }
-    }
-
-    #[inline(always)]
-    fn push(&mut self, key: Key) {
-        if self.end - self.first == self.ring.len() {
-            self.grow();
-        }
-        let (end, mask) = (self.end, self.mask());
-        let last = self.ring[end.wrapping_sub(1) & mask];
-        debug_assert!(self.first == end || last.at() <= key.at(), "whoever leaves later arrives later");
-        self.ring[end & mask] = key;
-        self.end = end + 1;
-        self.next = self.next.min(key.at());
-    }
-
-    #[inline(never)]
-    fn grow(&mut self) {
-        let count = self.ring.len();
-        let mut ring: Vec<Key> = (self.first..self.end).map(|at| self.ring[at & self.mask()]).collect();
-        ring.resize(2 * count, Key::NEVER);
-        (self.ring, self.first, self.end) = (ring, 0, count);
-    }
-
-    /// Takes the first out; there is one.
-    #[inline(always)]
-    fn pop(&mut self) -> Key {
-        let (first, mask) = (self.first, self.mask());
-        let [taken, next] = [first, first + 1].map(|at| self.ring[at & mask]);
-        self.first = first + 1;
-        self.next = if self.first == self.end { Moment::NEVER } else { next.at() };
-        taken
     }
 }
 

@@ -5,7 +5,7 @@ use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::{Ending, Pick, Tried};
 use crate::core::time::{Moment, Span};
 use crate::scenario::behaviour::Luck;
-use crate::sim::agenda::FLIGHTS_MAX;
+use crate::sim::key::FLIGHTS_MAX;
 
 /// Index of a [`Flight`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,8 @@ mod endpoints;
 mod features;
 mod flight;
 mod heap;
+mod key;
+mod line;
 mod link;
 mod mirror;
 mod notes;
