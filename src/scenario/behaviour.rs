@@ -21,6 +21,8 @@ pub struct Behaviour {
     plain: bool,
     /// Whether they depend on nothing but luck.
     ageless: bool,
+    /// Whether the law of service times is not all there is to them: some take longer, or errors another time.
+    adjusts: bool,
     /// Whether there are no errors at all.
     faultless: bool,
     fails_to_start: f64,
@@ -61,6 +63,7 @@ impl Behaviour {
             errors: version.errors,
             plain,
             ageless: plain && version.errors.after.is_zero(),
+            adjusts: version.slowdown != 1.0 || version.errors.latency.is_some(),
             faultless: plain && version.errors.rate == Share::NONE,
             fails_to_start: version.fails_to_start.value(),
             crashes_after: version.crashes_after.as_ref().map(Sampler::new),
@@ -74,18 +77,16 @@ impl Behaviour {
         let fate = if self.faultless { 1.0 } else { unit(stream.ahead()) };
         stream.skip(1);
         let work_ns = self.service.draw_for(stream, size);
-        let work_ns = self.slowdown.map_or(work_ns, |factor| slowed(work_ns, factor));
-        let luck = Luck { fate, work_ns };
-        if self.errors.latency.is_some() { self.hasten(luck) } else { luck }
+        if self.adjusts { self.adjust(fate, work_ns) } else { Luck { fate, work_ns } }
     }
 
-    /// Errors take another time.
     #[inline(never)]
-    fn hasten(&self, luck: Luck) -> Luck {
-        match (self.errors.latency, self.errs_anyway(luck.fate)) {
-            (Some(latency), Some(true)) => Luck { work_ns: latency.nanos(), ..luck },
-            _ => luck,
-        }
+    fn adjust(&self, fate: f64, work_ns: u64) -> Luck {
+        let work_ns = match (self.errors.latency, self.errs_anyway(fate)) {
+            (Some(latency), Some(true)) => latency.nanos(),
+            _ => self.slowdown.map_or(work_ns, |factor| slowed(work_ns, factor)),
+        };
+        Luck { fate, work_ns }
     }
 
     /// Whether an attempt with this `fate` meets an error, where that does not depend on what it finds at its instance; `None`:

@@ -131,6 +131,8 @@ pub struct Proxy {
     minds: Minds,
     /// Whether any pick is more than the balancer's: users stick, instances are on probation.
     remembers: bool,
+    /// Whether nothing but the balancer decides about a request: it can enter at once.
+    at_once: bool,
     users: Table,
     waiting: Waiting,
     active: u32,
@@ -146,6 +148,7 @@ impl Proxy {
         let side = |side| Side::new(&policy, streams, u64::from(number) << 1 | side);
         let (sides, watch) = ([side(0), side(1)], Watch::new(now, &policy));
         let purse = Purse::new(policy.retries.budget);
+        let remembers = policy.sticky.is_some() || policy.breaker.is_some();
         let attentive = watch.minds_endings || purse.keeps_books();
         Proxy {
             minds: if attentive { Minds::Endings } else { sides[0].minds() },
@@ -153,7 +156,8 @@ impl Proxy {
             watch,
             keeps_books: purse.keeps_books(),
             purse,
-            remembers: policy.sticky.is_some() || policy.breaker.is_some(),
+            remembers,
+            at_once: !remembers && policy.limits.requests == u32::MAX,
             users: Table::default(),
             waiting: Waiting::default(),
             route: Route::new(split),
@@ -227,7 +231,7 @@ impl Proxy {
     /// Where that is not so, the request must take the long way, by [`Proxy::enter_after`].
     #[inline(always)]
     pub fn enter_at_once(&mut self, now: Moment, who: impl Fn() -> (UserId, u64)) -> Result<Pick, Undecided> {
-        if self.remembers || self.active >= self.policy.limits.requests {
+        if !self.at_once {
             return Err(Undecided::ALL);
         }
         let side = self.route.choose_for(&who);
@@ -254,7 +258,7 @@ impl Proxy {
         tried: &Tried,
     ) -> Result<Pick, Undecided> {
         let free = self.policy.retries.target == Target::Other && !self.route.takes_turns();
-        if !free || self.remembers || self.active >= self.policy.limits.requests {
+        if !(free && self.at_once) {
             return Err(Undecided::ALL);
         }
         let side = self.route.choose_for(who);
