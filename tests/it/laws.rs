@@ -185,8 +185,13 @@ fn usual_worlds() -> impl Strategy<Value = World> {
     let service = prop_oneof![3 => Just(None), 1 => Just(Some(LONG))];
     let size = prop_oneof![2 => Just(None), 1 => (8_u32..20).prop_map(Some)];
     let large = (service, size, 1_u32..400);
-    (worlds(), care, again, trials, delay_ms, errors, large).prop_map(
-        |(world, care, again, trials, delay_ms, errors, large)| World {
+    // New instances are slow at first, and soon there.
+    const WARM: &str = "warm-up: { for: 10s, slowdown: 3 }";
+    let young = (any::<bool>(), 0_u32..3);
+    (worlds(), care, again, trials, delay_ms, errors, large, young).prop_map(
+        |(world, care, again, trials, delay_ms, errors, large, (slow, boot_s))| World {
+            pods: world.pods.iter().copied().chain(slow.then_some(WARM)).collect(),
+            boot_s,
             service: large.0.unwrap_or(world.service),
             size: large.1.unwrap_or(world.size),
             rate: large.2,
