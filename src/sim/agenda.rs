@@ -432,6 +432,26 @@ mod tests {
     }
 
     #[test]
+    fn services_that_were_passed_come_in_order_however_long_they_are() {
+        let at = |millis| Moment::START + Span::from_millis(millis);
+        let mut agenda = Agenda::new(1, Span::from_nanos(1_000), at(2_000));
+        agenda.plan_arrival(Some(at(1_000)));
+        assert_eq!(agenda.pass_to_arrival(), Some(at(1_000)));
+        // All but the first lie beyond a turn of the wheel.
+        for (flight, millis) in [(1, 1), (2, 900), (3, 400), (4, 1_100)] {
+            plan_served(&mut agenda, at(millis), FlightId(flight));
+        }
+        for (flight, millis) in [(1, 1), (3, 400), (2, 900)] {
+            let due = agenda.next_passed();
+            assert!(
+                matches!(due, Some(Due::Served(end, FlightId(id), _)) if end == at(millis) && id == flight),
+                "{due:?}"
+            );
+        }
+        assert_eq!(agenda.next_passed(), None);
+    }
+
+    #[test]
     fn nothing_at_or_after_the_end_is_taken() {
         let (second, later) = (Moment::START + SECOND, Moment::START + SECOND + SECOND);
         let mut agenda = agenda(later);

@@ -16,6 +16,7 @@ struct World {
     slots: u32,
     queue: Option<u32>,
     rate: u32,
+    arrivals: &'static str,
     service: &'static str,
     timeout_ms: Option<u32>,
     retries: u32,
@@ -136,7 +137,7 @@ impl World {
         };
         format!(
             "name: law\nseed: {}\nwarm-up: 5s\nhorizon: 120s\n\
-             traffic: {{ open: {{ stages: [ {{ rate: {}/s, for: 120s }} ] }}{timeout}{}, retries: {{ attempts: {}{} }}, users: 50 }}\n\
+             traffic: {{ open: {{ {}stages: [ {{ rate: {}/s, for: 120s }} ] }}{timeout}{}, retries: {{ attempts: {}{} }}, users: 50 }}\n\
              network: {{ delay: {}ms, listing-delay: {}ms }}\n\
              proxies: {{ count: {}, balancer: {{ {}: {{}} }}{} }}\n\
              fleet: {{ size: {}, slots: {}, queue: {queue}, discipline: {}, boot: {}s, min-ready: {}s, shutdown: {{ delay: {delay}s, drain: {} s }}, price: 0.10 USD/h{pods}{quota} }}\n\
@@ -144,6 +145,7 @@ impl World {
              telemetry: {{ scrape: 2s, delay: 1s }}\n\
              versions:\n  v1: {{ service: {}{crashes} }}\n{new}{deploy}{faults}{sizes}{EVENTS}",
             self.seed,
+            self.arrivals,
             self.rate,
             self.connections,
             self.retries,
@@ -184,17 +186,22 @@ fn usual_worlds() -> impl Strategy<Value = World> {
     const LONG: &str = "{ hyper-exponential: { branches: [ { share: 95%, mean: 5ms }, { share: 5%, mean: 800ms } ] } }";
     let service = prop_oneof![3 => Just(None), 1 => Just(Some(LONG))];
     let size = prop_oneof![2 => Just(None), 1 => (8_u32..20).prop_map(Some)];
-    let large = (service, size, 1_u32..400);
+    // Requests as even as services end when others come, or with others, to the nanosecond.
+    let even =
+        prop::sample::select(vec![50_u32, 100, 200, 250]).prop_map(|rate| (rate, "arrivals: even, ", Some("20ms")));
+    let traffic = prop_oneof![3 => (1_u32..400, Just(""), service), 1 => even];
+    let large = (traffic, size);
     // New instances are slow at first, and soon there.
     const WARM: &str = "warm-up: { for: 10s, slowdown: 3 }";
     let young = (any::<bool>(), 0_u32..3);
     (worlds(), care, again, trials, delay_ms, errors, large, young).prop_map(
-        |(world, care, again, trials, delay_ms, errors, large, (slow, boot_s))| World {
+        |(world, care, again, trials, delay_ms, errors, ((rate, arrivals, service), size), (slow, boot_s))| World {
             pods: world.pods.iter().copied().chain(slow.then_some(WARM)).collect(),
             boot_s,
-            service: large.0.unwrap_or(world.service),
-            size: large.1.unwrap_or(world.size),
-            rate: large.2,
+            service: service.unwrap_or(world.service),
+            size: size.unwrap_or(world.size),
+            rate,
+            arrivals,
             care,
             again,
             trials,
@@ -254,6 +261,7 @@ fn worlds() -> impl Strategy<Value = World> {
                 slots,
                 queue,
                 rate,
+                arrivals: "",
                 service,
                 timeout_ms,
                 retries,
