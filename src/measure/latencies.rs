@@ -27,22 +27,24 @@ impl Latencies {
     #[inline(always)]
     pub fn record(&mut self, latency: Span) {
         self.sum_ns += u128::from(latency.nanos());
-        let cell = cell((latency.nanos() / 1_000).min(MAX_US));
-        match self.counts.get_mut(cell) {
+        let us = latency.nanos() / 1_000;
+        match self.counts.get_mut(cell(us)) {
             Some(count) if *count < u32::MAX => *count += 1,
-            Some(_) | None => self.record_beyond(cell),
+            Some(_) | None => self.record_beyond(us),
         }
     }
 
     #[inline(never)]
-    fn record_beyond(&mut self, cell: usize) {
+    fn record_beyond(&mut self, us: u64) {
+        let (last, cell) = (cell(MAX_US), cell(us.min(MAX_US)));
         match self.counts.get_mut(cell) {
+            Some(count) if *count < u32::MAX => *count += 1,
             Some(count) => {
                 *count = 1;
                 self.full.push(cell);
             }
             None => {
-                self.counts.resize(cell.next_multiple_of(HALF as usize) + 1, 0);
+                self.counts.resize(cell.next_multiple_of(HALF as usize).min(last) + 1, 0);
                 self.counts[cell] = 1;
             }
         }

@@ -135,6 +135,9 @@ pub struct Meter {
     follows_users: bool,
     /// Of the old version and of the new one.
     tallies: [Tally; 2],
+    /// Those beside them of which nothing is to be said but that a user got an answer; and how many when the last second ended.
+    answers: [u64; 2],
+    answers_at_tick: [u64; 2],
     /// Of the old version's, those on the fresh baseline.
     baseline: Tally,
     /// The share that the controller wants the new version to have.
@@ -184,6 +187,8 @@ impl Meter {
             in_rollout: false,
             follows_users: false,
             tallies: [Tally::default(); 2],
+            answers: [0; 2],
+            answers_at_tick: [0; 2],
             baseline: Tally::default(),
             weight: None,
             second_hidden: Hidden::default(),
@@ -321,9 +326,13 @@ impl Meter {
     /// A user's attempt on `version` ended with an answer, and is neither failed nor slow.
     #[inline(always)]
     pub fn answered(&mut self, version: VersionId) {
-        let new = usize::from(Some(version) == self.new);
-        self.second_hidden.answered |= 1 << new;
-        self.tallies[new].attempts += 1;
+        self.answers[usize::from(Some(version) == self.new)] += 1;
+    }
+
+    /// Which versions did in this second, one bit each.
+    fn answered_well(&self) -> u8 {
+        let any = |new: usize| u8::from(self.answers[new] > self.answers_at_tick[new]) << new;
+        any(0) | any(1)
     }
 
     /// Such an attempt was on an instance of the fresh baseline; it counts in both places.
@@ -333,7 +342,10 @@ impl Meter {
 
     /// Attempts on the old and the new version so far, as a scrape reads them.
     pub fn tallies(&self) -> [Tally; 2] {
-        self.tallies
+        let [old, new] = self.tallies;
+        let [by_old, by_new] = self.answers;
+        let with = |tally: Tally, answers| Tally { attempts: tally.attempts + answers, ..tally };
+        [with(old, by_old), with(new, by_new)]
     }
 
     /// Of those on the old version, the attempts on the fresh baseline.
@@ -518,7 +530,7 @@ impl Meter {
         };
         self.counts_at_tick = self.counts;
         let hidden = Hidden {
-            answered: self.second_hidden.answered,
+            answered: self.second_hidden.answered | self.answered_well(),
             outage_s: self.outage.take(now),
             none_available_s: self.none_available.take(now),
             busy_s: self.busy.take(now),
@@ -531,6 +543,7 @@ impl Meter {
             fast.seconds.push(std::mem::take(&mut fast.second));
         }
         self.second_hidden = Hidden::default();
+        self.answers_at_tick = self.answers;
     }
 
     fn take_levels(&mut self, now: Moment) {

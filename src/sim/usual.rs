@@ -57,7 +57,8 @@ impl World<'_> {
         let (id, flight) = self.flights.put(flight);
         let order = self.agenda.next_order();
         let server = &mut self.servers[instance.index()];
-        let arrives = self.now + self.delay;
+        let delay = K::delay(self.delay);
+        let arrives = self.now + delay;
         let sure = match K::near(self.delay) {
             true => server.plain && server.has_free_slot(self.slots),
             // What is sure now is so when it arrives, unless something seldom comes in between.
@@ -77,7 +78,7 @@ impl World<'_> {
         if errs {
             self.careful_until = self.careful_until.max(until);
         }
-        if (until + self.delay).since(self.now) >= self.patience {
+        if (until + delay).since(self.now) >= self.patience {
             self.line_up(id);
         }
     }
