@@ -10,7 +10,7 @@ use crate::sim::features::{Ahead, Near};
 use crate::sim::world::World;
 
 /// So many requests are sent before answers are caught up with: enough for long rows, and few enough to stay in the cache.
-const ROW_MAX: u32 = 64;
+const ROW_MAX: u32 = 128;
 /// After a shorter row than this the next is not tried at once: hardly anybody finds a free slot.
 const ROW_MIN: u32 = 4;
 /// So many events happen one by one first.
