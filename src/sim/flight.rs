@@ -350,8 +350,8 @@ impl Flights {
         self.aside(id).in_line = in_line;
     }
 
-    /// The attempts that `instance` has in its queue or slots, by the numbers of their requests: which entries they have is nobody's
-    /// business.
+    /// The attempts that `instance` has in its queue or slots, by the numbers of their requests: nothing may depend on which
+    /// entries they have.
     pub fn at(&self, instance: InstanceId) -> Vec<FlightId> {
         let here = |flight: &Flight| {
             flight.pick.instance == instance && matches!(flight.place, Place::Queued | Place::InService)

@@ -93,8 +93,8 @@ pub(super) trait Algorithm {
     /// The place of the picked member.
     fn pick(&mut self, members: &mut [Member], turn: &mut Turn<'_>) -> Option<usize>;
 
-    /// The same for the first attempt of a request, where a short way is enough because nobody is set aside, or not who is next. The attempt
-    /// counts as active at once, and [`Algorithm::moved`] is not called for it. `None`: take the long way.
+    /// The same for the first attempt of a request, where a short way is enough because nobody is set aside, or not who is next.
+    /// The attempt counts as active at once, and [`Algorithm::moved`] is not called for it. `None`: take the long way.
     #[inline(always)]
     fn take_of_alike(&mut self, _: &[Member]) -> Option<usize> {
         None
