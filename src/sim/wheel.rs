@@ -30,7 +30,6 @@ pub trait Timed: Copy + Ord {
 }
 
 #[derive(Clone, Copy, Debug)]
-#[repr(align(32))]
 struct Entry<T> {
     key: T,
     next: u32,

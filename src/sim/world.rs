@@ -261,6 +261,7 @@ impl<'a> World<'a> {
         self.happen_otherwise()
     }
 
+    /// The first part of that, one thing after the other.
     #[inline(never)]
     fn happen_as_usual<K: Known>(&mut self) {
         while let Some(due) = self.agenda.next::<K>() {
@@ -312,7 +313,7 @@ impl<'a> World<'a> {
     }
 
     #[inline(always)]
-    fn advance(&mut self, to: Moment) {
+    pub fn advance(&mut self, to: Moment) {
         assert!(to >= self.now, "time went backwards");
         self.now = to;
     }
