@@ -74,7 +74,7 @@ impl Behaviour {
     /// request meets the same luck wherever it goes.
     #[inline(always)]
     pub fn luck(&self, stream: &mut Stream, size: impl FnOnce() -> f64) -> Luck {
-        let fate = if self.faultless { 1.0 } else { unit(stream.ahead()) };
+        let fate = if self.faultless { 1.0 } else { fate(*stream) };
         stream.skip(1);
         let work_ns = self.service.draw_for(stream, size);
         if self.adjusts { self.adjust(fate, work_ns) } else { Luck { fate, work_ns } }
@@ -144,6 +144,12 @@ impl Behaviour {
     pub fn crashes_after(&self, stream: &mut Stream) -> Option<Span> {
         self.crashes_after.as_ref().map(|after| Span::from_nanos(after.draw(stream)))
     }
+}
+
+/// The first draw of an attempt's luck, which is its fate on whatever version it meets.
+#[inline(always)]
+pub fn fate(stream: Stream) -> f64 {
+    unit(stream.ahead())
 }
 
 /// So much work at an instance that takes `factor` times as long.

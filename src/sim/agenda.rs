@@ -8,7 +8,7 @@ use crate::core::ids::{InstanceId, UserId};
 use crate::core::rollout::Sample;
 use crate::core::time::{Moment, Span};
 use crate::sim::features::Known;
-use crate::sim::flight::FlightId;
+use crate::sim::flight::{Flight, FlightId, Flights};
 use crate::sim::heap::Heap;
 use crate::sim::key::{Key, ORDER_MAX};
 use crate::sim::line::Line;
@@ -201,13 +201,18 @@ impl Agenda {
         self.travellers.push(key);
     }
 
-    /// A service ends at `at`; its number, `order`, tells it from a stale one.
+    /// A service ends when its flight says; the number that it carries tells it from a stale one.
     #[inline(always)]
-    pub fn plan_served(&mut self, at: Moment, flight: FlightId, order: u64) {
-        let key = Key::new(at, order, flight);
-        if !self.services.push(key) {
+    pub fn plan_served(&mut self, id: FlightId, flight: &mut Flight) {
+        let key = flight.key(id);
+        if !self.services.push(key, id.0, &mut flight.next) {
             self.plan_long_service(key);
         }
+    }
+
+    /// A service does not end as was planned: its flight carries another number from now on, and may be used otherwise.
+    pub fn cut(&mut self, id: FlightId, flights: &mut Flights) {
+        self.services.free(flights[id].due, id.0, flights);
     }
 
     /// Whether nothing is to happen up to `at` but what always happens, as far as it is known now.
@@ -260,12 +265,12 @@ impl Agenda {
     /// Takes out what is due next; `None`: ask [`Agenda::next_by_order`], since several things are due at once, or something
     /// seldom.
     #[inline(always)]
-    pub fn next<K: Known>(&mut self) -> Option<Due> {
+    pub fn next<K: Known>(&mut self, flights: &Flights) -> Option<Due> {
         let (served, arrival) = (self.services.peek().at(), self.arrival.at());
         let (travel, seldom) =
             (if K::NEAR == Some(true) { Moment::NEVER } else { self.travellers.next }, self.seldom.at());
         if served < arrival.min(travel.min(seldom)) {
-            Some(self.take_served())
+            Some(self.take_served(flights))
         } else if arrival < served.min(travel.min(seldom)) {
             Some(Due::Arrival(arrival))
         } else if travel < served.min(arrival.min(seldom)) {
@@ -288,18 +293,18 @@ impl Agenda {
 
     /// Takes out the next end of a service that comes before the last answer of [`Agenda::pass_to_arrival`].
     #[inline(always)]
-    pub fn next_passed(&mut self) -> Option<Due> {
+    pub fn next_passed(&mut self, flights: &Flights) -> Option<Due> {
         if self.seldom < self.passed {
-            return self.next_long_passed();
+            return self.next_long_passed(flights);
         }
-        (self.services.peek() < self.passed).then(|| self.take_served())
+        (self.services.peek() < self.passed).then(|| self.take_served(flights))
     }
 
     /// The same, where a long service was planned since.
     #[inline(never)]
-    fn next_long_passed(&mut self) -> Option<Due> {
+    fn next_long_passed(&mut self, flights: &Flights) -> Option<Due> {
         if self.services.peek() < self.seldom {
-            return Some(self.take_served());
+            return Some(self.take_served(flights));
         }
         match self.next_seldom() {
             Some((at, Seldom::Served(flight, order))) => Some(Due::Served(at, flight, order)),
@@ -309,13 +314,13 @@ impl Agenda {
 
     /// The same as [`Agenda::next`], in the order of planning.
     #[inline(never)]
-    pub fn next_by_order(&mut self) -> Due {
+    pub fn next_by_order(&mut self, flights: &Flights) -> Due {
         let (served, travel) = (self.services.peek(), self.travellers.peek());
         let first = served.min(travel).min(self.arrival);
         if self.seldom < first {
             Due::Seldom
         } else if first == served {
-            self.take_served()
+            self.take_served(flights)
         } else if first == travel {
             self.take_traveller()
         } else {
@@ -324,8 +329,8 @@ impl Agenda {
     }
 
     #[inline(always)]
-    fn take_served(&mut self) -> Due {
-        let key = self.services.pop();
+    fn take_served(&mut self, flights: &Flights) -> Due {
+        let key = self.services.pop(flights);
         Due::Served(key.at(), key.flight(), key.order())
     }
 
@@ -383,30 +388,40 @@ mod tests {
         Agenda::new(1, SECOND, end)
     }
 
-    fn next(agenda: &mut Agenda) -> Due {
-        agenda.next::<Anything>().unwrap_or_else(|| agenda.next_by_order())
+    /// Some that may be in service.
+    fn flights() -> Flights {
+        let mut flights = Flights::new(None);
+        for number in 0..10 {
+            flights.add(Flight::new(number, Moment::START, 0));
+        }
+        flights
     }
 
-    fn plan_served(agenda: &mut Agenda, at: Moment, flight: FlightId) {
-        let order = agenda.next_order();
-        agenda.plan_served(at, flight, order);
+    fn next(agenda: &mut Agenda, flights: &Flights) -> Due {
+        agenda.next::<Anything>(flights).unwrap_or_else(|| agenda.next_by_order(flights))
+    }
+
+    fn plan_served(agenda: &mut Agenda, flights: &mut Flights, at: Moment, id: FlightId) {
+        let flight = &mut flights[id];
+        flight.serve(false, at, agenda.next_order());
+        agenda.plan_served(id, flight);
     }
 
     #[test]
     fn ties_go_in_the_order_of_planning_whatever_the_kind() {
         let at = Moment::START + SECOND;
-        let mut agenda = agenda(at + Span::from_nanos(1));
+        let (mut agenda, mut flights) = (agenda(at + Span::from_nanos(1)), flights());
         agenda.plan(at, Event::Tick);
         agenda.plan_at_proxy(at, FlightId(3));
-        plan_served(&mut agenda, at, FlightId(4));
+        plan_served(&mut agenda, &mut flights, at, FlightId(4));
         agenda.plan_arrival(Some(at));
         let order = agenda.next_order();
         agenda.plan_at_instance(at, FlightId(5), order);
-        plan_served(&mut agenda, at, FlightId(6));
+        plan_served(&mut agenda, &mut flights, at, FlightId(6));
         agenda.plan_expiry(at);
         let mut seen = Vec::new();
         loop {
-            let (moment, kind) = match next(&mut agenda) {
+            let (moment, kind) = match next(&mut agenda, &flights) {
                 Due::AtProxy(moment, _) => (moment, 'p'),
                 Due::Served(moment, FlightId(4), _) => (moment, 's'),
                 Due::Served(moment, ..) => (moment, 'S'),
@@ -434,36 +449,36 @@ mod tests {
     #[test]
     fn services_that_were_passed_come_in_order_however_long_they_are() {
         let at = |millis| Moment::START + Span::from_millis(millis);
-        let mut agenda = Agenda::new(1, Span::from_nanos(1_000), at(2_000));
+        let (mut agenda, mut flights) = (Agenda::new(1, Span::from_nanos(1_000), at(2_000)), flights());
         agenda.plan_arrival(Some(at(1_000)));
         assert_eq!(agenda.pass_to_arrival(), Some(at(1_000)));
         // All but the first lie beyond a turn of the wheel.
         for (flight, millis) in [(1, 1), (2, 900), (3, 400), (4, 1_100)] {
-            plan_served(&mut agenda, at(millis), FlightId(flight));
+            plan_served(&mut agenda, &mut flights, at(millis), FlightId(flight));
         }
         for (flight, millis) in [(1, 1), (3, 400), (2, 900)] {
-            let due = agenda.next_passed();
+            let due = agenda.next_passed(&flights);
             assert!(
                 matches!(due, Some(Due::Served(end, FlightId(id), _)) if end == at(millis) && id == flight),
                 "{due:?}"
             );
         }
-        assert_eq!(agenda.next_passed(), None);
+        assert_eq!(agenda.next_passed(&flights), None);
     }
 
     #[test]
     fn nothing_at_or_after_the_end_is_taken() {
         let (second, later) = (Moment::START + SECOND, Moment::START + SECOND + SECOND);
-        let mut agenda = agenda(later);
+        let (mut agenda, mut flights) = (agenda(later), flights());
         agenda.plan_first(later, Event::Tick);
-        plan_served(&mut agenda, later, FlightId(1));
+        plan_served(&mut agenda, &mut flights, later, FlightId(1));
         agenda.plan_expiry(later);
         agenda.plan_arrival(Some(later));
         agenda.plan_at_proxy(later, FlightId(2));
         agenda.plan(second, Event::Deploy);
-        assert_eq!(next(&mut agenda), Due::Seldom);
+        assert_eq!(next(&mut agenda, &flights), Due::Seldom);
         assert!(matches!(agenda.next_seldom(), Some((at, Seldom::Event(Event::Deploy))) if at == second));
-        assert_eq!(next(&mut agenda), Due::Seldom);
+        assert_eq!(next(&mut agenda, &flights), Due::Seldom);
         assert!(agenda.next_seldom().is_none());
     }
 }

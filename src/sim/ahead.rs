@@ -25,7 +25,7 @@ impl World<'_> {
             if self.now > self.careful_until {
                 pause = self.pause_or_run_ahead(pause);
             }
-            let Some(due) = self.agenda.next::<Near>() else { return };
+            let Some(due) = self.agenda.next::<Near>(&self.flights) else { return };
             self.let_happen::<Near>(due);
         }
     }
@@ -65,7 +65,7 @@ impl World<'_> {
         self.ahead = false;
         let now = self.now;
         let mut before = Moment::START;
-        while let Some(Due::Served(at, flight, service)) = self.agenda.next_passed() {
+        while let Some(Due::Served(at, flight, service)) = self.agenda.next_passed(&self.flights) {
             assert!(at >= before, "time went backwards");
             (self.now, before) = (at, at);
             self.served::<Near>(flight, service);

@@ -1,10 +1,10 @@
 //! Clients: who sends a request, and what it came to.
 
-use crate::core::draw::Stream;
 use crate::core::ids::{InstanceId, UserId};
 use crate::core::proxy::{Affinity, Ending, Undecided};
 use crate::core::time::{Moment, Span};
 use crate::measure::meter::Experience;
+use crate::scenario::behaviour::fate;
 use crate::scenario::caller::Callers;
 use crate::sim::agenda::Event;
 use crate::sim::features::Anything;
@@ -80,10 +80,10 @@ impl World<'_> {
         self.callers.open(number).dice()
     }
 
-    /// The stream of the next attempt of a request.
-    pub fn luck_of(&self, id: FlightId) -> Stream {
-        let Flight { number, attempts, .. } = self.flights[id];
-        self.callers.luck(number, attempts)
+    /// Draw in [0, 1) that decides whether the present attempt of a request meets an error.
+    pub fn fate_of(&self, id: FlightId) -> f64 {
+        let Flight { number, draw, .. } = self.flights[id];
+        fate(self.callers.luck(number, draw))
     }
 
     /// The instance that the user's cookie names.
@@ -128,9 +128,9 @@ impl World<'_> {
     /// Whether a bad request is bad because of the new version: its last attempt was there, and did not meet an error that
     /// the old version would have answered with too.
     fn harmed_by_new(&self, id: FlightId) -> bool {
-        let Flight { number, ending, fate, pick, .. } = self.flights[id];
+        let Flight { number, ending, pick, .. } = self.flights[id];
         let old = &self.behaviours[self.scenario.running.index()];
-        let old_too = ending == Ending::Error && old.errs_in_the_long_run(fate, self.user_of(number));
+        let old_too = ending == Ending::Error && old.errs_in_the_long_run(self.fate_of(id), self.user_of(number));
         Some(pick.version) == self.meter.new_version() && !old_too
     }
 }

@@ -201,8 +201,9 @@ impl World<'_> {
         server.crowded = false;
         self.close_all_to(instance, Ending::Reset);
         for flight in self.flights.at(instance) {
-            if self.flights[flight].place == Place::Queued {
-                self.leave_queue(flight);
+            match self.flights[flight].place {
+                Place::Queued => self.leave_queue(flight),
+                _ => self.agenda.cut(flight, &mut self.flights),
             }
             if !self.flights[flight].abandoned {
                 self.meter.dropped();

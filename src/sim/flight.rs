@@ -5,7 +5,8 @@ use crate::core::ids::{InstanceId, VersionId};
 use crate::core::proxy::{Ending, Pick, Tried};
 use crate::core::time::{Moment, Span};
 use crate::scenario::behaviour::Luck;
-use crate::sim::key::FLIGHTS_MAX;
+use crate::sim::key::{FLIGHTS_MAX, Key};
+use crate::sim::wheel::Entries;
 
 /// Index of a [`Flight`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,8 @@ pub struct Flight {
     /// Belongs to its place. On the way to a slot: service time of the present attempt at a warm instance, in nanoseconds. In
     /// a slot: tells its end from a stale one. In the queue of its proxy: its place there.
     pub token: u64,
-    /// Draw in [0, 1) that decides whether the present attempt meets an error.
-    pub fate: f64,
+    /// In a slot: when it ends there, unless it is cut.
+    pub due: Moment,
     /// The answer of the proxy for the present attempt, if there was any.
     pub pick: Pick,
     /// Which proxy has it.
@@ -36,6 +37,10 @@ pub struct Flight {
     pub place: Place,
     /// How it ended; meaningful on the way back.
     pub ending: Ending,
+    /// Whose luck the present attempt has: how many attempts there were before that one.
+    pub draw: u8,
+    /// Whether the present attempt meets an error, where that does not depend on what it finds at its instance.
+    pub errs: Option<bool>,
     /// The client gave up: the attempt goes on, but nobody waits.
     pub abandoned: bool,
     /// Its client waits, and may give up.
@@ -44,7 +49,8 @@ pub struct Flight {
     has_aside: bool,
     /// There is another attempt for the same request, under way at the same time.
     twinned: bool,
-    queue_next: u32,
+    /// Who is behind it: in the queue of its instance, in the event list, or among the entries to be used again.
+    pub next: u32,
 }
 
 const _: () = assert!(size_of::<Flight>() == 64);
@@ -98,32 +104,40 @@ impl Flight {
             number,
             sent,
             token: 0,
-            fate: 0.0,
+            due: sent,
             pick: Pick { instance: InstanceId(NONE), version: VersionId(0), retry: false, at: sent },
             proxy,
             attempts: 0,
             place: Place::Travelling,
             ending: Ending::Served,
+            draw: 0,
+            errs: None,
             abandoned: false,
             awaited: true,
             has_aside: false,
             twinned: false,
-            queue_next: NONE,
+            next: NONE,
         }
     }
 
     /// The same, as its first attempt leaves.
     #[inline(always)]
-    pub fn leaving(self, instance: InstanceId, version: VersionId, luck: Luck) -> Flight {
+    pub fn leaving(self, instance: InstanceId, version: VersionId, luck: Luck, errs: Option<bool>) -> Flight {
         let pick = Pick { instance, version, retry: false, at: self.sent };
-        Flight { pick, attempts: 1, fate: luck.fate, token: luck.work_ns, ..self }
+        Flight { pick, attempts: 1, token: luck.work_ns, errs, ..self }
     }
 
-    /// The present attempt is in a slot until the event that carries `service`, when it has met an error or has not.
+    /// The present attempt is in a slot until `due`, or the event that carries `service`, and meets an error there or does not.
     #[inline(always)]
-    pub fn serve(&mut self, errs: bool, service: u64) {
+    pub fn serve(&mut self, errs: bool, due: Moment, service: u64) {
         let ending = if errs { Ending::Error } else { Ending::Served };
-        (self.place, self.ending, self.token) = (Place::InService, ending, service);
+        (self.place, self.ending, self.due, self.token) = (Place::InService, ending, due, service);
+    }
+
+    /// What the event list sorts the end of its service by.
+    #[inline(always)]
+    pub fn key(&self, id: FlightId) -> Key {
+        Key::new(self.due, self.token, id)
     }
 
     /// Somebody waits for the present attempt, and for no other.
@@ -142,7 +156,7 @@ pub struct Flights {
     asides: Vec<Aside>,
     /// How long clients wait.
     patience: Option<Span>,
-    /// The first entry to be used again; the next one is in its `queue_next`.
+    /// The first entry to be used again; the next one is in its `next`.
     free: u32,
 }
 
@@ -178,7 +192,7 @@ impl Flights {
         }
         let id = FlightId(self.free);
         let spot = &mut self.all[id.0 as usize];
-        self.free = spot.queue_next;
+        self.free = spot.next;
         *spot = flight;
         (id, spot)
     }
@@ -198,7 +212,7 @@ impl Flights {
         let next = std::mem::replace(&mut self.free, id.0);
         let flight = &mut self[id];
         // Its client no longer gives up, and timers that still run for it are stale from now on.
-        (flight.awaited, flight.place, flight.queue_next) = (false, Place::Free, next);
+        (flight.awaited, flight.place, flight.next) = (false, Place::Free, next);
         if flight.has_aside {
             self.asides[id.0 as usize] = Aside::EMPTY;
         }
@@ -380,6 +394,23 @@ impl std::ops::IndexMut<FlightId> for Flights {
     }
 }
 
+impl Entries<Key> for Flights {
+    #[inline(always)]
+    fn key(&self, index: u32) -> Key {
+        let id = FlightId(index);
+        self[id].key(id)
+    }
+
+    #[inline(always)]
+    fn next(&self, index: u32) -> u32 {
+        self[FlightId(index)].next
+    }
+
+    fn link(&mut self, index: u32) -> &mut u32 {
+        &mut self[FlightId(index)].next
+    }
+}
+
 /// A FIFO queue of flights, linked through the flights themselves.
 #[derive(Clone, Copy, Debug)]
 pub struct Queue {
@@ -407,10 +438,10 @@ impl Queue {
     /// Joins the queue at its end.
     #[inline(always)]
     pub fn push(&mut self, flights: &mut Flights, id: FlightId) {
-        flights[id].queue_next = NONE;
+        flights[id].next = NONE;
         match self.last {
             NONE => self.first = id.0,
-            last => flights.all[last as usize].queue_next = id.0,
+            last => flights.all[last as usize].next = id.0,
         }
         self.last = id.0;
         self.length += 1;
@@ -423,7 +454,7 @@ impl Queue {
             return None;
         }
         let id = FlightId(self.first);
-        self.first = flights[id].queue_next;
+        self.first = flights[id].next;
         if self.first == NONE {
             self.last = NONE;
         }

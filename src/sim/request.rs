@@ -60,12 +60,12 @@ impl World<'_> {
 
     /// An attempt, of a user or a copy, is on its way.
     pub fn dispatch(&mut self, id: FlightId, pick: Pick) {
-        let number = self.flights[id].number;
-        let mut stream = self.luck_of(id);
-        let luck = self.behaviours[pick.version.index()].luck(&mut stream, || size_of(self.scenario, number));
+        let Flight { number, attempts: draw, .. } = self.flights[id];
+        let behaviour = &self.behaviours[pick.version.index()];
+        let luck = behaviour.luck(&mut self.callers.luck(number, draw), || size_of(self.scenario, number));
         self.flights.set_out(id, pick, self.meter.new_version());
         let flight = &mut self.flights[id];
-        (flight.fate, flight.token) = (luck.fate, luck.work_ns);
+        (flight.draw, flight.errs, flight.token) = (draw, behaviour.errs_anyway(luck.fate), luck.work_ns);
         if self.features.timed_tries && !self.flights.is_mirror(id) {
             self.time_attempt(id);
         }
@@ -128,8 +128,7 @@ impl World<'_> {
 
     /// Whether it is open that an attempt will be answered well once it has a slot.
     fn is_doubtful(&self, id: FlightId) -> bool {
-        let Flight { pick, fate, .. } = self.flights[id];
-        self.behaviours[pick.version.index()].errs_anyway(fate) != Some(false)
+        self.flights[id].errs != Some(false)
     }
 
     /// An attempt is no longer in the queue of its instance.
@@ -141,8 +140,8 @@ impl World<'_> {
     /// Whether an attempt will meet an error, and how long its service takes if it has a slot for itself.
     #[inline(never)]
     pub fn begin_service(&mut self, id: FlightId) -> (bool, Span) {
-        let Flight { number, pick, fate, token: work_ns, .. } = self.flights[id];
-        let user = self.user_of(number);
+        let Flight { number, pick, token: work_ns, .. } = self.flights[id];
+        let (user, fate) = (self.user_of(number), self.fate_of(id));
         let server = &mut self.servers[pick.instance.index()];
         let age = self.now.since(server.ready_at);
         let behaviour = &self.behaviours[pick.version.index()];
@@ -163,6 +162,10 @@ impl World<'_> {
     /// A service ends, and what follows takes a closer look.
     #[inline(never)]
     pub fn served_with_care(&mut self, id: FlightId) {
+        if self.features.sharing {
+            self.shared_end(id);
+            return;
+        }
         let Flight { pick, ending, .. } = self.flights[id];
         let server = &mut self.servers[pick.instance.index()];
         if self.features.reports {
@@ -186,9 +189,9 @@ impl World<'_> {
     pub fn serve_with_care(&mut self, id: FlightId, order: u64) {
         let (errs, work) = self.begin_service(id);
         let until = self.now + work;
-        self.agenda.plan_served(until, id, order);
         let flight = &mut self.flights[id];
-        flight.serve(errs, order);
+        flight.serve(errs, until, order);
+        self.agenda.plan_served(id, flight);
         self.careful_until = self.careful_until.max(until);
         let server = &mut self.servers[flight.pick.instance.index()];
         if self.features.reports {
@@ -201,14 +204,6 @@ impl World<'_> {
     /// A long service ends.
     pub fn served_late(&mut self, id: FlightId, service: u64) {
         self.served::<Anything>(id, service);
-    }
-
-    /// A service was cut before its end, or belongs to an instance that works on everything at once.
-    #[inline(never)]
-    pub fn served_otherwise(&mut self, id: FlightId, service: u64) {
-        if self.features.sharing {
-            self.shared_end(id, service);
-        }
     }
 
     /// An instance that only finishes what it has is gone when it has nothing left.

@@ -23,14 +23,14 @@ pub struct Sharing {
     joined: u64,
     virtual_now: u128,
     since: Moment,
-    /// The number of the planned end that is not stale.
-    planned: u64,
+    /// Whose end is planned.
+    planned: Option<FlightId>,
 }
 
 impl Sharing {
     /// Nothing yet.
     pub const fn new() -> Sharing {
-        Sharing { jobs: Heap::new(), count: 0, joined: 0, virtual_now: 0, since: Moment::START, planned: 0 }
+        Sharing { jobs: Heap::new(), count: 0, joined: 0, virtual_now: 0, since: Moment::START, planned: None }
     }
 
     /// How many attempts it works on.
@@ -86,8 +86,8 @@ impl World<'_> {
             return;
         }
         let (errs, work) = self.begin_service(id);
-        // No end of a service of its own is planned.
-        self.flights[id].serve(errs, 0);
+        // When it ends is planned once it is the first to.
+        self.flights[id].serve(errs, Moment::NEVER, 0);
         // Whoever joins later holds it up.
         self.stays(id, Moment::NEVER);
         self.servers[instance.index()].aside.sharing.join(self.now, slots, work, id);
@@ -96,10 +96,10 @@ impl World<'_> {
 
     /// The attempt that was to end first has ended, unless others joined or it was cut since it was planned.
     #[inline(never)]
-    pub fn shared_end(&mut self, id: FlightId, number: u64) {
+    pub fn shared_end(&mut self, id: FlightId) {
         let instance = self.flights[id].pick.instance;
-        let Some(server) = self.servers.get_mut(instance.index()) else { return };
-        if server.aside.sharing.planned != number {
+        let server = &mut self.servers[instance.index()];
+        if server.aside.sharing.planned != Some(id) {
             return;
         }
         let ended = server.aside.sharing.end_first(self.now, self.scenario.fleet.slots);
@@ -128,14 +128,16 @@ impl World<'_> {
             }
         }
         (server.busy, server.crowded) = (busy, crowded);
-        server.aside.sharing.planned = match server.aside.sharing.next(slots) {
-            Some((at, flight)) => {
-                let order = self.agenda.next_order();
-                self.agenda.plan_served(at, flight, order);
-                order
-            }
-            None => 0,
-        };
+        let next = server.aside.sharing.next(slots);
+        let before = std::mem::replace(&mut server.aside.sharing.planned, next.map(|(_, id)| id));
+        if let Some(id) = before {
+            self.agenda.cut(id, &mut self.flights);
+        }
+        if let Some((at, id)) = next {
+            let flight = &mut self.flights[id];
+            (flight.due, flight.token) = (at, self.agenda.next_order());
+            self.agenda.plan_served(id, flight);
+        }
     }
 }
 

@@ -53,7 +53,7 @@ impl World<'_> {
         let errs = behaviour.errs_anyway(luck.fate);
         // Between the luck and what is made of it, since both take their time and neither waits for the other.
         self.await_arrival();
-        let flight = Flight::new(number, self.now, proxy).leaving(instance, version, luck);
+        let flight = Flight::new(number, self.now, proxy).leaving(instance, version, luck, errs);
         let (id, flight) = self.flights.put(flight);
         let order = self.agenda.next_order();
         let server = &mut self.servers[instance.index()];
@@ -73,8 +73,8 @@ impl World<'_> {
         };
         let until = arrives + Span::from_nanos(luck.work_ns);
         server.begin(&mut self.meter, arrives);
-        flight.serve(errs, order);
-        self.agenda.plan_served(until, id, order);
+        flight.serve(errs, until, order);
+        self.agenda.plan_served(id, flight);
         if errs {
             self.careful_until = self.careful_until.max(until);
         }
@@ -120,15 +120,14 @@ impl World<'_> {
             self.find_full(id, order);
             return;
         }
-        let behaviour = &self.behaviours[flight.pick.version.index()];
-        let (true, Some(errs)) = (server.plain, behaviour.errs_anyway(flight.fate)) else {
+        let (true, Some(errs)) = (server.plain, flight.errs) else {
             self.serve_with_care(id, order);
             return;
         };
         let until = self.now + Span::from_nanos(flight.token);
         server.begin(&mut self.meter, self.now);
-        flight.serve(errs, order);
-        self.agenda.plan_served(until, id, order);
+        flight.serve(errs, until, order);
+        self.agenda.plan_served(id, flight);
         if errs {
             self.careful_until = self.careful_until.max(until);
         }
@@ -142,7 +141,6 @@ impl World<'_> {
     pub fn served<K: Known>(&mut self, id: FlightId, service: u64) {
         let flight = self.flights[id];
         if flight.token != service || flight.place != Place::InService {
-            self.served_otherwise(id, service);
             return;
         }
         let (instance, awaited, ending) = (flight.pick.instance, flight.is_awaited(), flight.ending);

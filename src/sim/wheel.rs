@@ -29,10 +29,17 @@ pub trait Timed: Copy + Ord {
     fn at(self) -> Moment;
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry<T> {
-    key: T,
-    next: u32,
+/// Where those are kept who wait on a wheel, each with a link that is the wheel's as long as it waits. Who has its key at hand
+/// anyhow need not keep it twice.
+pub trait Entries<T> {
+    /// What the entry of this number was pushed with.
+    fn key(&self, index: u32) -> T;
+
+    /// Which one it is linked to.
+    fn next(&self, index: u32) -> u32;
+
+    /// The same, to be changed.
+    fn link(&mut self, index: u32) -> &mut u32;
 }
 
 /// Neighbouring slices.
@@ -70,6 +77,8 @@ pub struct Wheel<T> {
     shift: u32,
     /// The slice that is in order; whatever is due in it or before is not on the ring any more.
     current: u64,
+    /// So many slices after the current one are on the ring for sure; none where nobody waits.
+    reach: u64,
     /// The smallest of the current slice and those before it.
     near: T,
     /// The others, the last one first.
@@ -77,12 +86,8 @@ pub struct Wheel<T> {
     ring: Vec<Block>,
     /// The number of blocks, a power of two, less one.
     mask: u64,
-    /// So many slices after the current one are on the ring for sure.
-    reach: u64,
     /// Entries on the ring.
     ringed: usize,
-    entries: Vec<Entry<T>>,
-    free: u32,
 }
 
 impl<T: Timed> Wheel<T> {
@@ -94,85 +99,56 @@ impl<T: Timed> Wheel<T> {
         Wheel {
             shift: width.max(1).ilog2(),
             current: 0,
+            reach: 0,
             near: T::NEVER,
             in_order: Vec::new(),
             ring: vec![Block::EMPTY; (slices / BLOCK) as usize],
             mask: slices / BLOCK - 1,
-            reach: slices - BLOCK,
             ringed: 0,
-            entries: Vec::new(),
-            free: NONE,
         }
     }
 
-    /// Adds an entry; answers whether it could be taken in. Those that could not lie beyond the turn, or in a slice that
-    /// has too many to keep them in order.
+    /// Adds the entry of this number, whose link is the wheel's from now on; answers whether it could be taken in. Those that
+    /// could not lie beyond the turn, or in a slice that has too many to keep them in order.
     #[inline(always)]
     #[must_use]
-    pub fn push(&mut self, key: T) -> bool {
-        let slice = key.at().nanos() >> self.shift;
+    pub fn push(&mut self, key: T, index: u32, link: &mut u32) -> bool {
+        let slice = self.slice_of(key.at());
         if slice.wrapping_sub(self.current + 1) < self.reach {
-            self.put_on_ring(slice, key);
+            *link = self.ring[((slice / BLOCK) & self.mask) as usize].put(slice, index);
+            self.ringed += 1;
             true
         } else {
-            self.push_near(slice, key)
+            self.push_otherwise(slice, key)
         }
     }
 
     #[inline(always)]
-    fn put_on_ring(&mut self, slice: u64, key: T) {
-        let index = if self.free == NONE { self.room() } else { self.free };
-        let entry = &mut self.entries[index as usize];
-        self.free = entry.next;
-        let next = self.ring[((slice / BLOCK) & self.mask) as usize].put(slice, index);
-        *entry = Entry { key, next };
-        self.ringed += 1;
-        if self.near.at() == Moment::NEVER {
-            self.turn_first();
-        }
-    }
-
-    /// Apart, because it is seldom that nothing is near.
-    #[inline(never)]
-    fn turn_first(&mut self) {
-        self.turn();
-    }
-
-    /// An entry that was never used.
-    #[inline(never)]
-    fn room(&mut self) -> u32 {
-        self.entries.push(Entry { key: T::NEVER, next: NONE });
-        self.entries.len() as u32 - 1
+    fn slice_of(&self, at: Moment) -> u64 {
+        at.nanos() >> self.shift
     }
 
     #[inline(never)]
-    fn push_near(&mut self, slice: u64, key: T) -> bool {
-        if slice > self.current {
-            return self.push_far(slice, key);
+    fn push_otherwise(&mut self, slice: u64, key: T) -> bool {
+        if self.reach == 0 {
+            self.begin(slice, key);
+            return true;
         }
-        if self.in_order.len() >= IN_ORDER_MAX {
-            return false;
-        }
-        if self.near.at() == Moment::NEVER {
-            self.near = key;
-        } else {
+        let near = slice <= self.current && self.in_order.len() < IN_ORDER_MAX;
+        if near {
             let later = self.near.max(key);
             self.near = self.near.min(key);
             let place = self.in_order.partition_point(|&other| other > later);
             self.in_order.insert(place, later);
         }
-        true
+        near
     }
 
-    /// After a long silence the wheel starts anew; otherwise this lies beyond the turn.
-    #[inline(never)]
-    fn push_far(&mut self, slice: u64, key: T) -> bool {
-        let silent = self.near.at() == Moment::NEVER && self.ringed == 0;
-        if silent {
-            self.current = slice - self.reach / 2;
-            self.put_on_ring(slice, key);
-        }
-        silent
+    /// The first entry after a silence, however long that was.
+    fn begin(&mut self, slice: u64, key: T) {
+        self.near = key;
+        self.current = self.current.max(slice);
+        self.reach = self.mask * BLOCK;
     }
 
     /// The smallest entry, or `T::NEVER`.
@@ -183,34 +159,34 @@ impl<T: Timed> Wheel<T> {
 
     /// Takes the smallest entry out; there is one.
     #[inline(always)]
-    pub fn pop(&mut self) -> T {
+    pub fn pop(&mut self, entries: &impl Entries<T>) -> T {
         let first = self.near;
         match self.in_order.pop() {
             Some(next) => self.near = next,
-            None => self.turn(),
+            None => self.turn(entries),
         }
         first
     }
 
     /// Goes on to the next slice with entries, if there is one; nothing is near any more.
     #[inline(always)]
-    fn turn(&mut self) {
+    fn turn(&mut self, entries: &impl Entries<T>) {
         let block = &mut self.ring[((self.current / BLOCK) & self.mask) as usize];
         // All bits of its block lie ahead of the current slice.
         if block.occupied == 0 {
-            self.turn_to_next_block();
+            self.turn_to_next_block(entries);
             return;
         }
         let (slice, index) = block.take_first();
         self.current = self.current / BLOCK * BLOCK + slice;
-        self.take_slice_off_ring(index);
+        self.take_slice_off_ring(entries, index);
     }
 
     /// The same, where the block of the current slice has no other entries.
     #[inline(never)]
-    fn turn_to_next_block(&mut self) {
+    fn turn_to_next_block(&mut self, entries: &impl Entries<T>) {
         if self.ringed == 0 {
-            self.near = T::NEVER;
+            (self.near, self.reach) = (T::NEVER, 0);
             return;
         }
         let mut blocks = self.current / BLOCK + 1..;
@@ -218,37 +194,52 @@ impl<T: Timed> Wheel<T> {
         let block = blocks.find(occupied).expect("there are entries on the ring");
         let (slice, index) = self.ring[(block & self.mask) as usize].take_first();
         self.current = block * BLOCK + slice;
-        self.take_slice_off_ring(index);
+        self.take_slice_off_ring(entries, index);
     }
 
-    /// The slice of the entry at `index`, its first, is the current one.
+    /// The slice of the entry `index`, its first, is the current one.
     #[inline(always)]
-    fn take_slice_off_ring(&mut self, index: u32) {
-        let next = self.take_off_ring(index);
-        if next != NONE {
-            self.take_others_off_ring(next);
-        }
-    }
-
-    /// The entry at `index` is the next one; answers which other one its slice has.
-    #[inline(always)]
-    fn take_off_ring(&mut self, index: u32) -> u32 {
-        let entry = &mut self.entries[index as usize];
-        self.near = entry.key;
+    fn take_slice_off_ring(&mut self, entries: &impl Entries<T>, index: u32) {
+        self.near = entries.key(index);
         self.ringed -= 1;
-        let free = std::mem::replace(&mut self.free, index);
-        std::mem::replace(&mut entry.next, free)
+        let next = entries.next(index);
+        if next != NONE {
+            self.take_others_off_ring(entries, next);
+        }
     }
 
     #[inline(never)]
-    fn take_others_off_ring(&mut self, mut index: u32) {
+    fn take_others_off_ring(&mut self, entries: &impl Entries<T>, mut index: u32) {
         self.in_order.push(self.near);
         while index != NONE {
-            index = self.take_off_ring(index);
-            self.in_order.push(self.near);
+            self.in_order.push(entries.key(index));
+            self.ringed -= 1;
+            index = entries.next(index);
         }
         self.in_order.sort_unstable_by(|one, other| other.cmp(one));
         self.near = self.in_order.pop().unwrap_or(T::NEVER);
+    }
+
+    /// The entry of this number, which was pushed to be due at `at`, gives up its place on the ring, if it has one: from now on
+    /// its link is its own again. If it is near already, it is taken out as the others are.
+    pub fn free(&mut self, at: Moment, index: u32, entries: &mut impl Entries<T>) {
+        let slice = self.slice_of(at);
+        if slice.wrapping_sub(self.current + 1) >= self.reach {
+            return;
+        }
+        let next = entries.next(index);
+        let block = &mut self.ring[((slice / BLOCK) & self.mask) as usize];
+        let head = &mut block.heads[(slice % BLOCK) as usize];
+        if *head == index {
+            *head = next;
+            block.occupied &= !(u64::from(next == NONE) << (slice % BLOCK));
+        } else {
+            let some = |index: u32| Some(index).filter(|&index| index != NONE);
+            let mut others = std::iter::successors(some(*head), |&other| some(entries.next(other)));
+            let Some(before) = others.find(|&other| entries.next(other) == index) else { return };
+            *entries.link(before) = next;
+        }
+        self.ringed -= 1;
     }
 }
 
@@ -266,66 +257,164 @@ mod tests {
         }
     }
 
-    /// What is first, of the wheel and of what it did not take in.
-    fn take(wheel: &mut Wheel<(u64, u32)>, beyond: &mut Heap<(u64, u32)>) -> (u64, u32) {
-        match beyond.peek() {
-            Some(&first) if first < wheel.peek() => beyond.pop().expect("it was just seen"),
-            Some(_) | None => wheel.pop(),
+    /// By number: the key of an entry, and its link.
+    #[derive(Default)]
+    struct Store(Vec<((u64, u32), u32)>);
+
+    impl Entries<(u64, u32)> for Store {
+        fn key(&self, index: u32) -> (u64, u32) {
+            self.0[index as usize].0
+        }
+
+        fn next(&self, index: u32) -> u32 {
+            self.0[index as usize].1
+        }
+
+        fn link(&mut self, index: u32) -> &mut u32 {
+            &mut self.0[index as usize].1
         }
     }
 
-    /// What the engine does: whatever is added lies at or after what was taken last.
-    fn check(width: u64, steps: Vec<Option<u64>>) -> Result<(), TestCaseError> {
-        let (mut wheel, mut heap) = (Wheel::new(16, Span::from_nanos(width * CUTS_MIN)), Heap::new());
-        let mut beyond = Heap::new();
-        assert_eq!(1 << wheel.shift, width);
-        let mut now = 0;
-        for (number, step) in (0_u32..).zip(steps) {
-            match step {
-                Some(after) => {
-                    if !wheel.push((now + after, number)) {
-                        beyond.push((now + after, number));
-                    }
-                    heap.push((now + after, number));
+    /// A wheel beside what it does not take in, and a heap that takes in everything.
+    struct Both {
+        wheel: Wheel<(u64, u32)>,
+        store: Store,
+        beyond: Heap<(u64, u32)>,
+        heap: Heap<(u64, u32)>,
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        /// Something is to be due so long after what was taken last.
+        Push(u64),
+        Pop,
+        /// One of those that were pushed is cut.
+        Cut(prop::sample::Index),
+    }
+
+    impl Both {
+        fn new(turn: Span) -> Both {
+            Both { wheel: Wheel::new(16, turn), store: Store::default(), beyond: Heap::new(), heap: Heap::new() }
+        }
+
+        fn push(&mut self, at: u64) {
+            let index = self.store.0.len() as u32;
+            let key = (at, index);
+            self.store.0.push((key, 0));
+            if !self.wheel.push(key, index, &mut self.store.0[index as usize].1) {
+                self.beyond.push(key);
+            }
+            self.heap.push(key);
+        }
+
+        /// Its key and its link mean something else from now on.
+        fn cut(&mut self, index: u32) {
+            let key = self.store.key(index);
+            if key != CUT {
+                self.wheel.free(key.at(), index, &mut self.store);
+                self.store.0[index as usize] = (CUT, index);
+            }
+        }
+
+        fn is_meant(&self, key: (u64, u32)) -> bool {
+            key == Timed::NEVER || self.store.key(key.1) == key
+        }
+
+        /// The first that is meant, of the wheel and of what it did not take in.
+        fn first(&mut self) -> (u64, u32) {
+            loop {
+                let first = self.wheel.peek().min(self.beyond.peek().copied().unwrap_or(Timed::NEVER));
+                if self.is_meant(first) {
+                    return first;
                 }
-                None => {
-                    let Some(first) = heap.pop() else { continue };
-                    prop_assert_eq!(take(&mut wheel, &mut beyond), first);
-                    now = first.0;
+                self.take(first);
+            }
+        }
+
+        fn take(&mut self, first: (u64, u32)) {
+            if self.beyond.peek() == Some(&first) {
+                self.beyond.pop();
+            } else {
+                assert_eq!(self.wheel.pop(&self.store), first);
+            }
+        }
+
+        fn first_of_heap(&mut self) -> (u64, u32) {
+            loop {
+                match self.heap.peek().copied() {
+                    None => return Timed::NEVER,
+                    Some(first) if self.is_meant(first) => return first,
+                    Some(_) => self.heap.pop(),
+                };
+            }
+        }
+    }
+
+    /// The key of those that were cut.
+    const CUT: (u64, u32) = (0, u32::MAX);
+
+    /// What the engine does: whatever is added lies at or after what was taken last.
+    fn check(width: u64, steps: Vec<Step>) -> Result<(), TestCaseError> {
+        let mut both = Both::new(Span::from_nanos(width * CUTS_MIN));
+        assert_eq!(1 << both.wheel.shift, width);
+        let mut now = 0;
+        let at_the_end = [Step::Pop].into_iter().cycle().take(steps.len());
+        for step in steps.into_iter().chain(at_the_end) {
+            match step {
+                Step::Push(after) => both.push(now + after),
+                Step::Cut(which) if !both.store.0.is_empty() => both.cut(which.index(both.store.0.len()) as u32),
+                Step::Cut(_) => {}
+                Step::Pop => {
+                    let first = both.first();
+                    if first != Timed::NEVER {
+                        both.take(first);
+                        both.heap.pop();
+                        now = first.0;
+                    }
                 }
             }
-            let first = wheel.peek().min(beyond.peek().copied().unwrap_or(Timed::NEVER));
-            prop_assert_eq!(first, heap.peek().copied().unwrap_or(Timed::NEVER));
+            prop_assert_eq!(both.first(), both.first_of_heap());
         }
-        while let Some(left) = heap.pop() {
-            prop_assert_eq!(take(&mut wheel, &mut beyond), left);
-        }
-        prop_assert_eq!(wheel.peek(), Timed::NEVER);
+        prop_assert_eq!(both.wheel.peek(), Timed::NEVER);
+        prop_assert_eq!(both.wheel.ringed, 0);
         Ok(())
     }
 
     /// Within a slice, within a turn, and beyond it, where 2^20 ns are a turn at 2^8 ns.
-    fn step() -> impl Strategy<Value = Option<u64>> {
+    fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            3 => Just(None),
-            2 => (0_u64..300).prop_map(Some),
-            2 => (0_u64..1 << 20).prop_map(Some),
-            1 => (0_u64..1 << 23).prop_map(Some),
+            3 => Just(Step::Pop),
+            2 => (0_u64..300).prop_map(Step::Push),
+            2 => (0_u64..1 << 20).prop_map(Step::Push),
+            1 => (0_u64..1 << 23).prop_map(Step::Push),
+            1 => any::<prop::sample::Index>().prop_map(Step::Cut),
+        ]
+    }
+
+    fn step_in_a_crowd() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => Just(Step::Pop),
+            4 => (0_u64..40).prop_map(Step::Push),
+            2 => (0_u64..1 << 31).prop_map(Step::Push),
+            1 => any::<prop::sample::Index>().prop_map(Step::Cut),
         ]
     }
 
     #[test]
     fn after_a_silence_of_any_length_entries_are_taken_in_again() {
         let turn = Span::from_nanos(1 << 20);
-        let mut wheel = Wheel::new(16, turn);
+        let mut both = Both::new(turn);
         let mut now = 0;
         for number in 0..100 {
             now += turn.nanos() << (number % 30);
-            for after in [turn.nanos() / 2, 0, turn.nanos()] {
-                assert!(wheel.push((now + after, number)), "silence {number}");
-            }
-            for after in [0, turn.nanos() / 2, turn.nanos()] {
-                assert_eq!(wheel.pop(), (now + after, number));
+            let mut afters = [turn.nanos() / 2, 0, turn.nanos()];
+            afters.into_iter().for_each(|after| both.push(now + after));
+            assert!(both.beyond.peek().is_none(), "silence {number}");
+            afters.sort_unstable();
+            for after in afters {
+                let first = both.first();
+                assert_eq!(first.0, now + after);
+                both.take(first);
             }
         }
     }
@@ -337,7 +426,7 @@ mod tests {
         }
 
         #[test]
-        fn a_crowd_in_one_slice_keeps_its_order(steps in prop::collection::vec(prop::option::of(0_u64..40), 0..600)) {
+        fn a_crowd_in_one_slice_keeps_its_order(steps in prop::collection::vec(step_in_a_crowd(), 0..600)) {
             check(1 << 30, steps)?;
         }
     }

@@ -264,7 +264,7 @@ impl<'a> World<'a> {
     /// The first part of that, one thing after the other.
     #[inline(never)]
     fn happen_as_usual<K: Known>(&mut self) {
-        while let Some(due) = self.agenda.next::<K>() {
+        while let Some(due) = self.agenda.next::<K>(&self.flights) {
             self.let_happen::<K>(due);
         }
     }
@@ -296,7 +296,7 @@ impl<'a> World<'a> {
     /// Several things are due at once, or something seldom.
     #[inline(never)]
     fn happen_otherwise(&mut self) -> bool {
-        let due = self.agenda.next_by_order();
+        let due = self.agenda.next_by_order(&self.flights);
         self.let_happen::<Anything>(due)
     }
 

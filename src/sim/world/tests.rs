@@ -63,7 +63,7 @@ fn after<'a>(scenario: &'a Scenario, strategy: &Strategy, orders: Vec<Order>, ne
 
 /// The next thing happens; answers whether there was one.
 fn happen_next(world: &mut World<'_>) -> bool {
-    match world.agenda.next::<Anything>() {
+    match world.agenda.next::<Anything>(&world.flights) {
         Some(due) => world.let_happen::<Anything>(due),
         None => world.happen_otherwise(),
     }
