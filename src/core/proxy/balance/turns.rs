@@ -13,22 +13,24 @@ const NEAR_MIN: usize = 64;
 /// The same as a part of a long ring.
 const NEAR_PART: usize = 4;
 
-/// Members of one weight, each with its `current` relative to `offset`.
+/// Members of one weight, each with its `current` relative to `offset`. What every pick asks for lies in one cache line: there
+/// may be many proxies.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(super) struct Turns {
-    pub weight: i64,
-    offset: i64,
     /// From `first` on: largest current first; of equals the first listed.
     ring: Vec<(i64, u32)>,
     first: usize,
-    /// By place: what stands in the ring, to find it there, and where it was seen last.
-    values: Vec<(i64, u32)>,
+    offset: i64,
+    pub weight: i64,
+    /// By place: where in the vector it stands.
+    stands: Vec<u32>,
 }
 
 impl Turns {
     /// Nobody yet; there will be about `count`.
     pub fn new(weight: i64, count: usize) -> Turns {
-        Turns { weight, offset: 0, ring: Vec::with_capacity(count), first: 0, values: Vec::new() }
+        Turns { ring: Vec::with_capacity(count), first: 0, offset: 0, weight, stands: Vec::new() }
     }
 
     /// Everybody leaves: tells `leave` of each place and its current weight.
@@ -46,7 +48,7 @@ impl Turns {
 
     /// The current weight of the member at `place`.
     pub fn current(&self, place: usize) -> i64 {
-        self.offset + self.values[place].0
+        self.offset + self.ring[self.stands[place] as usize].0
     }
 
     /// Everybody gains its weight; answers what they gained together.
@@ -91,7 +93,6 @@ impl Turns {
         let paid = (value - total, place);
         let last = self.first.checked_sub(1).unwrap_or(self.ring.len() - 1);
         self.ring[self.first] = paid;
-        self.values[place as usize].0 = paid.0;
         if self.ring[last].0 > paid.0 || before(self.ring[last], paid) || last == self.first {
             self.first = self.after(self.first);
         } else {
@@ -122,23 +123,20 @@ impl Turns {
     /// A member comes in.
     pub fn join(&mut self, place: usize, current: i64) {
         let value = current - self.offset;
-        self.values.resize(self.values.len().max(place + 1), (0, 0));
-        self.values[place].0 = value;
+        self.stands.resize(self.stands.len().max(place + 1), NOBODY);
         self.insert((value, place as u32));
     }
 
     /// Answers the current weight of who leaves.
     pub fn leave(&mut self, place: usize) -> i64 {
-        let at = self.find(place);
-        let (value, _) = self.remove(at);
+        let (value, _) = self.remove(self.stands[place] as usize);
         value + self.offset
     }
 
     /// Everyone gained the weight but `place`, which steps back behind those who are before it now; answers the weight.
     pub fn hold_back(&mut self, place: usize) -> i64 {
-        let mut at = self.find(place);
+        let mut at = self.stands[place] as usize;
         let entry = (self.ring[at].0 - self.weight, place as u32);
-        self.values[place].0 = entry.0;
         for _ in 0..self.near() {
             let next = self.after(at);
             if next == self.first || before(entry, self.ring[next]) {
@@ -187,7 +185,7 @@ impl Turns {
     #[inline(always)]
     fn set(&mut self, at: usize, entry: (i64, u32)) {
         self.ring[at] = entry;
-        self.values[entry.1 as usize].1 = at as u32;
+        self.stands[entry.1 as usize] = at as u32;
     }
 
     #[inline(always)]
@@ -198,18 +196,6 @@ impl Turns {
     #[inline(always)]
     fn after(&self, at: usize) -> usize {
         self.wrapped(at + 1)
-    }
-
-    /// Where in the vector `place` stands, which has its home here.
-    fn find(&mut self, place: usize) -> usize {
-        let (value, seen) = self.values[place];
-        if self.ring.get(seen as usize).is_some_and(|&(_, there)| there as usize == place) {
-            return seen as usize;
-        }
-        let at = self.wrapped(self.first + self.position((value, place as u32)));
-        debug_assert_eq!(self.ring[at].1 as usize, place, "whoever has a home stands in it");
-        self.values[place].1 = at as u32;
-        at
     }
 
     /// How many stand before `entry`.
@@ -225,6 +211,7 @@ impl Turns {
     /// Takes out who stands there in the vector.
     fn remove(&mut self, at: usize) -> (i64, u32) {
         let taken = self.ring.remove(at);
+        self.number_from(at);
         self.first -= usize::from(at < self.first);
         if self.first == self.ring.len() {
             self.first = 0;
@@ -233,13 +220,20 @@ impl Turns {
     }
 
     fn insert(&mut self, entry: (i64, u32)) {
-        let at = self.first + self.position(entry);
-        if at <= self.ring.len() {
-            self.ring.insert(at, entry);
-        } else {
+        let mut at = self.first + self.position(entry);
+        if at > self.ring.len() {
             // Beyond the end of the vector the ring goes on at its beginning.
-            self.ring.insert(at - self.ring.len(), entry);
+            at -= self.ring.len();
             self.first += 1;
+        }
+        self.ring.insert(at, entry);
+        self.number_from(at);
+    }
+
+    /// Everybody from there on stands elsewhere in the vector than before.
+    fn number_from(&mut self, at: usize) {
+        for (at, &(_, place)) in self.ring.iter().enumerate().skip(at) {
+            self.stands[place as usize] = at as u32;
         }
     }
 }
