@@ -117,27 +117,29 @@ enum Kind {
     Hedge,
 }
 
-/// One proxy: its policy and everything it has learnt.
+/// One proxy: its policy and everything it has learnt. What is asked for every request stands together: there may be many
+/// proxies, and little of each stays in a cache.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Proxy {
-    policy: Policy,
-    route: Route,
-    /// One side that every instance shares, or both sides of a split.
-    sides: [Side; 2],
-    watch: Watch,
-    purse: Purse,
+    active: u32,
+    /// Retries under way or in their back-off.
+    retrying: u32,
+    /// Whether nothing but the balancer decides about a request: it can enter at once.
+    at_once: bool,
     keeps_books: bool,
     /// What of attempts that end well must be noted beside their number.
     minds: Minds,
     /// Whether any pick is more than the balancer's: users stick, instances are on probation.
     remembers: bool,
-    /// Whether nothing but the balancer decides about a request: it can enter at once.
-    at_once: bool,
+    route: Route,
+    /// One side that every instance shares, or both sides of a split.
+    sides: [Side; 2],
+    policy: Policy,
+    watch: Watch,
+    purse: Purse,
     users: Table,
     waiting: Waiting,
-    active: u32,
-    /// Retries under way or in their back-off.
-    retrying: u32,
 }
 
 impl Proxy {

@@ -165,26 +165,27 @@ pub struct Standing {
 
 /// Members and the balancer that picks among them: what `rollcast pick` shows, and one side of a proxy.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Pool {
+    /// By place, like the members: all that most picks must know of them.
+    answers: Vec<(InstanceId, VersionId)>,
+    /// What of attempts must be noted.
+    minds: Minds,
+    /// Whether failed attempts or a limit can set a member aside.
+    wary: bool,
+    /// Health is disregarded: everybody is in play.
+    open: bool,
+    /// Attempts that each member may have under way.
+    limit: u32,
     balancer: Balancer,
     /// In the order in which they were listed.
     members: Vec<Member>,
-    /// By place, like the members: all that most picks must know of them.
-    answers: Vec<(InstanceId, VersionId)>,
     /// By instance: where it stands in `members`, or `NOWHERE`.
     places: Vec<u32>,
     stream: Stream,
     passive: Option<Passive>,
-    /// Attempts that each member may have under way.
-    limit: u32,
     /// How that limit grows after a start; `None` where it does not.
     ramp: Option<SlowStart>,
-    /// Whether failed attempts or a limit can set a member aside.
-    wary: bool,
-    /// What of attempts must be noted.
-    minds: Minds,
-    /// Health is disregarded: everybody is in play.
-    open: bool,
     /// Members that do not drain, and those of them who are healthy.
     census: (u32, u32),
 }

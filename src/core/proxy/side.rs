@@ -17,16 +17,18 @@ pub(super) struct Spot {
     place: usize,
 }
 
+/// What is asked for every request stands first, as in [`Proxy`](super::Proxy).
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Side {
-    levels: [Pool; LEVELS],
     /// Levels that anybody was ever listed at; the others need not be looked at.
     used: usize,
-    outlook: Outlook,
     /// Everybody is of level 0, and nobody panics.
     plain: bool,
     all_out: AllOut,
     spill: Spill,
+    levels: [Pool; LEVELS],
+    outlook: Outlook,
 }
 
 impl Side {
