@@ -7,13 +7,14 @@
 use super::tournament::Tournament;
 
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Class {
-    pub weight: i64,
+    order: Tournament<u64>,
     /// By place; who is not in the class stands anywhere.
     stands: Vec<Stand>,
     /// By active attempts.
     levels: Vec<Level>,
-    order: Tournament<u64>,
+    pub weight: i64,
     /// Keys count levels from here.
     base: u32,
     /// What the picked member has yet to pay; it does when its attempt counts, so that it changes its level once.

@@ -9,6 +9,7 @@
 use super::class::Class;
 use super::smooth::gain;
 use crate::core::proxy::pool::{Eligible, Member};
+use smallvec::SmallVec;
 use std::cmp::Ordering;
 
 /// The rule as nginx has it.
@@ -71,11 +72,13 @@ fn load(a: Load, b: Load) -> Ordering {
 
 /// The same rule over classes.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(super) struct Least {
-    classes: Vec<Class>,
+    /// By weight; nearly always there is one.
+    classes: SmallVec<[Class; 1]>,
+    aside: Vec<u32>,
     /// By place: the class it stands in, or `None` if it is set aside.
     homes: Vec<Option<u16>>,
-    aside: Vec<u32>,
 }
 
 /// The best so far of those who tie.

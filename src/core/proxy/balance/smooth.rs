@@ -9,6 +9,7 @@
 
 use super::turns::{Turns, before};
 use crate::core::proxy::pool::{Eligible, Member};
+use smallvec::SmallVec;
 
 /// The rule as nginx has it.
 pub(super) fn pick(members: &mut [Member], eligible: Eligible<'_>) -> Option<usize> {
@@ -41,11 +42,13 @@ pub(super) fn gain(member: &mut Member) -> i64 {
 
 /// The same rule over queues.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(super) struct Smooth {
-    classes: Vec<Turns>,
+    /// By weight; nearly always there is one.
+    classes: SmallVec<[Turns; 1]>,
+    aside: Vec<u32>,
     /// By place: the class it stands in, or `None` if it is set aside.
     homes: Vec<Option<u16>>,
-    aside: Vec<u32>,
 }
 
 /// Who would be picked.

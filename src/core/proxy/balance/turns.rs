@@ -13,10 +13,10 @@ const NEAR_MIN: usize = 64;
 /// The same as a part of a long ring.
 const NEAR_PART: usize = 4;
 
-/// Members of one weight, each with its `current` relative to `offset`. What every pick asks for lies in one cache line: there
-/// may be many proxies.
+/// Members of one weight, each with its `current` relative to `offset`. What every pick asks for stands first, as in
+/// [`Proxy`](crate::core::proxy::Proxy).
 #[derive(Clone, Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct Turns {
     /// From `first` on: largest current first; of equals the first listed.
     ring: Vec<(i64, u32)>,
