@@ -17,6 +17,7 @@ impl World<'_> {
     pub fn await_arrival(&mut self) {
         let next = self.arrivals.next();
         self.agenda.plan_arrival(next.map(|request| request.at));
+        self.next_proxy = self.callers.open(self.meter.sent()).proxy();
     }
 
     /// Closed-loop users start by thinking.
@@ -41,7 +42,7 @@ impl World<'_> {
         let closed = self.closed.as_mut().expect("only closed-loop users think");
         let number = Callers::number(user, closed.sent[user.index()]);
         closed.sent[user.index()] += 1;
-        self.send::<Anything>(number);
+        self.send::<Anything>(number, self.callers.open(number).proxy());
     }
 
     /// A client sends a request that may meet what few do.

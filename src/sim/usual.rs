@@ -15,12 +15,12 @@ impl World<'_> {
     /// The open-loop source sends a request.
     #[inline(always)]
     pub fn arrive<K: Known>(&mut self) {
-        self.send::<K>(self.meter.sent());
+        self.send::<K>(self.meter.sent(), self.next_proxy);
     }
 
-    /// A client sends the request that is called `number`, and the source goes on to the next.
+    /// A client sends the request that is called `number` to the proxy of that number, and the source goes on to the next.
     #[inline(always)]
-    pub fn send<K: Known>(&mut self, number: u64) {
+    pub fn send<K: Known>(&mut self, number: u64, proxy: u16) {
         self.meter.offered();
         if !K::usual(self.features) {
             self.await_arrival();
@@ -28,8 +28,7 @@ impl World<'_> {
             return;
         }
         let call = self.callers.open(number);
-        let front =
-            if K::PLAIN || self.links.is_empty() { call.proxy() } else { self.front_of(call.user(), call.proxy()) };
+        let front = if K::PLAIN || self.links.is_empty() { proxy } else { self.front_of(call.user(), proxy) };
         let proxy = self.fronts[usize::from(front)];
         match self.proxies[usize::from(proxy)].enter_at_once(self.now, || (call.user(), call.dice())) {
             Ok(pick) => self.send_off::<K>(number, proxy, pick, call.luck()),

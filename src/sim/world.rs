@@ -72,6 +72,9 @@ pub(super) struct World<'a> {
     /// By the number of a proxy: the share of the requests that it copies.
     pub mirrors: Vec<Share>,
     pub mirror_luck: Family,
+    /// The number of the proxy that the next open-loop request comes to: known in time, so that nobody waits for what is at hand
+    /// of that proxy.
+    pub next_proxy: u16,
     /// Requests are being sent ahead of answers to earlier ones.
     pub ahead: bool,
     /// Until then, answers may matter to requests that come after them.
@@ -161,6 +164,7 @@ impl<'a> World<'a> {
             mirrors: vec![Share::NONE; count],
             mirror_luck: seed.family("mirror"),
             ahead: false,
+            next_proxy: 0,
             doubtful: 0,
             finishing_until: Moment::START,
             careful_until: if minds_answers { Moment::NEVER } else { Moment::START },
