@@ -134,6 +134,13 @@ impl Flight {
         (self.place, self.ending, self.due, self.token) = (Place::InService, ending, due, service);
     }
 
+    /// The same, for one that is put in its place only then.
+    #[inline(always)]
+    pub fn serving(mut self, errs: bool, due: Moment, service: u64) -> Flight {
+        self.serve(errs, due, service);
+        self
+    }
+
     /// What the event list sorts the end of its service by.
     #[inline(always)]
     pub fn key(&self, id: FlightId) -> Key {

@@ -53,7 +53,6 @@ impl World<'_> {
         // Between the luck and what is made of it, since both take their time and neither waits for the other.
         self.await_arrival();
         let flight = Flight::new(number, self.now, proxy).leaving(instance, version, luck, errs);
-        let (id, flight) = self.flights.put(flight);
         let order = self.agenda.next_order();
         let server = &mut self.servers[instance.index()];
         let delay = K::delay(self.delay);
@@ -67,12 +66,12 @@ impl World<'_> {
             }
         };
         let (true, Some(errs)) = (sure, errs.filter(|&errs| !(K::AHEAD && errs))) else {
-            self.go_on::<K>(id, order);
+            self.go_on::<K>(flight, order);
             return;
         };
         let until = arrives + Span::from_nanos(luck.work_ns);
         server.begin(&mut self.meter, arrives);
-        flight.serve(errs, until, order);
+        let (id, flight) = self.flights.put(flight.serving(errs, until, order));
         self.agenda.plan_served(id, flight);
         if errs {
             self.careful_until = self.careful_until.max(until);
@@ -84,7 +83,8 @@ impl World<'_> {
 
     /// A first attempt goes on to its instance, where more may await it than a free slot.
     #[inline(always)]
-    fn go_on<K: Known>(&mut self, id: FlightId, order: u64) {
+    fn go_on<K: Known>(&mut self, flight: Flight, order: u64) {
+        let id = self.flights.add(flight);
         if K::AHEAD {
             self.catch_up();
         }

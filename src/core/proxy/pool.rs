@@ -326,8 +326,9 @@ impl Pool {
     /// The member at `place` gets an attempt.
     #[inline(always)]
     pub(super) fn send(&mut self, now: Moment, place: usize) -> (InstanceId, VersionId) {
+        let before = self.members[place].active;
         let answer = self.begin(place);
-        self.balancer.moved(&mut self.members, place, now);
+        self.balancer.moved(&mut self.members, place, before, now);
         if self.wary {
             self.mind(now, place);
         }
@@ -409,9 +410,10 @@ impl Pool {
         if self.minds > Minds::Nothing
             && let Some(place) = self.place(instance)
             && self.members[place].let_go()
-            && !self.balancer.let_go_of_alike(place)
+            && !self.balancer.let_go_of_alike(&self.members, place)
         {
-            self.balancer.moved(&mut self.members, place, now);
+            let before = self.members[place].active + 1;
+            self.balancer.moved(&mut self.members, place, before, now);
         }
     }
 
@@ -421,7 +423,7 @@ impl Pool {
         let end = End { now, latency, fault, served };
         let passive = self.passive();
         let member = &mut self.members[place];
-        let was_clean = member.is_clean();
+        let (was_clean, before) = (member.is_clean(), member.active);
         let counted = member.let_go();
         match passive {
             None => {}
@@ -433,7 +435,7 @@ impl Pool {
         }
         let is_clean = member.is_clean();
         if counted {
-            self.balancer.moved(&mut self.members, place, now);
+            self.balancer.moved(&mut self.members, place, before, now);
         }
         self.balancer.learn(&mut self.members, place, end);
         if was_clean != is_clean {
@@ -449,8 +451,9 @@ impl Pool {
     /// An attempt that somebody else sent to `instance` is under way there.
     pub fn occupy(&mut self, now: Moment, instance: InstanceId) {
         if let Some(place) = self.place(instance) {
+            let before = self.members[place].active;
             self.members[place].active += 1;
-            self.balancer.moved(&mut self.members, place, now);
+            self.balancer.moved(&mut self.members, place, before, now);
             self.mind_limit(now, place);
         }
     }

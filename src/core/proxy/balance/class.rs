@@ -2,16 +2,17 @@
 //! by place.
 //!
 //! Those with equally many active attempts stand on one level; what everyone on a level gains in a tie is kept once for the
-//! level. A [`Tournament`] knows the first of the lowest level.
+//! level. A [`Tournament`] knows the first of the lowest level, and its keys are all that is kept of a member: who goes up or
+//! down a level has something added to its key.
 
 use super::tournament::Tournament;
+use crate::core::proxy::pool::Member;
 
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(super) struct Class {
+    /// By place: the keys of those who are in the class.
     order: Tournament<u64>,
-    /// By place; who is not in the class stands anywhere.
-    stands: Vec<Stand>,
     /// By active attempts.
     levels: Vec<Level>,
     pub weight: i64,
@@ -22,26 +23,34 @@ pub(super) struct Class {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Stand {
-    /// Active attempts.
-    active: u32,
-    /// Current weight, relative to the level.
-    value: i64,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
 struct Level {
     /// What everyone on it has gained so far.
     offset: i64,
     count: i64,
 }
 
-/// Keys of the tournament: levels above the base, values and places.
-const LEVEL_BITS: u32 = 8;
-const VALUE_BITS: u32 = 36;
+/// Where a member stands.
+#[derive(Clone, Copy)]
+struct Stand {
+    place: usize,
+    /// Active attempts.
+    active: u32,
+    /// Current weight, relative to the level.
+    value: i64,
+}
+
+/// A key, from its last bit on: the place; the value, descending; a bit that is set when the value leaves its bits; the level
+/// above the base.
 const PLACE_BITS: u32 = 20;
-/// Whoever stands here or higher above the base has no order.
-const TOP: u32 = (1 << LEVEL_BITS) - 1;
+const VALUE_BITS: u32 = 35;
+/// A value that is smaller by one.
+const LESS: u64 = 1 << PLACE_BITS;
+const OUT_OF_BITS: u64 = LESS << VALUE_BITS;
+/// One level up.
+const UP: u64 = OUT_OF_BITS << 1;
+/// Whoever stands here or higher above the base has no order there: it comes after all others.
+const TOP: u32 = (u64::MAX / UP) as u32;
+const HALF: i64 = 1 << (VALUE_BITS - 1);
 
 /// Places for which there is room at once.
 const ROOM_MIN: usize = 16;
@@ -52,89 +61,92 @@ impl Class {
         let order = Tournament::new(count.max(ROOM_MIN));
         let room = order.len();
         assert!(room <= 1 << PLACE_BITS, "a pool has fewer than {room} members");
-        Class { weight, stands: vec![Stand::default(); room], levels: Vec::new(), order, base: 0, owed: 0 }
+        Class { order, levels: Vec::new(), weight, base: 0, owed: 0 }
     }
 
     /// Whether somebody may stand at `place`.
     pub fn has_room_for(&self, place: usize) -> bool {
-        place < self.stands.len()
+        place < self.order.len()
     }
 
     /// The place of the first.
     #[inline(always)]
     pub fn first(&self) -> Option<usize> {
-        self.order.best().map(|key| key as usize % (1 << PLACE_BITS))
+        self.order.best().map(place_of)
     }
 
-    /// The whole rule where everyone is alike.
+    /// The whole rule where everyone is alike. The picked member must be told of by [`Class::relevel`] once its attempt counts.
     #[inline(always)]
-    pub fn pick(&mut self) -> Option<usize> {
+    pub fn pick(&mut self, members: &[Member]) -> Option<usize> {
         let first = self.first()?;
-        self.owed = self.gain(first, self.count(first) > 1);
+        let active = members[first].active;
+        self.owed = self.gain(active, self.count(active) > 1);
         Some(first)
     }
 
-    /// The same, and the attempt of the first is active from now on.
+    /// The same, and here the attempt of the first counts from now on; its member is yet to be told.
     #[inline(always)]
-    pub fn take(&mut self) -> Option<usize> {
-        let first = self.first()?;
-        let stand = &mut self.stands[first];
-        let index = stand.active as usize;
-        if self.levels.len() == index + 1 {
+    pub fn take(&mut self, members: &[Member]) -> Option<usize> {
+        let key = self.order.best()?;
+        let place = place_of(key);
+        let active = members[place].active;
+        if self.levels.len() == active as usize + 1 {
             self.levels.push(Level::default());
         }
-        let [level, above] = self.levels[index..].first_chunk_mut()?;
+        let [level, above] = self.levels[active as usize..].first_chunk_mut()?;
         let mut paid = 0;
         if level.count > 1 {
             level.offset += self.weight;
             paid = self.weight * level.count;
         }
         (level.count, above.count) = (level.count - 1, above.count + 1);
-        stand.active += 1;
-        stand.value += level.offset - paid - above.offset;
-        self.line_up(first);
-        Some(first)
+        let gained = level.offset - paid - above.offset;
+        let moved = key.wrapping_add(UP).wrapping_sub(worth(gained));
+        if is_plain(moved) {
+            self.order.set(place, moved);
+        } else {
+            self.line_up(members, Stand { place, active: active + 1, value: value_of(key) + gained });
+        }
+        Some(place)
     }
 
-    /// An attempt of the member at `place` has ended.
+    /// An attempt of the member at `place` has ended, as its member knows already.
     #[inline(always)]
-    pub fn step_down(&mut self, place: usize) {
-        let stand = &mut self.stands[place];
-        stand.active -= 1;
-        let Some([below, level]) = self.levels[stand.active as usize..].first_chunk_mut() else { return };
-        stand.value += level.offset - below.offset;
+    pub fn step_down(&mut self, members: &[Member], place: usize) {
+        let active = members[place].active;
+        let Some([below, level]) = self.levels[active as usize..].first_chunk_mut() else { return };
+        let gained = level.offset - below.offset;
         (level.count, below.count) = (level.count - 1, below.count + 1);
-        self.line_up(place);
+        let Some(key) = self.order.key(place) else { return };
+        let moved = key.wrapping_sub(UP).wrapping_sub(worth(gained));
+        if is_plain(moved) {
+            self.order.set(place, moved);
+        } else {
+            self.line_up(members, Stand { place, active, value: value_of(key) + gained });
+        }
     }
 
-    /// Active attempts of the member at `place`.
+    /// How many have so many active attempts.
     #[inline(always)]
-    pub fn active(&self, place: usize) -> u32 {
-        self.stands[place].active
+    pub fn count(&self, active: u32) -> i64 {
+        self.levels[active as usize].count
     }
 
-    /// How many are on the level of the member at `place`.
+    /// In a tie everyone with so many active attempts gains its weight; returns what they gained together.
     #[inline(always)]
-    pub fn count(&self, place: usize) -> i64 {
-        self.levels[self.active(place) as usize].count
-    }
-
-    /// In a tie everyone on the level of `place` gains its weight; returns what they gained together.
-    #[inline(always)]
-    pub fn gain(&mut self, place: usize, several: bool) -> i64 {
+    pub fn gain(&mut self, active: u32, several: bool) -> i64 {
         if !several {
             return 0;
         }
-        let level = &mut self.levels[self.stands[place].active as usize];
+        let level = &mut self.levels[active as usize];
         level.offset += self.weight;
         self.weight * level.count
     }
 
-    /// The current weight of the member at `place`.
+    /// The current weight of the member at `place`, which has so many active attempts.
     #[inline(always)]
-    pub fn current(&self, place: usize) -> i64 {
-        let stand = self.stands[place];
-        stand.value + self.levels[stand.active as usize].offset
+    pub fn current(&self, place: usize, active: u32) -> i64 {
+        self.order.key(place).map_or(0, value_of) + self.levels[active as usize].offset
     }
 
     /// Whoever is relevelled next pays this.
@@ -142,92 +154,112 @@ impl Class {
         self.owed = total;
     }
 
-    /// The number of active attempts of the member at `place` has just changed.
+    /// The member at `place` had so many active attempts `before`, and now has one more or less.
     #[inline(always)]
-    pub fn relevel(&mut self, place: usize, active: u32) {
-        if active + 1 == self.active(place) {
-            self.step_down(place);
+    pub fn relevel(&mut self, members: &[Member], place: usize, before: u32) {
+        let active = members[place].active;
+        if active < before {
+            self.step_down(members, place);
             return;
         }
-        let current = self.current(place) - std::mem::take(&mut self.owed);
-        self.step_off(place);
-        self.join(place, active, current);
+        let current = self.current(place, before) - std::mem::take(&mut self.owed);
+        self.levels[before as usize].count -= 1;
+        self.join(members, place, current);
     }
 
     /// A member comes in.
-    pub fn join(&mut self, place: usize, active: u32, current: i64) {
-        let index = active as usize;
-        if self.levels.len() <= index {
-            self.levels.resize(index + 1, Level::default());
+    pub fn join(&mut self, members: &[Member], place: usize, current: i64) {
+        let active = members[place].active;
+        if self.levels.len() <= active as usize {
+            self.levels.resize(active as usize + 1, Level::default());
         }
-        let level = &mut self.levels[index];
+        let level = &mut self.levels[active as usize];
         level.count += 1;
-        self.stands[place] = Stand { active, value: current - level.offset };
-        self.line_up(place);
-    }
-
-    /// The member at `place` takes its place in the order.
-    #[inline(always)]
-    fn line_up(&mut self, place: usize) {
-        let Stand { active, value } = self.stands[place];
-        let (key, fits) = key(self.base, active, value, place);
-        self.order.set(place, key);
-        if !fits || (active - self.base >= TOP && self.has_no_order()) {
-            self.renew();
-        }
-    }
-
-    /// Counts levels from another base and values from zero, so that the keys fit again.
-    #[inline(never)]
-    fn renew(&mut self) {
-        let present: Vec<usize> = (0..self.stands.len()).filter(|&place| self.order.key(place).is_some()).collect();
-        for &place in &present {
-            let stand = &mut self.stands[place];
-            stand.value += self.levels[stand.active as usize].offset;
-        }
-        self.levels.iter_mut().for_each(|level| level.offset = 0);
-        let lowest = present.iter().map(|&place| self.stands[place].active).min().unwrap_or_default();
-        self.base = lowest.saturating_sub(TOP / 2);
-        for place in present {
-            let Stand { active, value } = self.stands[place];
-            let (key, fits) = key(self.base, active, value, place);
-            assert!(fits, "current weights lie around zero, found {value}");
-            self.order.set(place, key);
-        }
+        let value = current - level.offset;
+        self.line_up(members, Stand { place, active, value });
     }
 
     /// A member goes; answers its current weight.
-    pub fn leave(&mut self, place: usize) -> i64 {
-        let current = self.current(place);
-        self.step_off(place);
+    pub fn leave(&mut self, members: &[Member], place: usize) -> i64 {
+        let active = members[place].active;
+        let current = self.current(place, active);
+        self.levels[active as usize].count -= 1;
         self.order.remove(place);
-        if self.has_no_order() {
-            self.renew();
-        }
+        self.look_for_order(members);
         current
     }
 
-    /// The member at `place` stands on no level for the moment.
-    #[inline(always)]
-    fn step_off(&mut self, place: usize) {
-        self.levels[self.stands[place].active as usize].count -= 1;
+    /// Somebody takes its place in the order.
+    fn line_up(&mut self, members: &[Member], stand: Stand) {
+        match self.key(stand) {
+            Some(key) => {
+                self.order.set(stand.place, key);
+                self.look_for_order(members);
+            }
+            None => self.renew(members, Some(stand)),
+        }
     }
 
-    /// Whether the first is so far up that it may not be the first.
+    /// Fewest active first, then largest value, then first listed; `None`: that cannot be said in so few bits. Too many active
+    /// are no error: whoever has them comes after those who have not.
+    fn key(&self, stand: Stand) -> Option<u64> {
+        let level = stand.active.checked_sub(self.base)?.min(TOP);
+        (-HALF..HALF).contains(&stand.value).then(|| {
+            let descending = (HALF - 1 - stand.value) as u64;
+            u64::from(level) * UP + descending * LESS + stand.place as u64
+        })
+    }
+
+    /// If the first is so far up that it may not be the first, keys are to say more.
+    fn look_for_order(&mut self, members: &[Member]) {
+        if self.order.best().is_some_and(|key| !has_order(key)) {
+            self.renew(members, None);
+        }
+    }
+
+    /// Counts levels from another base and values from zero, so that the keys fit again; `moved` has no key yet.
     #[inline(never)]
-    fn has_no_order(&self) -> bool {
-        self.order.best().is_some_and(|key| key >> (VALUE_BITS + PLACE_BITS) >= u64::from(TOP))
+    fn renew(&mut self, members: &[Member], moved: Option<Stand>) {
+        let present = (0..self.order.len()).filter_map(|place| {
+            let stand = |key| Stand { place, active: members[place].active, value: value_of(key) };
+            moved.filter(|moved| moved.place == place).or_else(|| self.order.key(place).map(stand))
+        });
+        let mut stands: Vec<Stand> = present.collect();
+        for stand in &mut stands {
+            stand.value += self.levels[stand.active as usize].offset;
+        }
+        self.levels.iter_mut().for_each(|level| level.offset = 0);
+        let lowest = stands.iter().map(|stand| stand.active).min().unwrap_or_default();
+        self.base = lowest.saturating_sub(TOP / 2);
+        for stand in stands {
+            let key = self.key(stand).expect("current weights lie around zero");
+            self.order.set(stand.place, key);
+        }
     }
 }
 
-/// Fewest active first, then largest value, then first listed; and whether that could be said in so few bits. Too many
-/// active are no error: whoever has them comes after those who have not.
+fn place_of(key: u64) -> usize {
+    (key % LESS) as usize
+}
+
+fn value_of(key: u64) -> i64 {
+    HALF - 1 - (key % OUT_OF_BITS / LESS) as i64
+}
+
+/// What is taken from a key when its value grows by so much.
 #[inline(always)]
-fn key(base: u32, active: u32, value: i64, place: usize) -> (u64, bool) {
-    const HALF: i64 = 1 << (VALUE_BITS - 1);
-    let descending = (HALF - 1 - value) as u64;
-    let level = active.wrapping_sub(base).min(TOP);
-    let fits = active >= base && descending >> VALUE_BITS == 0;
-    let descending = descending & ((1 << VALUE_BITS) - 1);
-    (u64::from(level) << (VALUE_BITS + PLACE_BITS) | descending << PLACE_BITS | place as u64, fits)
+fn worth(gained: i64) -> u64 {
+    (gained as u64).wrapping_mul(LESS)
+}
+
+/// Whether a key says where its member stands among all others.
+fn has_order(key: u64) -> bool {
+    key < u64::from(TOP) * UP
+}
+
+/// Whether a key that something was added to does: its value fits, and neither level, nor the one above, is the top.
+#[inline(always)]
+fn is_plain(key: u64) -> bool {
+    // Both in one question: the bit that must not be set goes to the front.
+    (key / OUT_OF_BITS).rotate_right(1) < u64::from(TOP - 1)
 }

@@ -200,7 +200,7 @@ impl Algorithm for Hash {
     }
 
     #[inline]
-    fn moved(&mut self, members: &mut [Member], _: usize, _: Moment) {
+    fn moved(&mut self, members: &mut [Member], _: usize, _: u32, _: Moment) {
         if self.balance_factor > 0 {
             self.active = members.iter().map(|member| member.active).sum();
         }

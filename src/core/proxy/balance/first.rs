@@ -32,7 +32,7 @@ impl Algorithm for First {
     }
 
     #[inline]
-    fn moved(&mut self, members: &mut [Member], place: usize, _: Moment) {
+    fn moved(&mut self, members: &mut [Member], place: usize, _: u32, _: Moment) {
         let active = members[place].active;
         if active == self.limit {
             self.free.remove(&(place as u32));

@@ -130,7 +130,7 @@ impl Least {
     pub fn current(&self, members: &[Member], place: usize) -> i64 {
         match self.homes[place] {
             None => members[place].current,
-            Some(home) => self.classes[usize::from(home)].current(place),
+            Some(home) => self.classes[usize::from(home)].current(place, members[place].active),
         }
     }
 
@@ -146,11 +146,11 @@ impl Least {
         }
     }
 
-    /// The number of active attempts of `place` has just changed.
+    /// The number of active attempts of `place` has just changed by one.
     #[inline(always)]
-    pub fn moved(&mut self, members: &[Member], place: usize) {
+    pub fn moved(&mut self, members: &[Member], place: usize, before: u32) {
         if let Some(home) = self.homes[place] {
-            self.classes[usize::from(home)].relevel(place, members[place].active);
+            self.classes[usize::from(home)].relevel(members, place, before);
         }
     }
 
@@ -160,7 +160,7 @@ impl Least {
             && self.aside.is_empty()
             && eligible.tried.count() == 0
         {
-            return class.pick();
+            return class.pick(members);
         }
         for place in eligible.tried_places() {
             if self.homes[place].is_some() {
@@ -182,19 +182,19 @@ impl Least {
     /// The whole rule where everyone is alike and nobody was tried, and the attempt counts; `None`: it is not so, or nobody
     /// is there.
     #[inline(always)]
-    pub fn take_of_alike(&mut self) -> Option<usize> {
+    pub fn take_of_alike(&mut self, members: &[Member]) -> Option<usize> {
         match self.classes.as_mut_slice() {
-            [class] if self.aside.is_empty() => class.take(),
+            [class] if self.aside.is_empty() => class.take(members),
             _ => None,
         }
     }
 
     /// An attempt of the member at `place` has ended; `false`: not everyone is alike, and nothing has happened.
     #[inline(always)]
-    pub fn let_go_of_alike(&mut self, place: usize) -> bool {
+    pub fn let_go_of_alike(&mut self, members: &[Member], place: usize) -> bool {
         match self.classes.as_mut_slice() {
             [class] if self.aside.is_empty() => {
-                class.step_down(place);
+                class.step_down(members, place);
                 true
             }
             _ => false,
@@ -207,9 +207,11 @@ impl Least {
         let mut turn = Turn { current: i64::MIN, place: u32::MAX, total: 0 };
         let several = self.tied(members, eligible, least) > 1;
         for class in &mut self.classes {
-            if let Some(first) = class.first().filter(|&first| tied((class.active(first), class.weight))) {
-                turn.total += class.gain(first, several);
-                turn.offer(class.current(first), first as u32);
+            let Some(first) = class.first() else { continue };
+            let active = members[first].active;
+            if tied((active, class.weight)) {
+                turn.total += class.gain(active, several);
+                turn.offer(class.current(first, active), first as u32);
             }
         }
         for &place in &self.aside {
@@ -228,7 +230,7 @@ impl Least {
     }
 
     fn least(&self, members: &[Member], eligible: Eligible<'_>) -> Option<Load> {
-        let classes = self.classes.iter().filter_map(|class| Some((class.active(class.first()?), class.weight)));
+        let classes = self.classes.iter().filter_map(|class| Some((members[class.first()?].active, class.weight)));
         let aside = self.aside.iter().map(|&place| &members[place as usize]);
         classes.chain(aside.filter(|member| eligible.admits(member)).map(of)).min_by(|&a, &b| load(a, b))
     }
@@ -236,8 +238,8 @@ impl Least {
     fn tied(&self, members: &[Member], eligible: Eligible<'_>, least: Load) -> i64 {
         let tied = |load_of| load(load_of, least) == Ordering::Equal;
         let level = |class: &Class| {
-            let first = class.first().filter(|&first| tied((class.active(first), class.weight)));
-            first.map_or(0, |first| class.count(first))
+            let first = class.first().map(|first| members[first].active);
+            first.filter(|&active| tied((active, class.weight))).map_or(0, |active| class.count(active))
         };
         let aside = self.aside.iter().map(|&place| &members[place as usize]);
         let aside = aside.filter(|member| tied(of(member)) && eligible.admits(member)).count();
@@ -246,7 +248,7 @@ impl Least {
 
     fn take_out(&mut self, members: &mut [Member], place: usize) {
         if let Some(home) = self.homes[place].take() {
-            members[place].current = self.classes[usize::from(home)].leave(place);
+            members[place].current = self.classes[usize::from(home)].leave(members, place);
         }
     }
 
@@ -269,7 +271,7 @@ impl Least {
             self.classes.push(Class::new(member.weight, members.len()));
             self.classes.len() - 1
         });
-        self.classes[home].join(place, member.active, member.current);
+        self.classes[home].join(members, place, member.current);
         self.homes[place] = Some(home as u16);
     }
 }

@@ -109,7 +109,7 @@ pub(super) trait Algorithm {
     /// As [`Algorithm::moved`] for the end of an attempt, where a short way is enough for the same reason. `false`: take the
     /// long way.
     #[inline(always)]
-    fn let_go_of_alike(&mut self, _: usize) -> bool {
+    fn let_go_of_alike(&mut self, _: &[Member], _: usize) -> bool {
         false
     }
 
@@ -121,9 +121,9 @@ pub(super) trait Algorithm {
     /// The members changed.
     fn change(&mut self, members: &mut [Member], change: Change, now: Moment);
 
-    /// The number of active attempts changed by one.
+    /// The number of active attempts of the member at `place` changed by one; it was `before`.
     #[inline]
-    fn moved(&mut self, _: &mut [Member], _: usize, _: Moment) {}
+    fn moved(&mut self, _: &mut [Member], _place: usize, _before: u32, _: Moment) {}
 
     /// An attempt ended.
     #[inline]
@@ -174,8 +174,8 @@ macro_rules! balancers {
             }
 
             #[inline(always)]
-            fn let_go_of_alike(&mut self, place: usize) -> bool {
-                match self { $($(#[$attribute])* Balancer::$variant(state) => state.let_go_of_alike(place),)* }
+            fn let_go_of_alike(&mut self, members: &[Member], place: usize) -> bool {
+                match self { $($(#[$attribute])* Balancer::$variant(state) => state.let_go_of_alike(members, place),)* }
             }
 
             fn minds(&self) -> Minds {
@@ -187,8 +187,8 @@ macro_rules! balancers {
             }
 
             #[inline]
-            fn moved(&mut self, members: &mut [Member], place: usize, now: Moment) {
-                match self { $($(#[$attribute])* Balancer::$variant(state) => state.moved(members, place, now),)* }
+            fn moved(&mut self, members: &mut [Member], place: usize, before: u32, now: Moment) {
+                match self { $($(#[$attribute])* Balancer::$variant(state) => state.moved(members, place, before, now),)* }
             }
 
             #[inline]

@@ -37,8 +37,8 @@ macro_rules! over_index {
             }
 
             #[inline(always)]
-            fn take_of_alike(&mut self, _: &[Member]) -> Option<usize> {
-                self.0.take_of_alike()
+            fn take_of_alike(&mut self, members: &[Member]) -> Option<usize> {
+                self.0.take_of_alike(members)
             }
 
             #[inline(always)]
@@ -47,8 +47,8 @@ macro_rules! over_index {
             }
 
             #[inline(always)]
-            fn let_go_of_alike(&mut self, place: usize) -> bool {
-                self.0.let_go_of_alike(place)
+            fn let_go_of_alike(&mut self, members: &[Member], place: usize) -> bool {
+                self.0.let_go_of_alike(members, place)
             }
 
             fn minds(&self) -> Minds {
@@ -56,8 +56,8 @@ macro_rules! over_index {
             }
 
             #[inline]
-            fn moved(&mut self, members: &mut [Member], place: usize, _: Moment) {
-                self.0.moved(members, place);
+            fn moved(&mut self, members: &mut [Member], place: usize, before: u32, _: Moment) {
+                self.0.moved(members, place, before);
             }
 
             fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {

@@ -104,11 +104,11 @@ impl Smooth {
     }
 
     /// How many attempts are under way is nothing to it.
-    pub fn moved(&mut self, _: &[Member], _: usize) {}
+    pub fn moved(&mut self, _: &[Member], _: usize, _: u32) {}
 
     /// The same.
     #[inline(always)]
-    pub fn let_go_of_alike(&mut self, _: usize) -> bool {
+    pub fn let_go_of_alike(&mut self, _: &[Member], _: usize) -> bool {
         true
     }
 
@@ -121,7 +121,7 @@ impl Smooth {
 
     /// The whole rule where everyone is alike and nobody was tried; `None`: it is not so, or nobody is there.
     #[inline(always)]
-    pub fn take_of_alike(&mut self) -> Option<usize> {
+    pub fn take_of_alike(&mut self, _: &[Member]) -> Option<usize> {
         match self.classes.as_mut_slice() {
             [class] if self.aside.is_empty() => class.take(),
             _ => None,

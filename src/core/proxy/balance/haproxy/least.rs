@@ -110,7 +110,7 @@ impl Algorithm for LeastConnections {
     }
 
     #[inline]
-    fn moved(&mut self, members: &mut [Member], place: usize, now: Moment) {
+    fn moved(&mut self, members: &mut [Member], place: usize, _: u32, now: Moment) {
         self.reposition(members, place, now);
     }
 
