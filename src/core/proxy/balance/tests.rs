@@ -461,6 +461,34 @@ fn compare(rule: &Rule, case: u64, weights: &[u32]) {
     }
 }
 
+/// A few of a weight so large that what they gain soon has more digits than there is room for.
+#[test]
+fn large_weights_are_no_harder_than_small_ones() {
+    let rule = Rule::NginxLeastConnections;
+    for count in 2..5 {
+        let mut stream = Seed(9).stream("history", u64::from(count));
+        let mut dice = move |sides: u32| below(stream.next_u64(), sides);
+        let mut index = Pool::new(&rule, Seed(1).stream("a", 0)).guarded(None, u32::MAX);
+        let mut plain = Pool::plain(&rule, Seed(1).stream("a", 0)).guarded(None, u32::MAX);
+        for id in 0..count {
+            [&mut index, &mut plain].into_iter().for_each(|pool| list(pool, Moment::START, id, "x", 1 << 31));
+        }
+        let mut under_way = Vec::new();
+        for step in 0..1_000 {
+            let now = at(step);
+            if dice(2) == 0 && !under_way.is_empty() {
+                let id = under_way.swap_remove(dice(under_way.len() as u32) as usize);
+                [&mut index, &mut plain].into_iter().for_each(|pool| pool.end(now, id, Span::ZERO));
+            } else {
+                let picked = index.pick_of_alike(now);
+                assert_eq!(picked, plain.pick(now, &ask()), "step {step}");
+                under_way.extend(picked.map(|(id, _)| id));
+            }
+            assert!(index.standings(now).eq(plain.standings(now)), "step {step}: the states differ");
+        }
+    }
+}
+
 #[test]
 fn indexes_pick_as_the_plain_rules_do() {
     for case in 0..300 {
