@@ -137,6 +137,8 @@ fn bad_axes_are_refused_before_anything_runs() {
         refused(folder.path(), &all, parts);
     };
     refused(&["--vary", "fleet.sise=3,4"], &["--vary fleet.sise=3: fleet.sise", "'size'"]);
+    let unknown = output(folder.path(), &["sweep", "small.yaml", "--vary", "fleet.sise=3..40"]);
+    assert_eq!(text(&unknown.stderr).matches("fleet.sise=").count(), 1, "{}", text(&unknown.stderr));
     refused(&["--vary", "fleet.size=3,many", "--vary", "fleet.slots=0,1"], &["found 'many'", "--vary fleet.slots=0"]);
     refused(&["--vary", "fleet.size="], &["an empty value"]);
     refused(&["--vary", "fleet.size=9..3"], &["the empty range"]);

@@ -16,7 +16,7 @@ use crate::cli::screen::Progress;
 use crate::cli::{Failure, compare, interrupt, results, screen};
 use crate::measure::replications::Series;
 use crate::report::folder;
-use crate::report::sweep::{Cell, Definition, SCHEMA, Sweep, terminal};
+use crate::report::sweep::{Axis, Cell, Definition, SCHEMA, Sweep, terminal};
 use crate::scenario::{Loaded, load_varied};
 use crate::sim::{self, Watch as _};
 
@@ -100,10 +100,20 @@ fn digest(base: &Loaded) -> String {
 
 /// Every value of every axis alone, then every cell of this shard: whatever is wrong is said before anything runs.
 fn check(asked: &Asked, definition: &Definition) -> Result<(), Failure> {
-    let alone = definition.axes.iter().flat_map(|axis| axis.values.iter().map(|value| vec![(&*axis.path, &**value)]));
-    report(alone.collect::<Vec<_>>().par_iter().filter_map(|varied| load(asked, varied).err()).collect())?;
+    report(definition.axes.iter().flat_map(|axis| problems_of(asked, axis)).collect())?;
     let cells: Vec<u64> = definition.cells().collect();
     report(cells.par_iter().filter_map(|&cell| load(asked, &definition.values(cell)).err()).collect())
+}
+
+/// What is wrong with the values of an axis. Where it is the same for all of them, it is the path, and is said once.
+fn problems_of(asked: &Asked, axis: &Axis) -> Vec<String> {
+    let found = |value: &String| load(asked, &[(&*axis.path, &**value)]).err().map(|text| (value.clone(), text));
+    let problems: Vec<(String, String)> = axis.values.par_iter().filter_map(found).collect();
+    let bare = |(value, text): &(String, String)| text.replace(&format!("--vary {}={value}: ", axis.path), "");
+    let all_alike =
+        problems.len() == axis.values.len() && problems.windows(2).all(|two| bare(&two[0]) == bare(&two[1]));
+    let shown = if all_alike { 1 } else { usize::MAX };
+    problems.into_iter().take(shown).map(|(_, text)| text).collect()
 }
 
 fn report(problems: Vec<String>) -> Result<(), Failure> {
