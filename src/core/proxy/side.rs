@@ -22,7 +22,7 @@ pub(super) struct Spot {
 #[repr(C)]
 pub(super) struct Side {
     /// Levels that anybody was ever listed at; the others need not be looked at.
-    used: usize,
+    used: u8,
     /// Everybody is of level 0, and nobody panics.
     plain: bool,
     all_out: AllOut,
@@ -54,7 +54,7 @@ impl Side {
             Some(spot) => self.levels[spot.level].bar(now, listing.instance, Bars::DRAINING, false),
             None => {
                 self.levels[usize::from(level)].list(now, listing);
-                self.used = self.used.max(usize::from(level) + 1);
+                self.used = self.used.max(level + 1);
             }
         }
         self.look(now);
@@ -91,12 +91,13 @@ impl Side {
     }
 
     fn spot(&self, instance: InstanceId) -> Option<Spot> {
-        (0..self.used).find_map(|level| self.levels[level].place(instance).map(|place| Spot { level, place }))
+        (0..usize::from(self.used))
+            .find_map(|level| self.levels[level].place(instance).map(|place| Spot { level, place }))
     }
 
     /// Whether it is listed, and does not merely drain.
     pub fn lists(&self, instance: InstanceId) -> bool {
-        self.levels[..self.used].iter().any(|pool| pool.has(instance))
+        self.levels[..usize::from(self.used)].iter().any(|pool| pool.has(instance))
     }
 
     /// Listed instances, and how many of them are barred by `bar`.
@@ -198,7 +199,7 @@ impl Side {
     pub fn finish(&mut self, instance: InstanceId, end: End) {
         self.levels[0].finish(instance, end);
         if self.used > 1 {
-            self.levels[1..self.used].iter_mut().for_each(|level| level.finish(instance, end));
+            self.levels[1..usize::from(self.used)].iter_mut().for_each(|level| level.finish(instance, end));
         }
     }
 
@@ -212,13 +213,13 @@ impl Side {
     pub fn let_go(&mut self, now: Moment, instance: InstanceId) {
         self.levels[0].let_go(now, instance);
         if self.used > 1 {
-            self.levels[1..self.used].iter_mut().for_each(|level| level.let_go(now, instance));
+            self.levels[1..usize::from(self.used)].iter_mut().for_each(|level| level.let_go(now, instance));
         }
     }
 
     /// `instance` says how loaded it is.
     pub fn report(&mut self, now: Moment, instance: InstanceId, report: &Report) {
-        for level in &mut self.levels[..self.used] {
+        for level in &mut self.levels[..usize::from(self.used)] {
             level.report(now, instance, report);
         }
     }

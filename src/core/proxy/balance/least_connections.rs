@@ -74,9 +74,9 @@ fn load(a: Load, b: Load) -> Ordering {
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub(super) struct Least {
+    aside: Vec<u32>,
     /// By weight; nearly always there is one.
     classes: SmallVec<[Class; 1]>,
-    aside: Vec<u32>,
     /// By place: the class it stands in, or `None` if it is set aside.
     homes: Vec<Option<u16>>,
 }

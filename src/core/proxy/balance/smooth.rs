@@ -44,9 +44,9 @@ pub(super) fn gain(member: &mut Member) -> i64 {
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub(super) struct Smooth {
+    aside: Vec<u32>,
     /// By weight; nearly always there is one.
     classes: SmallVec<[Turns; 1]>,
-    aside: Vec<u32>,
     /// By place: the class it stands in, or `None` if it is set aside.
     homes: Vec<Option<u16>>,
 }
