@@ -54,10 +54,14 @@ impl Deadlines {
         self.line.push(Deadline { at, number, flight: id.0 });
     }
 
-    /// Takes the first out of the line, and says whose it is, if it is still meant.
+    /// Takes the first out of the line, and says whose it is, if it is still meant. Those behind it who are no longer meant, and
+    /// nearly all are not, go with it, for nothing is to happen for them.
     pub fn pass(&mut self, flights: &Flights) -> Option<FlightId> {
-        let deadline = self.line.pop()?;
-        deadline.is_meant(flights).then_some(FlightId(deadline.flight))
+        let first = self.line.pop()?;
+        while self.line.peek().is_some_and(|next| !next.is_meant(flights)) {
+            self.line.pop();
+        }
+        first.is_meant(flights).then_some(FlightId(first.flight))
     }
 }
 
