@@ -12,9 +12,9 @@ use crate::sim::world::World;
 /// So many requests are sent before answers are caught up with: enough for long rows, and few enough to stay in the cache.
 const ROW_MAX: u32 = 128;
 /// After a shorter row than this the next is not tried at once: hardly anybody finds a free slot.
-const ROW_MIN: u32 = 4;
+const ROW_MIN: u32 = 2;
 /// So many events happen one by one first.
-const PAUSE: u32 = 64;
+const PAUSE: u32 = 32;
 
 impl World<'_> {
     /// Things happen up to one that is out of the ordinary, requests ahead of answers where they can.
