@@ -185,7 +185,7 @@ impl Class {
         let current = self.current(place, active);
         self.levels[active as usize].count -= 1;
         self.order.remove(place);
-        self.look_for_order(members);
+        self.look_for_order(members, None);
         current
     }
 
@@ -194,7 +194,7 @@ impl Class {
         match self.key(stand) {
             Some(key) => {
                 self.order.set(stand.place, key);
-                self.look_for_order(members);
+                self.look_for_order(members, Some(stand));
             }
             None => self.renew(members, Some(stand)),
         }
@@ -211,13 +211,14 @@ impl Class {
     }
 
     /// If the first is so far up that it may not be the first, keys are to say more.
-    fn look_for_order(&mut self, members: &[Member]) {
+    fn look_for_order(&mut self, members: &[Member], moved: Option<Stand>) {
         if self.order.best().is_some_and(|key| !has_order(key)) {
-            self.renew(members, None);
+            self.renew(members, moved);
         }
     }
 
-    /// Counts levels from another base and values from zero, so that the keys fit again; `moved` has no key yet.
+    /// Counts levels from another base and values from zero, so that the keys fit again. Who has `moved` may have no key yet, and
+    /// its member may not know of it.
     #[inline(never)]
     fn renew(&mut self, members: &[Member], moved: Option<Stand>) {
         let present = (0..self.order.len()).filter_map(|place| {

@@ -461,30 +461,42 @@ fn compare(rule: &Rule, case: u64, weights: &[u32]) {
     }
 }
 
-/// A few of a weight so large that what they gain soon has more digits than there is room for.
-#[test]
-fn large_weights_are_no_harder_than_small_ones() {
+/// So many of one weight, of which the first is so much busier, and nothing that happens to them takes a closer look.
+fn compare_alike(count: u32, weight: u32, busier: u32) {
     let rule = Rule::NginxLeastConnections;
-    for count in 2..5 {
-        let mut stream = Seed(9).stream("history", u64::from(count));
-        let mut dice = move |sides: u32| below(stream.next_u64(), sides);
-        let mut index = Pool::new(&rule, Seed(1).stream("a", 0)).guarded(None, u32::MAX);
-        let mut plain = Pool::plain(&rule, Seed(1).stream("a", 0)).guarded(None, u32::MAX);
-        for id in 0..count {
-            [&mut index, &mut plain].into_iter().for_each(|pool| list(pool, Moment::START, id, "x", 1 << 31));
+    let mut stream = Seed(9).stream("history", u64::from(count));
+    let mut dice = move |sides: u32| below(stream.next_u64(), sides);
+    let mut index = Pool::new(&rule, Seed(1).stream("a", 0)).guarded(None, u32::MAX);
+    let mut plain = Pool::plain(&rule, Seed(1).stream("a", 0)).guarded(None, u32::MAX);
+    for id in 0..count {
+        [&mut index, &mut plain].into_iter().for_each(|pool| list(pool, Moment::START, id, "x", weight));
+    }
+    for _ in 0..busier {
+        [&mut index, &mut plain].into_iter().for_each(|pool| pool.occupy(Moment::START, InstanceId(0)));
+    }
+    let mut under_way = vec![InstanceId(0); busier as usize];
+    for step in 0..2_000 {
+        let now = at(step);
+        // There are more and more for a while, and then fewer and fewer.
+        if dice(3) < if step < 1_000 { 1 } else { 2 } && !under_way.is_empty() {
+            let id = under_way.swap_remove(dice(under_way.len() as u32) as usize);
+            [&mut index, &mut plain].into_iter().for_each(|pool| pool.end(now, id, Span::ZERO));
+        } else {
+            let picked = index.pick_of_alike(now);
+            assert_eq!(picked, plain.pick(now, &ask()), "{count} of weight {weight}, step {step}");
+            under_way.extend(picked.map(|(id, _)| id));
         }
-        let mut under_way = Vec::new();
-        for step in 0..1_000 {
-            let now = at(step);
-            if dice(2) == 0 && !under_way.is_empty() {
-                let id = under_way.swap_remove(dice(under_way.len() as u32) as usize);
-                [&mut index, &mut plain].into_iter().for_each(|pool| pool.end(now, id, Span::ZERO));
-            } else {
-                let picked = index.pick_of_alike(now);
-                assert_eq!(picked, plain.pick(now, &ask()), "step {step}");
-                under_way.extend(picked.map(|(id, _)| id));
+        assert!(index.standings(now).eq(plain.standings(now)), "{count} of weight {weight}, step {step}");
+    }
+}
+
+#[test]
+fn what_outgrows_the_keys_of_least_connections_is_no_harder_than_the_rest() {
+    for count in 1..5 {
+        for weight in [1, 1 << 31] {
+            for busier in [0, 200, 300, 700] {
+                compare_alike(count, weight, busier);
             }
-            assert!(index.standings(now).eq(plain.standings(now)), "step {step}: the states differ");
         }
     }
 }
