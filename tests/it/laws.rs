@@ -194,8 +194,28 @@ fn usual_worlds() -> impl Strategy<Value = World> {
     // New instances are slow at first, and soon there.
     const WARM: &str = "warm-up: { for: 10s, slowdown: 3 }";
     let young = (any::<bool>(), 0_u32..3);
-    (worlds(), care, again, trials, delay_ms, errors, large, young).prop_map(
-        |(world, care, again, trials, delay_ms, errors, ((rate, arrivals, service), size), (slow, boot_s))| World {
+    // To most of them good answers mean nothing, to some only that an attempt is over.
+    let balancer = prop_oneof![
+        3 => Just(None),
+        1 => prop::sample::select(vec![
+            "round-robin", "random", "two-choices", "rendezvous", "nginx-hash", "nginx-random", "nginx-random-two",
+            "haproxy-round-robin", "haproxy-static-rr", "haproxy-least-connections", "haproxy-random",
+            "envoy-round-robin", "envoy-least-request", "envoy-ring-hash", "envoy-random",
+            "traefik-weighted-round-robin", "pingora-round-robin", "pingora-hash", "finagle-two-choices",
+        ]).prop_map(Some),
+    ];
+    (worlds(), care, again, trials, delay_ms, errors, large, (young, balancer)).prop_map(
+        |(
+            world,
+            care,
+            again,
+            trials,
+            delay_ms,
+            errors,
+            ((rate, arrivals, service), size),
+            ((slow, boot_s), balancer),
+        )| World {
+            balancer: balancer.unwrap_or(world.balancer),
             pods: world.pods.iter().copied().chain(slow.then_some(WARM)).collect(),
             boot_s,
             service: service.unwrap_or(world.service),

@@ -12,7 +12,7 @@
 
 use super::rule::{EnvoyRoundRobin, LeastRequest, SlowStart};
 use super::tournament::Tournament;
-use super::{Algorithm, Change, Shown, Turn, any_from};
+use super::{Algorithm, Change, Minds, Shown, Turn, any_from};
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
 
@@ -239,6 +239,10 @@ impl Algorithm for Edf {
             }
         }
         any_from(members, turn.eligible, 0)
+    }
+
+    fn minds(&self) -> Minds {
+        if let Kind::Least(_) = self.kind { Minds::Load } else { Minds::Nothing }
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, now: Moment) {

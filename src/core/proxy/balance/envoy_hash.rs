@@ -6,7 +6,7 @@
 
 use super::hashing::{murmur2, xxh64};
 use super::rule::{Maglev, Ring};
-use super::{Algorithm, Change, Shown, Turn, any_from};
+use super::{Algorithm, Change, Minds, Shown, Turn, any_from};
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
 use std::fmt::Write;
@@ -193,6 +193,10 @@ impl Algorithm for Hash {
             }
         }
         any_from(members, turn.eligible, (hash % members.len() as u64) as usize)
+    }
+
+    fn minds(&self) -> Minds {
+        if self.balance_factor > 0 { Minds::Load } else { Minds::Nothing }
     }
 
     fn change(&mut self, _: &mut [Member], change: Change, _: Moment) {

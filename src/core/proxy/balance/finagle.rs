@@ -5,7 +5,7 @@
 //!
 //! Cold start: a newcomer wins every comparison it is drawn for.
 
-use super::{Algorithm, Change, Turn, any_from};
+use super::{Algorithm, Change, Minds, Turn, any_from};
 use crate::core::proxy::bars::Bars;
 use crate::core::proxy::pool::{Eligible, Member};
 use crate::core::time::Moment;
@@ -57,6 +57,10 @@ impl Algorithm for TwoChoices {
         }
         let panic = Eligible { shut: Bars::DRAINING, passive: None, ..turn.eligible };
         better(members, last, panic).or_else(|| any_from(members, turn.eligible, 0))
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Load
     }
 
     fn change(&mut self, _: &mut [Member], _: Change, _: Moment) {}

@@ -3,7 +3,7 @@
 //!
 //! Cold start: nothing, until all before it are full.
 
-use super::{Algorithm, Change, Turn};
+use super::{Algorithm, Change, Minds, Turn};
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
 use std::collections::BTreeSet;
@@ -24,6 +24,10 @@ impl First {
 impl Algorithm for First {
     fn pick(&mut self, members: &mut [Member], turn: &mut Turn<'_>) -> Option<usize> {
         self.free.iter().map(|&place| place as usize).find(|&place| turn.eligible.admits(&members[place]))
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Load
     }
 
     fn change(&mut self, members: &mut [Member], _: Change, _: Moment) {

@@ -6,7 +6,7 @@
 
 use super::nginx::start_over_if_reloaded;
 use super::smooth::{self, gain};
-use super::{Algorithm, Change, Shown, Turn};
+use super::{Algorithm, Change, Minds, Shown, Turn};
 use crate::core::proxy::pool::{End, Member};
 use crate::core::time::{Moment, Span};
 
@@ -97,6 +97,10 @@ impl Algorithm for NginxLeastTime {
         Some(best)
     }
 
+    fn minds(&self) -> Minds {
+        Minds::Endings
+    }
+
     fn change(&mut self, members: &mut [Member], change: Change, now: Moment) {
         start_over_if_reloaded(members, change);
         match change {
@@ -178,6 +182,10 @@ impl Algorithm for TraefikLeastTime {
         self.current = self.current.max(deadline);
         self.means[place].deadline += 1.0 / members[place].weight as f64;
         Some(place)
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Endings
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {

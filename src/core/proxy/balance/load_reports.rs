@@ -6,7 +6,7 @@
 
 use super::edf::Schedule;
 use super::rule::Reported;
-use super::{Algorithm, Change, Shown, Turn, any_from};
+use super::{Algorithm, Change, Minds, Shown, Turn, any_from};
 use crate::core::proxy::Report;
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
@@ -162,6 +162,10 @@ impl Algorithm for LoadReports {
             }
         }
         any_from(members, turn.eligible, 0)
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Nothing
     }
 
     fn change(&mut self, _: &mut [Member], change: Change, now: Moment) {

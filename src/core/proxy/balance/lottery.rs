@@ -4,7 +4,7 @@
 //! Cold start: a fair share at once; with two draws a newcomer wins each comparison it is in.
 
 use super::nginx::{TRIES, start_over_if_reloaded};
-use super::{Algorithm, Change, Turn, any_from, smooth};
+use super::{Algorithm, Change, Minds, Turn, any_from, smooth};
 use crate::core::draw;
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
@@ -88,6 +88,10 @@ impl Algorithm for Lottery {
             self.draw_eligible(members, turn, None, &mut 0)
         };
         found.or_else(|| smooth::pick(members, turn.eligible))
+    }
+
+    fn minds(&self) -> Minds {
+        if self.kind == Kind::NginxTwo { Minds::Load } else { Minds::Nothing }
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {

@@ -114,9 +114,7 @@ pub(super) trait Algorithm {
     }
 
     /// What it wants to be told of attempts.
-    fn minds(&self) -> Minds {
-        Minds::Endings
-    }
+    fn minds(&self) -> Minds;
 
     /// The members changed.
     fn change(&mut self, members: &mut [Member], change: Change, now: Moment);
@@ -303,6 +301,10 @@ pub(super) struct Plain(fn(&mut [Member], Eligible<'_>) -> Option<usize>);
 impl Algorithm for Plain {
     fn pick(&mut self, members: &mut [Member], turn: &mut Turn<'_>) -> Option<usize> {
         (self.0)(members, turn.eligible)
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Endings
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {

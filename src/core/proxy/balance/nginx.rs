@@ -126,6 +126,10 @@ impl Algorithm for Hash {
         found.or_else(|| smooth::pick(members, turn.eligible))
     }
 
+    fn minds(&self) -> Minds {
+        Minds::Nothing
+    }
+
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {
         start_over_if_reloaded(members, change);
         let mut sum = 0;
@@ -200,6 +204,10 @@ impl Algorithm for Ketama {
         let ring = self.points.iter().cycle().skip(start % self.points.len().max(1)).take(TRIES as usize + 1);
         let found = ring.map(|point| point.1 as usize).find(|&place| turn.eligible.admits(&members[place]));
         found.or_else(|| smooth::pick(members, turn.eligible))
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Nothing
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {

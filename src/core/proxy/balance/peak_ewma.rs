@@ -6,7 +6,7 @@
 //! there and a faster one starves it. Finagle gives a newcomer one attempt, and a huge penalty until it has answered.
 
 use super::rule::Ewma;
-use super::{Algorithm, Change, Shown, Turn, any_from};
+use super::{Algorithm, Change, Minds, Shown, Turn, any_from};
 use crate::core::proxy::pool::{End, Member};
 use crate::core::time::{Moment, Span};
 
@@ -92,6 +92,10 @@ impl Algorithm for PeakEwma {
         let Some(second) = self.draw(&mut drawn, members, turn) else { return Some(first) };
         let now = turn.eligible.now;
         Some(if self.cost(members, second, now) < self.cost(members, first, now) { second } else { first })
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Endings
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, now: Moment) {

@@ -5,7 +5,7 @@
 //! Cold start: a fair share at once.
 
 use super::hashing::fnv1a;
-use super::{Algorithm, Change, Turn, any_from};
+use super::{Algorithm, Change, Minds, Turn, any_from};
 use crate::core::proxy::pool::{Eligible, Member};
 use crate::core::time::Moment;
 
@@ -65,6 +65,10 @@ impl Algorithm for Rotation {
         })
     }
 
+    fn minds(&self) -> Minds {
+        Minds::Nothing
+    }
+
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {
         if self.lists.change(members, change) {
             self.counter = 0;
@@ -87,6 +91,10 @@ impl Algorithm for Hash {
             hash = fnv1a(&hash.to_le_bytes());
             number
         })
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Nothing
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {

@@ -7,7 +7,7 @@
 //! Cold start: nothing in flight and no latency yet, so that it looks fastest as soon as a probe finds it.
 
 use super::rule::Prequal;
-use super::{Algorithm, Change, Shown, Turn, any_from};
+use super::{Algorithm, Change, Minds, Shown, Turn, any_from};
 use crate::core::proxy::Report;
 use crate::core::proxy::pool::{End, Member};
 use crate::core::time::Moment;
@@ -84,6 +84,10 @@ impl Algorithm for Probing {
         let best = self.probes.iter_mut().min_by(|a, b| less(a, b))?;
         best.in_flight += 1;
         Some(best.place as usize)
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Endings
     }
 
     fn change(&mut self, _: &mut [Member], change: Change, _: Moment) {

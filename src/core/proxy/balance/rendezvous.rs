@@ -3,7 +3,7 @@
 //! everyone, as the real ones must. Cold start: exactly its share of the keys at once, from all others alike.
 
 use super::hashing::xxh64;
-use super::{Algorithm, Change, Turn};
+use super::{Algorithm, Change, Minds, Turn};
 use crate::core::draw::unit;
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
@@ -21,6 +21,10 @@ impl Algorithm for Rendezvous {
             (0..members.len()).filter(|&place| turn.eligible.admits(&members[place]) && members[place].weight > 0);
         let scored = eligible.map(|place| (score(key, self.seeds[place], members[place].weight), place));
         scored.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, place)| place)
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Nothing
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {

@@ -4,7 +4,7 @@
 //! Cold start: a newcomer wins every comparison it is drawn for.
 
 use super::rule::Choices;
-use super::{Algorithm, Change, Turn, any_from};
+use super::{Algorithm, Change, Minds, Turn, any_from};
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
 
@@ -54,6 +54,10 @@ impl Algorithm for TwoChoices {
             }
         }
         best.or_else(|| any_from(members, turn.eligible, 0))
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Load
     }
 
     fn change(&mut self, members: &mut [Member], _: Change, _: Moment) {

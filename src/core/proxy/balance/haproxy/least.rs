@@ -7,7 +7,7 @@
 use super::{EWEIGHT_MAX, Weights};
 use crate::core::proxy::balance::rule::SlowStart;
 use crate::core::proxy::balance::tournament::Tournament;
-use crate::core::proxy::balance::{Algorithm, Change, Shown, Turn};
+use crate::core::proxy::balance::{Algorithm, Change, Minds, Shown, Turn};
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
 
@@ -89,6 +89,10 @@ impl Algorithm for LeastConnections {
             self.tree.set(place, key);
         }
         picked
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Load
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, now: Moment) {

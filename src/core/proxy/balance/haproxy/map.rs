@@ -4,7 +4,7 @@
 //! Weights are those of the start: a change means nothing until a reload. Who goes or comes has the map made anew.
 //! Cold start: a fair share at once; slow start is ignored.
 
-use crate::core::proxy::balance::{Algorithm, Change, Turn, any_from};
+use crate::core::proxy::balance::{Algorithm, Change, Minds, Turn, any_from};
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
 
@@ -89,6 +89,10 @@ impl Algorithm for StaticRr {
             }
         }
         any_from(members, turn.eligible, 0)
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Nothing
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {

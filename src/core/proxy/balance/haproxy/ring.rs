@@ -9,7 +9,7 @@ use super::SCALE;
 use super::map::Map;
 use crate::core::proxy::balance::hashing::{avalanche, crc32, djb2, sdbm, wt6};
 use crate::core::proxy::balance::rule::{HaproxyFunction, HaproxyHash};
-use crate::core::proxy::balance::{Algorithm, Change, Shown, Turn, any_from};
+use crate::core::proxy::balance::{Algorithm, Change, Minds, Shown, Turn, any_from};
 use crate::core::proxy::pool::Member;
 use crate::core::proxy::{Ask, Client};
 use crate::core::time::Moment;
@@ -183,6 +183,10 @@ impl Algorithm for Hash {
         found.or_else(|| any_from(members, eligible, 0))
     }
 
+    fn minds(&self) -> Minds {
+        if self.options.balance_factor > 0 { Minds::Load } else { Minds::Nothing }
+    }
+
     fn change(&mut self, members: &mut [Member], change: Change, _: Moment) {
         self.map.change(members, change);
         self.ring.change(change);
@@ -259,6 +263,10 @@ impl Algorithm for Random {
         rate.roll(now);
         rate.now += 1;
         best
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Load
     }
 
     fn change(&mut self, _: &mut [Member], change: Change, _: Moment) {

@@ -7,7 +7,7 @@
 use super::{EWEIGHT_MAX, SCALE, Weights};
 use crate::core::proxy::balance::rule::SlowStart;
 use crate::core::proxy::balance::tournament::Tournament;
-use crate::core::proxy::balance::{Algorithm, Change, Shown, Turn};
+use crate::core::proxy::balance::{Algorithm, Change, Minds, Shown, Turn};
 use crate::core::proxy::pool::Member;
 use crate::core::time::Moment;
 
@@ -290,6 +290,10 @@ impl Algorithm for Rotation {
         };
         self.requeue_passed(switched);
         picked
+    }
+
+    fn minds(&self) -> Minds {
+        Minds::Nothing
     }
 
     fn change(&mut self, members: &mut [Member], change: Change, now: Moment) {
