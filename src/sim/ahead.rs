@@ -1,8 +1,9 @@
 //! Where answers matter to nobody but to who counts them, requests are sent ahead of them, and the answers caught up with.
 //!
-//! A processor guesses badly whether the next event is a request or an answer. Under a rotation, without a delay and with no
-//! error under way or in a queue, a request that finds a free slot does not depend on the answers before it, and many of a kind
-//! can happen in a row. The result is the same to the last bit: whatever takes a closer look happens in its turn.
+//! A processor guesses badly whether the next event is a request or an answer. Under a balancer that minds no answers, without a
+//! delay and with no error under way or in a queue, a request that finds a free slot does not depend on the answers before it,
+//! and many of a kind can happen in a row. The result is the same to the last bit: whatever takes a closer look happens in its
+//! turn.
 
 use crate::core::time::Moment;
 use crate::sim::agenda::Due;
