@@ -328,7 +328,9 @@ impl Pool {
     pub(super) fn send(&mut self, now: Moment, place: usize) -> (InstanceId, VersionId) {
         let before = self.members[place].active;
         let answer = self.begin(place);
-        self.balancer.moved(&mut self.members, place, before, now);
+        if self.minds > Minds::Nothing {
+            self.balancer.moved(&mut self.members, place, before, now);
+        }
         if self.wary {
             self.mind(now, place);
         }

@@ -143,8 +143,7 @@ pub(super) trait Algorithm {
 
 /// The first eligible member from `start` on, going round: what is left when a rule's own ways have ended.
 fn any_from(members: &[Member], eligible: Eligible<'_>, start: usize) -> Option<usize> {
-    let count = members.len();
-    (0..count).map(|step| (start + step) % count).find(|&place| eligible.admits(&members[place]))
+    (start..members.len()).chain(0..start).find(|&place| eligible.admits(&members[place]))
 }
 
 macro_rules! balancers {
