@@ -71,7 +71,7 @@ pub struct StrategyForecast {
     pub risk: Option<Risk>,
     /// What the controller announced, in order; of the first replication.
     pub phases: Vec<Phase>,
-    /// Every objective of the service, in the order of the scenario; of the first replication.
+    /// Every objective of the service, in the order of the scenario.
     pub slos: Vec<SloForecast>,
     /// One row per second from the start of the run (warm-up included); of the first replication.
     pub timeline: Vec<Second>,
@@ -86,6 +86,8 @@ pub struct Sample {
     pub stuck: bool,
     /// The numbers.
     pub metrics: Metrics,
+    /// What it made of the budget of each objective.
+    pub budgets: Vec<BudgetUse>,
 }
 
 /// How a rollout ended.
@@ -160,14 +162,25 @@ pub struct SloForecast {
     pub window_s: f64,
     /// How much of a calendar window had passed when the run began; `None`: the window rolls.
     pub elapsed_s: Option<f64>,
+    /// Share of the budget that was spent before the run.
+    pub spent: f64,
+    /// What the one run makes of the budget, or the means over the replications in which it was measured.
+    pub budget: BudgetUse,
+    /// That of every replication, first to last; empty after a single run.
+    pub samples: Vec<BudgetUse>,
+    /// Every burn-rate alert of the policy, fired or not; of the first replication.
+    pub alerts: Vec<Alert>,
+}
+
+/// What a run makes of the budget of one objective.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BudgetUse {
     /// Requests, or slices, of the measured time.
     pub events: f64,
     /// Of those, bad.
     pub bad: f64,
     /// Bad events that the objective allows in its window.
     pub budget: f64,
-    /// Share of the budget that was spent before the run.
-    pub spent: f64,
     /// Share of the budget that the run burnt; `None` without events.
     pub burnt: Option<f64>,
     /// Share that is left; below zero where more was burnt than there was.
@@ -176,8 +189,10 @@ pub struct SloForecast {
     pub bearable_burn_rate: Option<f64>,
     /// Largest burn rate over the long window of any alert.
     pub burn_rate_max: Option<f64>,
-    /// Every burn-rate alert of the policy, fired or not.
-    pub alerts: Vec<Alert>,
+    /// Alerts that fired.
+    pub alerts: f64,
+    /// When the first of them did, in seconds since the start of the run.
+    pub first_alert_s: Option<f64>,
 }
 
 /// One burn-rate alert: it fires while both windows burn faster than `factor`.

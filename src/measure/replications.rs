@@ -1,7 +1,7 @@
 //! What several replications say that one cannot: how well a mean is known, and which of two strategies is better under
 //! the same luck.
 
-use crate::measure::forecast::{Ending, Forecast, Sample, StrategyForecast};
+use crate::measure::forecast::{BudgetUse, Ending, Forecast, Sample, SloForecast, StrategyForecast};
 use crate::measure::metric::Metrics;
 use crate::measure::stats::{Interval, mean, quantile};
 
@@ -22,6 +22,18 @@ pub struct Spread {
     pub median: f64,
     /// 95 in 100 releases are no worse.
     pub p95: f64,
+}
+
+impl Spread {
+    /// `None` of fewer than two.
+    fn of(values: &[f64]) -> Option<Spread> {
+        Some(Spread {
+            measured: values.len(),
+            interval: Interval::of(values)?,
+            median: quantile(values, 0.5)?,
+            p95: quantile(values, HIGH)?,
+        })
+    }
 }
 
 /// Two strategies under the same luck.
@@ -45,6 +57,9 @@ impl Forecast {
 impl StrategyForecast {
     /// Takes over all replications; metrics become means.
     pub fn fold(&mut self, samples: Vec<Sample>) {
+        for (place, slo) in self.slos.iter_mut().enumerate() {
+            slo.fold(samples.iter().filter_map(|sample| sample.budgets.get(place).copied()).collect());
+        }
         self.samples = samples;
         self.metrics = Metrics::of(|place| mean(&self.measured(place)));
     }
@@ -58,13 +73,7 @@ impl StrategyForecast {
 
     /// The metric at `place` of the catalogue; `None` where fewer than two replications measured it.
     pub fn spread(&self, place: usize) -> Option<Spread> {
-        let values = self.measured(place);
-        Some(Spread {
-            measured: values.len(),
-            interval: Interval::of(&values)?,
-            median: quantile(&values, 0.5)?,
-            p95: quantile(&values, HIGH)?,
-        })
+        Spread::of(&self.measured(place))
     }
 
     /// The metric called `name`, as [`StrategyForecast::spread`] has it.
@@ -98,6 +107,32 @@ impl StrategyForecast {
     fn differences(&self, other: &StrategyForecast, place: usize) -> Vec<f64> {
         let both = self.samples.iter().zip(&other.samples);
         both.filter_map(|(mine, its)| Some(mine.metrics.values()[place]? - its.metrics.values()[place]?)).collect()
+    }
+}
+
+impl SloForecast {
+    /// Takes over all replications; numbers become means.
+    fn fold(&mut self, samples: Vec<BudgetUse>) {
+        let known =
+            |number: fn(&BudgetUse) -> Option<f64>| mean(&samples.iter().filter_map(number).collect::<Vec<_>>());
+        let number = |number: fn(&BudgetUse) -> f64| mean(&samples.iter().map(number).collect::<Vec<_>>());
+        self.budget = BudgetUse {
+            events: number(|budget| budget.events).unwrap_or(self.budget.events),
+            bad: number(|budget| budget.bad).unwrap_or(self.budget.bad),
+            budget: number(|budget| budget.budget).unwrap_or(self.budget.budget),
+            burnt: known(|budget| budget.burnt),
+            left: known(|budget| budget.left),
+            bearable_burn_rate: known(|budget| budget.bearable_burn_rate),
+            burn_rate_max: known(|budget| budget.burn_rate_max),
+            alerts: number(|budget| budget.alerts).unwrap_or(self.budget.alerts),
+            first_alert_s: known(|budget| budget.first_alert_s),
+        };
+        self.samples = samples;
+    }
+
+    /// How well the share of the budget that is burnt is known; `None` where fewer than two replications measured it.
+    pub fn burnt_spread(&self) -> Option<Spread> {
+        Spread::of(&self.samples.iter().filter_map(|budget| budget.burnt).collect::<Vec<_>>())
     }
 }
 
@@ -157,6 +192,7 @@ mod tests {
     fn samples(bad: &[f64]) -> Vec<Sample> {
         let sample = |bad: &f64| Sample {
             stuck: false,
+            budgets: Vec::new(),
             ending: if *bad > 50.0 { Ending::Promoted } else { Ending::RolledBack },
             metrics: Metrics {
                 failed_requests: Some(*bad),

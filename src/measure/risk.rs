@@ -96,7 +96,12 @@ impl Forecast {
 /// Every replication. After a single run nothing but its metrics is left; that it was stuck then counts as unfinished.
 fn all(strategy: &StrategyForecast) -> Vec<Sample> {
     if strategy.samples.is_empty() {
-        return vec![Sample { ending: strategy.ending, stuck: false, metrics: strategy.metrics.clone() }];
+        return vec![Sample {
+            ending: strategy.ending,
+            stuck: false,
+            metrics: strategy.metrics.clone(),
+            budgets: Vec::new(),
+        }];
     }
     strategy.samples.clone()
 }
@@ -164,7 +169,7 @@ mod tests {
         };
         let failed_requests = Some(bad_requests);
         let metrics = Metrics { failed_requests, full_exposure_s, detect_s, rollback_s, ..Metrics::default() };
-        Sample { ending, stuck: false, metrics }
+        Sample { ending, stuck: false, metrics, budgets: Vec::new() }
     }
 
     #[test]

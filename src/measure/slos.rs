@@ -3,7 +3,7 @@
 use crate::core::promise::{Counted, Good, Promise};
 use crate::core::time::Moment;
 use crate::measure::burn::{Account, Look};
-use crate::measure::forecast::SloForecast;
+use crate::measure::forecast::{BudgetUse, SloForecast};
 use crate::measure::meter::Meter;
 
 /// Of every promise, in their order; `first`: the first whole second of the measured time, which ends at `end`.
@@ -28,6 +28,18 @@ fn slo(promise: &Promise, account: &Account, looks: &[Look], end: Moment) -> Slo
     let burnt = burnt(account.bad(), budget);
     let left = burnt.map(|burnt| 1.0 - promise.spent.value() - burnt);
     let alerts = account.alerts(promise, looks);
+    let fired = alerts.iter().filter_map(|alert| alert.fires_s);
+    let budget = BudgetUse {
+        events: account.all(),
+        bad: account.bad(),
+        budget,
+        burnt,
+        left,
+        bearable_burn_rate: left.and_then(|left| promise.bearable(left, end.since(Moment::START))),
+        burn_rate_max: alerts.iter().map(|alert| alert.burn_rate_max).reduce(f64::max),
+        alerts: fired.clone().count() as f64,
+        first_alert_s: fired.reduce(f64::min),
+    };
     SloForecast {
         name: promise.name.clone(),
         objective: objective.objective.value(),
@@ -38,14 +50,9 @@ fn slo(promise: &Promise, account: &Account, looks: &[Look], end: Moment) -> Slo
         counted: promise.counted.label(),
         window_s: objective.window.seconds(),
         elapsed_s: promise.elapsed.map(|elapsed| elapsed.seconds()),
-        events: account.all(),
-        bad: account.bad(),
-        budget,
         spent: promise.spent.value(),
-        burnt,
-        left,
-        bearable_burn_rate: left.and_then(|left| promise.bearable(left, end.since(Moment::START))),
-        burn_rate_max: alerts.iter().map(|alert| alert.burn_rate_max).reduce(f64::max),
+        budget,
+        samples: Vec::new(),
         alerts,
     }
 }

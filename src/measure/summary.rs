@@ -40,7 +40,7 @@ pub fn summarise(name: &str, meter: Meter, terms: &Terms) -> StrategyForecast {
     let fired = slos.iter().flat_map(|slo| &slo.alerts).filter(|alert| alert.fires_s.is_some()).count();
     let mut metrics = Metrics {
         budget_burnt_timeslices: burnt_in_slices(&terms.promises[0], &meter, first),
-        burn_rate_max: slos[0].burn_rate_max,
+        burn_rate_max: slos[0].budget.burn_rate_max,
         alerts: Some(fired as f64),
         ..Metrics::default()
     };

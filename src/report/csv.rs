@@ -68,24 +68,27 @@ pub fn phases(forecast: &Forecast) -> Vec<u8> {
 pub fn slos(forecast: &Forecast) -> Vec<u8> {
     let rows = forecast.strategies.iter().flat_map(|strategy| {
         strategy.slos.iter().map(|slo| {
-            let fired = slo.alerts.iter().filter(|alert| alert.fires_s.is_some());
-            let first = fired.clone().filter_map(|alert| alert.fires_s).reduce(f64::min);
+            let (budget, spread) = (&slo.budget, slo.burnt_spread());
             let names = [strategy.name.clone(), slo.name.clone(), slo.counted.to_owned()];
             let numbers = [
                 Some(slo.objective),
                 slo.within_s,
                 Some(slo.window_s),
                 slo.elapsed_s,
-                Some(slo.events),
-                Some(slo.bad),
-                Some(slo.budget),
+                Some(budget.events),
+                Some(budget.bad),
+                Some(budget.budget),
                 Some(slo.spent),
-                slo.burnt,
-                slo.left,
-                slo.bearable_burn_rate,
-                slo.burn_rate_max,
-                Some(fired.count() as f64),
-                first,
+                budget.burnt,
+                budget.left,
+                budget.bearable_burn_rate,
+                budget.burn_rate_max,
+                Some(budget.alerts),
+                budget.first_alert_s,
+                spread.map(|spread| spread.interval.low),
+                spread.map(|spread| spread.interval.high),
+                spread.map(|spread| spread.median),
+                spread.map(|spread| spread.p95),
             ];
             names.into_iter().chain(numbers.map(number)).collect()
         })
@@ -93,7 +96,7 @@ pub fn slos(forecast: &Forecast) -> Vec<u8> {
     table(SLOS.map(str::to_owned).to_vec(), rows)
 }
 
-const SLOS: [&str; 17] = [
+const SLOS: [&str; 21] = [
     "strategy",
     "slo",
     "method",
@@ -111,6 +114,10 @@ const SLOS: [&str; 17] = [
     "burn_rate_max",
     "alerts",
     "first_alert_s",
+    "burnt_low",
+    "burnt_high",
+    "burnt_median",
+    "burnt_p95",
 ];
 
 const TIMELINE: [&str; 15] = [

@@ -2,7 +2,7 @@
 //! per second, one strategy of each kind. The numbers hang together as those of a real run would.
 
 use crate::measure::forecast::{
-    Alert, Ending, Forecast, Instances, Note, Phase, Sample, Second, SloForecast, StrategyForecast,
+    Alert, BudgetUse, Ending, Forecast, Instances, Note, Phase, Sample, Second, SloForecast, StrategyForecast,
 };
 use crate::measure::metric::Metrics;
 
@@ -47,7 +47,11 @@ pub(crate) fn only(names: &[&str]) -> Forecast {
 
 /// `checkout` five times, with more or less luck.
 pub(crate) fn repeated() -> Forecast {
-    let mut forecast = checkout();
+    repeat(checkout())
+}
+
+/// The same of any.
+pub(crate) fn repeat(mut forecast: Forecast) -> Forecast {
     for (at, strategy) in forecast.strategies.iter_mut().enumerate() {
         let luck = [1.0, 1.1, 0.9, 1.2, 0.95].into_iter().cycle().skip(at % 2);
         strategy.fold(luck.take(5).map(|luck| lucky(strategy, luck)).collect());
@@ -61,7 +65,14 @@ pub(crate) fn lucky(strategy: &StrategyForecast, luck: f64) -> Sample {
     metrics.failed_requests = metrics.failed_requests.map(|bad| (bad * luck).round());
     metrics.budget_burnt = metrics.budget_burnt.map(|burnt| burnt * luck);
     metrics.rollout_s = metrics.rollout_s.map(|took| took + 10.0 * luck);
-    Sample { ending: strategy.ending, stuck: false, metrics }
+    let burnt = |burnt: Option<f64>| burnt.map(|burnt| burnt * luck);
+    let of = |slo: &SloForecast| BudgetUse {
+        bad: (slo.budget.bad * luck).round(),
+        burnt: burnt(slo.budget.burnt),
+        ..slo.budget
+    };
+    let budgets = strategy.slos.iter().map(of).collect();
+    Sample { ending: strategy.ending, stuck: false, metrics, budgets }
 }
 
 /// What a hostile or merely unusual scenario may bring: six hours, long and Korean names, twenty steps, nothing but zeros, nothing
@@ -213,6 +224,18 @@ fn strategy(name: &str, ending: Ending, moment: impl Fn(usize) -> Moment) -> Str
 fn slo(name: &str, metrics: &Metrics, alerts: Vec<Alert>) -> SloForecast {
     let (events, bad) = (metrics.requests.unwrap_or(0.0), metrics.failed_requests.unwrap_or(0.0));
     let burnt = metrics.budget_burnt;
+    let fired = alerts.iter().filter_map(|alert| alert.fires_s);
+    let budget = BudgetUse {
+        events,
+        bad,
+        budget: burnt.map_or(0.0, |burnt| bad / burnt),
+        burnt,
+        left: burnt.map(|burnt| 1.0 - burnt),
+        bearable_burn_rate: None,
+        burn_rate_max: alerts.iter().map(|alert| alert.burn_rate_max).reduce(f64::max),
+        alerts: fired.clone().count() as f64,
+        first_alert_s: fired.reduce(f64::min),
+    };
     SloForecast {
         name: name.to_owned(),
         objective: OBJECTIVE,
@@ -220,14 +243,9 @@ fn slo(name: &str, metrics: &Metrics, alerts: Vec<Alert>) -> SloForecast {
         counted: "requests",
         window_s: WINDOW_DAYS * 86_400.0,
         elapsed_s: None,
-        events,
-        bad,
-        budget: burnt.map_or(0.0, |burnt| bad / burnt),
         spent: 0.0,
-        burnt,
-        left: burnt.map(|burnt| 1.0 - burnt),
-        bearable_burn_rate: None,
-        burn_rate_max: alerts.iter().map(|alert| alert.burn_rate_max).reduce(f64::max),
+        budget,
+        samples: Vec::new(),
         alerts,
     }
 }
@@ -237,7 +255,13 @@ pub(crate) fn promised() -> Forecast {
     let mut forecast = checkout();
     for strategy in &mut forecast.strategies {
         let first = &strategy.slos[0];
-        let burnt = first.burnt.map(|burnt| 3.0 * burnt);
+        let burnt = first.budget.burnt.map(|burnt| 3.0 * burnt);
+        let budget = BudgetUse {
+            burnt,
+            left: burnt.map(|burnt| 0.6 - burnt),
+            bearable_burn_rate: burnt.map(|burnt| (0.6 - burnt).max(0.0) * 28.0 / 17.0),
+            ..first.budget
+        };
         let further = SloForecast {
             name: "fast".to_owned(),
             objective: 0.99,
@@ -246,9 +270,7 @@ pub(crate) fn promised() -> Forecast {
             window_s: 28.0 * 86_400.0,
             elapsed_s: Some(11.0 * 86_400.0),
             spent: 0.4,
-            burnt,
-            left: burnt.map(|burnt| 0.6 - burnt),
-            bearable_burn_rate: burnt.map(|burnt| (0.6 - burnt).max(0.0) * 28.0 / 17.0),
+            budget,
             ..first.clone()
         };
         strategy.slos.push(further);

@@ -160,6 +160,10 @@ struct SloRow<'f> {
     budget: Option<f64>,
     spent: Option<f64>,
     burnt: Option<f64>,
+    burnt_low: Option<f64>,
+    burnt_high: Option<f64>,
+    burnt_median: Option<f64>,
+    burnt_p95: Option<f64>,
     left: Option<f64>,
     bearable_burn_rate: Option<f64>,
     burn_rate_max: Option<f64>,
@@ -302,6 +306,7 @@ fn phase(phase: &Phase) -> PhaseRow<'_> {
 }
 
 fn slo(slo: &SloForecast) -> SloRow<'_> {
+    let (budget, spread) = (&slo.budget, slo.burnt_spread());
     SloRow {
         name: &slo.name,
         objective: known(Some(slo.objective)),
@@ -309,14 +314,18 @@ fn slo(slo: &SloForecast) -> SloRow<'_> {
         method: slo.counted,
         window_s: known(Some(slo.window_s)),
         elapsed_s: known(slo.elapsed_s),
-        events: known(Some(slo.events)),
-        bad: known(Some(slo.bad)),
-        budget: known(Some(slo.budget)),
+        events: known(Some(budget.events)),
+        bad: known(Some(budget.bad)),
+        budget: known(Some(budget.budget)),
         spent: known(Some(slo.spent)),
-        burnt: known(slo.burnt),
-        left: known(slo.left),
-        bearable_burn_rate: known(slo.bearable_burn_rate),
-        burn_rate_max: known(slo.burn_rate_max),
+        burnt: known(budget.burnt),
+        burnt_low: known(spread.map(|spread| spread.interval.low)),
+        burnt_high: known(spread.map(|spread| spread.interval.high)),
+        burnt_median: known(spread.map(|spread| spread.median)),
+        burnt_p95: known(spread.map(|spread| spread.p95)),
+        left: known(budget.left),
+        bearable_burn_rate: known(budget.bearable_burn_rate),
+        burn_rate_max: known(budget.burn_rate_max),
         alerts: slo.alerts.iter().map(alert).collect(),
     }
 }
@@ -360,6 +369,10 @@ mod tests {
             "window_s",
             "budget",
             "burnt",
+            "burnt_low",
+            "burnt_high",
+            "burnt_median",
+            "burnt_p95",
             "left",
             "burn_rate_max",
             "alerts",

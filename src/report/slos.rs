@@ -16,9 +16,9 @@ pub(super) fn table(forecast: &Forecast, width: usize) -> Option<String> {
     if slos.len() < 2 && slos.iter().all(is_plain) {
         return None;
     }
-    let first_replication = if forecast.replications() > 1 { " of the first replication" } else { "" };
+    let means = if forecast.replications() > 1 { ", means of all replications" } else { "" };
     let words: Vec<String> = slos.iter().map(in_words).collect();
-    let head = format!("Error budgets{first_replication}. {}", words.join("; "));
+    let head = format!("Error budgets{means}. {}", words.join("; "));
     let names = forecast.strategies.iter().map(|strategy| width_of(&strategy.name)).max().unwrap_or(0).min(NAME_MAX);
     let columns = Column::all(slos);
     let mut left = width.saturating_sub(names.max("strategy".len()));
@@ -74,31 +74,28 @@ impl Column {
     /// What matters most first, of each objective: what does not fit is left out at the end.
     fn all(slos: &[SloForecast]) -> Vec<Column> {
         type Kind = (&'static str, fn(&SloForecast) -> bool, fn(&SloForecast) -> Option<f64>, fn(f64) -> String);
-        let kinds: [Kind; 4] = [
-            ("burnt %", |_| true, |slo| slo.burnt, percent),
-            ("alerts", |_| true, |slo| Some(fired(slo)), figure),
-            ("left %", |slo| slo.spent > 0.0 || slo.elapsed_s.is_some(), |slo| slo.left, percent),
-            ("burn borne", |slo| slo.elapsed_s.is_some(), |slo| slo.bearable_burn_rate, figure),
+        let burnt: [Kind; 2] = [
+            ("burnt %", |_| true, |slo| slo.budget.burnt, percent),
+            ("± 95 %", |slo| !slo.samples.is_empty(), |slo| slo.burnt_spread().map(|it| it.interval.half()), percent),
         ];
-        let of = |(what, is_shown, value, write): Kind| {
-            let places = slos.iter().enumerate().filter(move |(_, slo)| is_shown(slo));
-            places.map(move |(place, slo)| Column {
-                place,
-                head: format!("{}\n{what}", shorten(&slo.name, NAME_MAX)),
-                value,
-                write,
-            })
+        let others: [Kind; 3] = [
+            ("alerts", |_| true, |slo| Some(slo.budget.alerts), figure),
+            ("left %", |slo| slo.spent > 0.0 || slo.elapsed_s.is_some(), |slo| slo.budget.left, percent),
+            ("burn borne", |slo| slo.elapsed_s.is_some(), |slo| slo.budget.bearable_burn_rate, figure),
+        ];
+        let of = |place: usize, (what, is_shown, value, write): Kind| {
+            let head = format!("{}\n{what}", shorten(&slos[place].name, NAME_MAX));
+            is_shown(&slos[place]).then_some(Column { place, head, value, write })
         };
-        kinds.into_iter().flat_map(of).collect()
+        let places = 0..slos.len();
+        let first = places.clone().flat_map(|place| burnt.map(|kind| of(place, kind)));
+        let then = others.into_iter().flat_map(|kind| places.clone().map(move |place| of(place, kind)));
+        first.chain(then).flatten().collect()
     }
 
     fn width(&self) -> usize {
         self.head.lines().map(width_of).max().unwrap_or(0)
     }
-}
-
-fn fired(slo: &SloForecast) -> f64 {
-    slo.alerts.iter().filter(|alert| alert.fires_s.is_some()).count() as f64
 }
 
 #[cfg(test)]
@@ -117,10 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn replications_bring_means_and_how_well_they_are_known() {
+        insta::assert_snapshot!(table(&fixture::repeat(fixture::promised()), 100).expect("there are several"));
+    }
+
+    #[test]
     fn no_line_is_wider_than_asked() {
-        for width in 40..130 {
-            let text = table(&fixture::promised(), width).expect("there are several");
-            assert!(text.lines().all(|line| width_of(line) <= width), "{width}:\n{text}");
+        for forecast in [fixture::promised(), fixture::repeat(fixture::promised())] {
+            for width in 40..130 {
+                let text = table(&forecast, width).expect("there are several");
+                assert!(text.lines().all(|line| width_of(line) <= width), "{width}:\n{text}");
+            }
         }
     }
 }

@@ -151,6 +151,7 @@ fn keep(run: &StrategyForecast) -> Sample {
         ending: run.ending,
         stuck: run.phases.iter().any(|phase| phase.phase == stuck),
         metrics: run.metrics.clone(),
+        budgets: run.slos.iter().map(|slo| slo.budget).collect(),
     }
 }
 

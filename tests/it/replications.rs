@@ -97,11 +97,34 @@ fn the_first_replication_is_the_single_run() {
         assert!(one.samples.is_empty());
         assert_eq!((many.samples.len(), &many.samples[0].metrics), (3, &one.metrics), "{}", one.name);
         assert_ne!(many.samples[1].metrics, many.samples[2].metrics, "{}", one.name);
-        assert_eq!((&many.timeline, &many.phases, &many.slos), (&one.timeline, &one.phases, &one.slos));
+        assert_eq!((&many.timeline, &many.phases), (&one.timeline, &one.phases));
+        for (one, many) in one.slos.iter().zip(&many.slos) {
+            assert_eq!((one.budget, &one.alerts), (many.samples[0], &many.alerts), "{}", one.name);
+        }
     }
     let bad = metrics(&several, "rolling").failed_requests;
     let spread = crate::lab::strategy(&several, "rolling").spread_of("failed_requests").expect("three replications");
     assert_eq!(bad, Some(spread.interval.mean));
+}
+
+/// Every objective is known as well as the metrics are.
+#[test]
+fn budgets_of_all_objectives_have_their_intervals() {
+    let also = "{ objective: 99.9%, window: 30d, also: { fast: { objective: 99%, within: 30ms } } }";
+    let loaded = load_with(&scenarios().join("quickstart.yaml"), &[("horizon", "12m"), ("slo", also)]);
+    let forecast = rollcast::sim::replicate(&loaded.expect("it is one").scenario, &Series::Fixed(4), &());
+    for strategy in &forecast.strategies {
+        let [all, fast] = strategy.slos.as_slice() else { panic!("there are two") };
+        assert_eq!(all.budget.burnt, strategy.metrics.budget_burnt, "{}", strategy.name);
+        assert_eq!(all.burnt_spread(), strategy.spread_of("budget_burnt"));
+        assert_eq!(Some(all.budget.bad), strategy.metrics.failed_requests);
+        let bad: Vec<f64> = fast.samples.iter().map(|budget| budget.bad).collect();
+        assert_eq!((bad.len(), fast.budget.bad), (4, bad.iter().sum::<f64>() / 4.0));
+        assert!(bad.iter().zip(&all.samples).all(|(slow, all)| *slow > all.bad), "what fails is not fast either");
+        let spread = fast.burnt_spread().expect("four replications");
+        assert_eq!(Some(spread.interval.mean), fast.budget.burnt);
+        assert!(spread.interval.low < spread.interval.high);
+    }
 }
 
 const SMALL: &str = "name: small

@@ -28,17 +28,17 @@ fn slo<'a>(forecast: &'a Forecast, of: &str, name: &str) -> &'a SloForecast {
 fn every_objective_counts_in_its_own_way() {
     let forecast = recreated("scrape: 15s");
     for name in ["availability", "fast", "slices"] {
-        assert_eq!(slo(&forecast, "stay", name).bad, 0.0, "v1 keeps all of them");
+        assert_eq!(slo(&forecast, "stay", name).budget.bad, 0.0, "v1 keeps all of them");
     }
-    let down = slo(&forecast, "recreate", "availability");
+    let down = slo(&forecast, "recreate", "availability").budget;
     assert!((down.bad / RATE - 20.0).abs() < 2.0, "{} requests in 20 s", down.bad);
     let budget = 1e-4 * down.events / 120.0 * 30.0 * 86_400.0;
     assert!((down.budget / budget - 1.0).abs() < 1e-9 && down.burnt == Some(down.bad / down.budget));
     assert_eq!(down.left, down.burnt.map(|burnt| 1.0 - 0.1 - burnt));
     // From the deploy command on nobody is answered, or not in time.
-    let slow = slo(&forecast, "recreate", "fast");
+    let slow = slo(&forecast, "recreate", "fast").budget;
     assert!((slow.bad / RATE - 90.0).abs() < 2.0, "{} requests in 90 s", slow.bad);
-    let slices = slo(&forecast, "recreate", "slices");
+    let slices = slo(&forecast, "recreate", "slices").budget;
     let in_window = 30.0 * 8_640.0;
     assert!((2.0..=3.0).contains(&slices.bad), "20 s are two slices, and the end of the shutdown is in a third");
     assert_eq!((slices.events, slices.burnt), (12.0, Some(slices.bad / slices.budget)));
@@ -79,7 +79,10 @@ fn five_judges_catch_the_same_canary_and_one_of_them_peeks() {
         );
         let month = &strategy.slos[0];
         assert_eq!((month.window_s, month.elapsed_s), (28.0 * 86_400.0, Some(11.0 * 86_400.0)));
-        assert!(month.bearable_burn_rate.is_some_and(|rate| (0.8..0.83).contains(&rate)), "half of it for 17 days");
+        assert!(
+            month.budget.bearable_burn_rate.is_some_and(|rate| (0.8..0.83).contains(&rate)),
+            "half of it for 17 days"
+        );
     }
     let ids = ids(&forecast);
     let told = |id: &str| ids.iter().filter(|known| **known == id).count();
