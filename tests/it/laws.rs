@@ -201,7 +201,10 @@ fn usual_worlds() -> impl Strategy<Value = World> {
             "round-robin", "random", "two-choices", "rendezvous", "nginx-hash", "nginx-random", "nginx-random-two",
             "haproxy-round-robin", "haproxy-static-rr", "haproxy-least-connections", "haproxy-random",
             "envoy-round-robin", "envoy-least-request", "envoy-ring-hash", "envoy-random",
-            "traefik-weighted-round-robin", "pingora-round-robin", "pingora-hash", "finagle-two-choices",
+            "traefik-weighted-round-robin", "pingora-round-robin", "pingora-hash", "finagle-two-choices", "peak-ewma",
+            "maglev", "nginx-least-time", "nginx-ip-hash", "ketama", "haproxy-hash", "envoy-maglev", "alb-round-robin",
+            "alb-least-outstanding", "traefik-least-time", "finagle-peak-ewma", "prequal", "grpc-weighted-round-robin",
+            "envoy-client-side-weighted-round-robin",
         ]).prop_map(Some),
     ];
     (worlds(), care, again, trials, delay_ms, errors, large, (young, balancer)).prop_map(

@@ -60,9 +60,10 @@ impl Schedule {
         self.given += 1;
     }
 
-    /// When `place` is due.
+    /// When `place` is due; `None` also of one who came after the schedule was made.
     pub fn deadline(&self, place: usize) -> Option<f64> {
-        self.tree.key(place).map(|key| f64::from_bits((key >> 64) as u64))
+        let key = if place < self.tree.len() { self.tree.key(place) } else { None };
+        key.map(|key| f64::from_bits((key >> 64) as u64))
     }
 }
 
@@ -146,8 +147,7 @@ impl Edf {
         let Some(old) = old else { return Schedule::new(count, weights.iter().copied()) };
         let mut schedule = Schedule { now: old.now, ..Schedule::new(count, std::iter::empty()) };
         for &(place, weight) in weights {
-            let known = if place < old.tree.len() { old.deadline(place) } else { None };
-            schedule.set(place, known.unwrap_or(old.now + 1.0 / weight));
+            schedule.set(place, old.deadline(place).unwrap_or(old.now + 1.0 / weight));
         }
         schedule
     }
