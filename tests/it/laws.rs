@@ -3,7 +3,7 @@
 use crate::lab::{forecast, value};
 use proptest::prelude::*;
 use rollcast::measure::forecast::{Ending, Forecast, Second, StrategyForecast};
-use rollcast::scenario::parse;
+use rollcast::scenario::{balancers, parse};
 use rollcast::sim;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,6 +61,9 @@ const PEOPLE: [&str; 2] = [
     "promote-after: 12s",
     "people: [ { at: 25s, do: pause }, { at: 40s, do: resume }, { at: 60s, do: promote }, { at: 80s, do: abort } ]",
 ];
+
+/// Those that most services have, and those of connections too.
+const BALANCERS: [&str; 2] = ["least-connections", "weighted-round-robin"];
 
 /// A balancer of connections copies no requests.
 const SHADOW: &str = "shadow: { share: 70%, for: 30s, gate: { samples: 20, window: 20s } }";
@@ -194,31 +197,8 @@ fn usual_worlds() -> impl Strategy<Value = World> {
     // New instances are slow at first, and soon there.
     const WARM: &str = "warm-up: { for: 10s, slowdown: 3 }";
     let young = (any::<bool>(), 0_u32..3);
-    // To most of them good answers mean nothing, to some only that an attempt is over.
-    let balancer = prop_oneof![
-        3 => Just(None),
-        1 => prop::sample::select(vec![
-            "round-robin", "random", "two-choices", "rendezvous", "nginx-hash", "nginx-random", "nginx-random-two",
-            "haproxy-round-robin", "haproxy-static-rr", "haproxy-least-connections", "haproxy-random",
-            "envoy-round-robin", "envoy-least-request", "envoy-ring-hash", "envoy-random",
-            "traefik-weighted-round-robin", "pingora-round-robin", "pingora-hash", "finagle-two-choices", "peak-ewma",
-            "maglev", "nginx-least-time", "nginx-ip-hash", "ketama", "haproxy-hash", "envoy-maglev", "alb-round-robin",
-            "alb-least-outstanding", "traefik-least-time", "finagle-peak-ewma", "prequal", "grpc-weighted-round-robin",
-            "envoy-client-side-weighted-round-robin",
-        ]).prop_map(Some),
-    ];
-    (worlds(), care, again, trials, delay_ms, errors, large, (young, balancer)).prop_map(
-        |(
-            world,
-            care,
-            again,
-            trials,
-            delay_ms,
-            errors,
-            ((rate, arrivals, service), size),
-            ((slow, boot_s), balancer),
-        )| World {
-            balancer: balancer.unwrap_or(world.balancer),
+    (worlds(), care, again, trials, delay_ms, errors, large, young).prop_map(
+        |(world, care, again, trials, delay_ms, errors, ((rate, arrivals, service), size), (slow, boot_s))| World {
             pods: world.pods.iter().copied().chain(slow.then_some(WARM)).collect(),
             boot_s,
             service: service.unwrap_or(world.service),
@@ -251,7 +231,9 @@ fn worlds() -> impl Strategy<Value = World> {
         "{ lognormal: { median: 20ms, p99: 400ms } }",
         "{ pareto: { min: 5ms, shape: 1.5 } }",
     ]);
-    let balancer = prop::sample::select(vec!["least-connections", "weighted-round-robin"]);
+    // The first must have options.
+    let others: Vec<&str> = balancers().iter().copied().filter(|name| *name != "first").collect();
+    let balancer = prop_oneof![prop::sample::select(BALANCERS.to_vec()), prop::sample::select(others)];
     let fleet = (1_u32..8, 1_u32..5, prop::option::of(0_u32..10), 0_u32..15, (0_u32..4, 0_u32..6), 0_u32..4);
     let traffic = (1_u32..150, service, prop::option::of(20_u32..2_000), 0_u32..4);
     let network = (0_u32..20, 0_u32..3_000, 1_u32..4, balancer);
@@ -425,7 +407,8 @@ proptest! {
         let pinned = World {
             connections: ", connections: { max-age: 8s, idle: 2s }",
             care: vec![layer, CARE[0]], again: Vec::new(), retries: 0,
-            trials: world.trials.iter().copied().filter(|&trial| trial != SHADOW).collect(), ..world
+            trials: world.trials.iter().copied().filter(|&trial| trial != SHADOW).collect(),
+            balancer: BALANCERS[usize::from(world.balancer == BALANCERS[1])], ..world
         };
         check(&pinned, &forecast(&pinned.yaml(true)));
     }
