@@ -52,7 +52,7 @@ class Command:
 class Rollcast:
     """The program of this repository, on a scenario that is the workload."""
 
-    name, few = "rollcast", 1_000_000
+    name, few = "rollcast", 4_000_000
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -97,8 +97,8 @@ def peers():
     cargo = ["cargo", "build", "--release", "--manifest-path", HERE / "rust" / "Cargo.toml"]
     if shutil.which("cargo") and step("simcore", [*cargo, "--target-dir", PLACE / "rust"]):
         program = PLACE / "rust" / "release" / "peers"
-        yield Command("a plain loop", 2_000_000, program, "plain")
-        yield Command("simcore", 1_000_000, program, "simcore")
+        yield Command("a plain loop", 4_000_000, program, "plain")
+        yield Command("simcore", 2_000_000, program, "simcore")
     python = PLACE / "python" / "bin" / "python"
     if step("a Python environment", [sys.executable, "-m", "venv", PLACE / "python"]) and step(
         "SimPy and Ciw", [python, "-m", "pip", "install", "--quiet", "-r", HERE / "requirements.txt"]
