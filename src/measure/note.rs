@@ -30,7 +30,7 @@ pub fn replications(forecast: &Forecast, series: &Series) -> Vec<Note> {
     let mut notes = vec![note(
         "first-replication",
         format!(
-            "phases, alerts, timelines and their plots, and the other notes, are those of the first of {count} replications"
+            "phases, single alerts, timelines and their plots, and the other notes, are those of the first of {count} replications"
         ),
     )];
     notes.extend(forecast.strategies.iter().filter_map(|strategy| {
