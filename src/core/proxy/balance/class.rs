@@ -42,7 +42,7 @@ struct Stand {
 /// A key, from its last bit on: the place; the value, descending; a bit that is set when the value leaves its bits; the level
 /// above the base.
 const PLACE_BITS: u32 = 20;
-const VALUE_BITS: u32 = 35;
+const VALUE_BITS: u32 = 36;
 /// A value that is smaller by one.
 const LESS: u64 = 1 << PLACE_BITS;
 const OUT_OF_BITS: u64 = LESS << VALUE_BITS;
@@ -101,12 +101,8 @@ impl Class {
         }
         (level.count, above.count) = (level.count - 1, above.count + 1);
         let gained = level.offset - paid - above.offset;
-        let moved = key.wrapping_add(UP).wrapping_sub(worth(gained));
-        if is_plain(moved) {
-            self.order.set(place, moved);
-        } else {
-            self.line_up(members, Stand { place, active: active + 1, value: value_of(key) + gained });
-        }
+        let stand = Stand { place, active: active + 1, value: value_of(key) + gained };
+        self.shift(members, stand, key.wrapping_add(UP).wrapping_sub(worth(gained)));
         Some(place)
     }
 
@@ -118,11 +114,17 @@ impl Class {
         let gained = level.offset - below.offset;
         (level.count, below.count) = (level.count - 1, below.count + 1);
         let Some(key) = self.order.key(place) else { return };
-        let moved = key.wrapping_sub(UP).wrapping_sub(worth(gained));
-        if is_plain(moved) {
-            self.order.set(place, moved);
+        let stand = Stand { place, active, value: value_of(key) + gained };
+        self.shift(members, stand, key.wrapping_sub(UP).wrapping_sub(worth(gained)));
+    }
+
+    /// Somebody goes up or down a level, to that stand; `key` is its own with something added, which nearly always will do.
+    #[inline(always)]
+    fn shift(&mut self, members: &[Member], stand: Stand, key: u64) {
+        if is_plain(key) {
+            self.order.set(stand.place, key);
         } else {
-            self.line_up(members, Stand { place, active, value: value_of(key) + gained });
+            self.line_up(members, stand);
         }
     }
 
