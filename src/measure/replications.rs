@@ -1,6 +1,7 @@
 //! What several replications say that one cannot: how well a mean is known, and which of two strategies is better under
 //! the same luck.
 
+use crate::core::rollout::Phase;
 use crate::measure::forecast::{BudgetUse, Ending, Forecast, Sample, SloForecast, StrategyForecast};
 use crate::measure::metric::Metrics;
 use crate::measure::stats::{Interval, mean, quantile};
@@ -51,6 +52,19 @@ impl Forecast {
     /// How many replications it rests on.
     pub fn replications(&self) -> usize {
         self.strategies.first().map_or(1, |stay| stay.samples.len().max(1))
+    }
+}
+
+impl Sample {
+    /// What is kept of a run.
+    pub fn of(run: &StrategyForecast) -> Sample {
+        let stuck = Phase::Stuck.to_string();
+        Sample {
+            ending: run.ending,
+            stuck: run.phases.iter().any(|phase| phase.phase == stuck),
+            metrics: run.metrics.clone(),
+            budgets: run.slos.iter().map(|slo| slo.budget).collect(),
+        }
     }
 }
 
@@ -115,16 +129,15 @@ impl SloForecast {
     fn fold(&mut self, samples: Vec<BudgetUse>) {
         let known =
             |number: fn(&BudgetUse) -> Option<f64>| mean(&samples.iter().filter_map(number).collect::<Vec<_>>());
-        let number = |number: fn(&BudgetUse) -> f64| mean(&samples.iter().map(number).collect::<Vec<_>>());
         self.budget = BudgetUse {
-            events: number(|budget| budget.events).unwrap_or(self.budget.events),
-            bad: number(|budget| budget.bad).unwrap_or(self.budget.bad),
-            budget: number(|budget| budget.budget).unwrap_or(self.budget.budget),
+            events: known(|budget| Some(budget.events)).unwrap_or_default(),
+            bad: known(|budget| Some(budget.bad)).unwrap_or_default(),
+            budget: known(|budget| Some(budget.budget)).unwrap_or_default(),
             burnt: known(|budget| budget.burnt),
             left: known(|budget| budget.left),
             bearable_burn_rate: known(|budget| budget.bearable_burn_rate),
             burn_rate_max: known(|budget| budget.burn_rate_max),
-            alerts: number(|budget| budget.alerts).unwrap_or(self.budget.alerts),
+            alerts: known(|budget| Some(budget.alerts)).unwrap_or_default(),
             first_alert_s: known(|budget| budget.first_alert_s),
         };
         self.samples = samples;
@@ -228,6 +241,20 @@ mod tests {
         assert_eq!((spread.median, spread.p95), (20.0, 56.0));
         let (ending, share) = folded.usual_ending();
         assert_eq!((ending, (share * 3.0).round()), (Ending::RolledBack, 2.0));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_run_says_whether_it_was_stuck() {
+        let mut run = strategy(&[10.0, 20.0]);
+        assert!(!Sample::of(&run).stuck);
+        let announced = crate::measure::forecast::Phase {
+            at_s: 7.0,
+            phase: Phase::Stuck.to_string(),
+            reason: "its deadline has passed".to_owned(),
+        };
+        run.phases.push(announced);
+        let sample = Sample::of(&run);
+        assert_eq!((sample.stuck, sample.ending, sample.metrics), (true, run.ending, run.metrics));
     }
 
     #[test]

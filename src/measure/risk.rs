@@ -93,17 +93,9 @@ impl Forecast {
     }
 }
 
-/// Every replication. After a single run nothing but its metrics is left; that it was stuck then counts as unfinished.
+/// Every replication, if only the one.
 fn all(strategy: &StrategyForecast) -> Vec<Sample> {
-    if strategy.samples.is_empty() {
-        return vec![Sample {
-            ending: strategy.ending,
-            stuck: false,
-            metrics: strategy.metrics.clone(),
-            budgets: Vec::new(),
-        }];
-    }
-    strategy.samples.clone()
+    if strategy.samples.is_empty() { vec![Sample::of(strategy)] } else { strategy.samples.clone() }
 }
 
 /// Releases by how they went.

@@ -2,7 +2,6 @@
 
 use crate::core::ids::VersionId;
 use crate::core::journal::Witness;
-use crate::core::rollout::Phase;
 use crate::core::rollout::Strategy;
 use crate::core::time::Moment;
 use crate::measure::forecast::{Forecast, Note, Releases, Sample, StrategyForecast};
@@ -142,17 +141,7 @@ fn one(
     let (scenario, _) = self::replication(scenario, replication);
     let (run, notes) = run_and_note(&scenario, name, strategy, None);
     let first = replication == 0;
-    (keep(&run), first.then_some((run, notes)))
-}
-
-fn keep(run: &StrategyForecast) -> Sample {
-    let stuck = Phase::Stuck.to_string();
-    Sample {
-        ending: run.ending,
-        stuck: run.phases.iter().any(|phase| phase.phase == stuck),
-        metrics: run.metrics.clone(),
-        budgets: run.slos.iter().map(|slo| slo.budget).collect(),
-    }
+    (Sample::of(&run), first.then_some((run, notes)))
 }
 
 /// Of every strategy, above `stay` in the same replication.
