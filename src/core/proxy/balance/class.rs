@@ -101,8 +101,7 @@ impl Class {
         }
         (level.count, above.count) = (level.count - 1, above.count + 1);
         let gained = level.offset - paid - above.offset;
-        let stand = Stand { place, active: active + 1, value: value_of(key) + gained };
-        self.shift(members, stand, key.wrapping_add(UP).wrapping_sub(worth(gained)));
+        self.shift(members, (place, active + 1), key, UP, gained);
         Some(place)
     }
 
@@ -114,17 +113,17 @@ impl Class {
         let gained = level.offset - below.offset;
         (level.count, below.count) = (level.count - 1, below.count + 1);
         let Some(key) = self.order.key(place) else { return };
-        let stand = Stand { place, active, value: value_of(key) + gained };
-        self.shift(members, stand, key.wrapping_sub(UP).wrapping_sub(worth(gained)));
+        self.shift(members, (place, active), key, UP.wrapping_neg(), gained);
     }
 
-    /// Somebody goes up or down a level, to that stand; `key` is its own with something added, which nearly always will do.
+    /// Somebody goes up or down a level, by `step`, and gains relative to it: nearly always that is added to its key.
     #[inline(always)]
-    fn shift(&mut self, members: &[Member], stand: Stand, key: u64) {
-        if is_plain(key) {
-            self.order.set(stand.place, key);
+    fn shift(&mut self, members: &[Member], (place, active): (usize, u32), key: u64, step: u64, gained: i64) {
+        let moved = key.wrapping_add(step).wrapping_sub(worth(gained));
+        if is_plain(moved) {
+            self.order.set(place, moved);
         } else {
-            self.line_up(members, stand);
+            self.line_up(members, Stand { place, active, value: value_of(key) + gained });
         }
     }
 
